@@ -1,0 +1,92 @@
+#include "analysis/base/histogram.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace wakewatch {
+
+uint64_t Histogram::LowOf(uint32_t index) {
+  if (index < kGroupSize) return index;
+  const uint32_t shift = (index >> kSubBits) - 1;
+  return (uint64_t{kGroupSize} + (index & (kGroupSize - 1))) << shift;
+}
+
+uint64_t Histogram::WidthOf(uint32_t index) {
+  return index < kGroupSize ? 1 : uint64_t{1} << ((index >> kSubBits) - 1);
+}
+
+void Histogram::AddToFew(uint64_t value) {
+  if (few_.size() < kFewMax) {
+    few_.push_back(value);
+    return;
+  }
+  SpreadFew();
+  AddToGroups(value, 1);
+}
+
+void Histogram::SpreadFew() {
+  group_of_.assign(kGroups, 0);
+  for (const uint64_t value : few_) AddToGroups(value, 1);
+  few_ = {};
+}
+
+uint8_t Histogram::NewGroup() {
+  groups_.emplace_back();
+  groups_.back().fill(0);
+  return static_cast<uint8_t>(groups_.size());
+}
+
+void Histogram::Merge(const Histogram& other) {
+  if (group_of_.empty() && n_ + other.n_ > kFewMax) SpreadFew();
+  n_ += other.n_;
+  sum_ += other.sum_;
+  max_ = std::max(max_, other.max_);
+  if (group_of_.empty()) {
+    few_.insert(few_.end(), other.few_.begin(), other.few_.end());
+    return;
+  }
+  for (const auto& [index, count] : other.Counts()) AddToGroups(LowOf(index), count);
+}
+
+std::vector<std::pair<uint32_t, uint64_t>> Histogram::Counts() const {
+  std::vector<std::pair<uint32_t, uint64_t>> counts;
+  if (group_of_.empty()) {
+    std::vector<uint32_t> indexes;
+    for (const uint64_t value : few_) indexes.push_back(IndexOf(value));
+    std::sort(indexes.begin(), indexes.end());
+    for (const uint32_t index : indexes) {
+      if (counts.empty() || counts.back().first != index) counts.emplace_back(index, 0);
+      ++counts.back().second;
+    }
+    return counts;
+  }
+  for (uint32_t group = 0; group < kGroups; ++group) {
+    if (group_of_[group] == 0) continue;
+    const Group& buckets = groups_[group_of_[group] - 1u];
+    for (uint32_t i = 0; i < kGroupSize; ++i) {
+      if (buckets[i] != 0) counts.emplace_back((group << kSubBits) + i, buckets[i]);
+    }
+  }
+  return counts;
+}
+
+uint64_t Histogram::Quantile(double q) const {
+  if (n_ == 0) return 0;
+  const auto rank = std::clamp<uint64_t>(static_cast<uint64_t>(std::ceil(q * static_cast<double>(n_))), 1, n_);
+  uint64_t seen = 0;
+  for (const auto& [index, count] : Counts()) {
+    seen += count;
+    if (seen >= rank) return std::min(LowOf(index) + (WidthOf(index) - 1) / 2, max_);
+  }
+  return max_;
+}
+
+std::vector<Histogram::Bucket> Histogram::Buckets() const {
+  std::vector<Bucket> buckets;
+  for (const auto& [index, count] : Counts()) {
+    buckets.push_back({LowOf(index), LowOf(index) + WidthOf(index) - 1, count});
+  }
+  return buckets;
+}
+
+}  // namespace wakewatch
