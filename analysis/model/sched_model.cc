@@ -1,0 +1,330 @@
+#include "analysis/model/sched_model.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace wakewatch {
+namespace {
+
+// RT, deadline and stop tasks; 100 and above is the fair class.
+constexpr int kFirstFairPrio = 100;
+// A sleep that a signal cancels prints S on these kernels. Source: kernel-events notes, 5.18 to 6.15.
+bool PrintsStaleSleeps(const std::string& release) {
+  int major = 0, minor = 0;
+  const char* const end = release.data() + release.size();
+  const auto [dot, error] = std::from_chars(release.data(), end, major);
+  if (error != std::errc() || dot == end) return true;  // not known: rather an artefact than an alarm
+  std::from_chars(dot + 1, end, minor);
+  const int version = major * 100 + minor;
+  return version >= 518 && version <= 615;
+}
+
+}  // namespace
+
+SchedModel::SchedModel(const TraceInput& input)
+    : prev_states_(input.formats().prev_states()),
+      stats_(input.metadata().stats),
+      stale_sleep_kernel_(PrintsStaleSleeps(input.metadata().kernel)),
+      tasks_(input.metadata().threads),
+      tick_(input.symbols()) {}
+
+const CpuState& SchedModel::cpu(uint32_t cpu) const {
+  static const CpuState kNever;
+  return cpu < cpus_.size() ? cpus_[cpu] : kNever;
+}
+
+void SchedModel::AddCpus(uint32_t last) {
+  for (auto cpu = static_cast<uint32_t>(cpus_.size()); cpu <= last; ++cpu) cpus_.emplace_back().cpu = cpu;
+}
+
+bool SchedModel::Dark(uint64_t start_ns, const Task& task) const {
+  if (dark_end_ns_ <= start_ns) return false;
+  if (task.only_cpu < 0) return true;
+  const CpuState* const own = Seen(task.only_cpu);
+  return own == nullptr || own->dark_end_ns > start_ns;
+}
+
+const Step& SchedModel::Apply(const Event& event) {
+  CpuState* const cpu = &Cpu(event.cpu);
+  step_ = Step{};
+  step_.event = &event;
+  step_.cpu = cpu;
+  now_ns_ = event.ts_ns;
+  if (event.type == EventType::kGap) {
+    OnGap(cpu, event);
+    return step_;
+  }
+  Advance(cpu, event);
+  switch (event.type) {
+    case EventType::kSchedSwitch: OnSwitch(cpu, event); break;
+    case EventType::kSchedWaking: OnWaking(cpu, event); break;
+    case EventType::kSchedWakeup: OnWakeup(cpu, event); break;
+    case EventType::kSchedWakeupNew: OnWakeupNew(cpu, event); break;
+    case EventType::kSchedMigrateTask: OnMigrate(event); break;
+    case EventType::kSchedProcessFork: OnFork(event); break;
+    case EventType::kSchedProcessExit: OnExit(event); break;
+    case EventType::kSchedProcessFree: OnFree(event); break;
+    case EventType::kIrqEntry:
+    case EventType::kIrqExit:
+    case EventType::kSoftirqEntry:
+    case EventType::kSoftirqExit:
+    case EventType::kHrtimerExpireEntry: OnContext(cpu, event); break;
+    default: break;
+  }
+  return step_;
+}
+
+void SchedModel::FirstEvent(CpuState* cpu, const Event& event) {
+  cpu->seen = true;
+  cpu->last_ns = event.ts_ns;
+  cpu->current_pid = event.pid;
+  cpu->task_use = event.pid == 0 ? Use::kIdle : Use::kFair;
+  cpu->use = cpu->task_use;
+  if (cpu->dark_end_ns != 0) return;
+  // The kernel says that this buffer overflowed, and no page says where: perhaps in front of its first event.
+  for (const CpuStats& stats : stats_) {
+    if (stats.cpu == cpu->cpu && stats.overrun > 0) {
+      cpu->dark_end_ns = event.ts_ns;
+      dark_end_ns_ = std::max(dark_end_ns_, event.ts_ns);
+    }
+  }
+}
+
+void SchedModel::Advance(CpuState* cpu, const Event& event) {
+  if (!cpu->seen) [[unlikely]]
+    FirstEvent(cpu, event);
+  const uint64_t passed_ns = event.ts_ns - cpu->last_ns;
+  cpu->usage.Add(cpu->use, passed_ns);
+  const bool in_task = cpu->use == Use::kFair || cpu->use == Use::kRealTime;
+  if (passed_ns > tick_.silence_ns() && in_task) [[unlikely]]
+    cpu->silences.Add(cpu->last_ns, event.ts_ns);
+  if ((cpu->last_flags & event.flags & kFlagNeedResched) != 0 && in_task) {
+    cpu->usage.Add(Use::kReschedPending, passed_ns);
+  }
+  cpu->last_ns = event.ts_ns;
+  cpu->flags_before = cpu->last_flags;
+  cpu->last_flags = event.flags;
+}
+
+void SchedModel::OnContext(CpuState* cpu, const Event& event) {
+  switch (event.type) {
+    case EventType::kIrqEntry:
+      if (cpu->irq_depth < UINT8_MAX) ++cpu->irq_depth;
+      break;
+    case EventType::kIrqExit:
+      if (cpu->irq_depth > 0) --cpu->irq_depth;
+      break;
+    case EventType::kSoftirqEntry: cpu->in_softirq = true; break;
+    case EventType::kSoftirqExit: cpu->in_softirq = false; break;
+    default:
+      if (!tick_.IsTick(event.timer.function)) return;
+      if (cpu->last_tick_ns != 0) tick_.Learn(event.ts_ns - cpu->last_tick_ns);
+      cpu->last_tick_ns = event.ts_ns;
+      return;
+  }
+  cpu->use = cpu->irq_depth > 0 ? Use::kHardirq : cpu->in_softirq ? Use::kSoftirq : cpu->task_use;
+}
+
+void SchedModel::OnSwitch(CpuState* cpu, const Event& event) {
+  step_.prev = Leave(cpu, event);
+  step_.next = Enter(cpu, event);
+  cpu->current = step_.next;
+  cpu->current_pid = event.sw.next_pid;
+  cpu->current_known = true;
+  cpu->irq_depth = 0;
+  cpu->in_softirq = false;
+  cpu->task_use = event.sw.next_pid == 0                ? Use::kIdle
+                  : event.sw.next_prio < kFirstFairPrio ? Use::kRealTime
+                                                        : Use::kFair;
+  cpu->use = cpu->task_use;
+}
+
+Task* SchedModel::Leave(CpuState* cpu, const Event& event) {
+  const Event::Switch& sw = event.sw;
+  if (cpu->current_known && cpu->current_pid != sw.prev_pid) [[unlikely]] {
+    // T6. Real kernels show unmarked missing switches now and then: tolerated, and counted.
+    anomalies_.Add(Anomaly::kMissingSwitch);
+    if (cpu->current != nullptr) Lose(cpu->current);
+    step_.lost = cpu->current;
+  }
+  if (sw.prev_pid == 0) return nullptr;
+  Task* const task = tasks_.Of(sw.prev_pid, event.ts_ns);
+  TaskTable::SetComm(task, event, sw.prev_comm);
+  task->prio = sw.prev_prio;
+  BeRunning(task);
+  step_.prev_since_ns = task->state_ns;
+  if (task->state_ns != 0) task->on_cpu_ns += event.ts_ns - task->state_ns;
+  SwitchOut(task, *cpu, event);
+  return task;
+}
+
+// A switch away from `task` shows that it was on the CPU: corrects what was believed of it.
+void SchedModel::BeRunning(Task* task) {
+  switch (task->state) {
+    case TaskState::kRunning:
+    case TaskState::kRunningWoken: return;
+    case TaskState::kUnknown: break;
+    case TaskState::kWaking:
+      if (task->wait.from_unknown) {
+        // It was on its CPU all along when it was woken; T5 is what follows.
+        task->state = TaskState::kRunningWoken;
+        task->state_ns = 0;
+        return;
+      }
+      Contradict(*task, Anomaly::kStateResync);
+      break;
+    default:
+      if (!task->wait.from_unknown) Contradict(*task, Anomaly::kStateResync);
+      break;
+  }
+  DropWait(task);
+  task->state = TaskState::kRunning;
+  task->state_ns = 0;
+}
+
+void SchedModel::DropWait(Task* task) {
+  if (task->Waiting()) ++task->dropped_waits;
+  task->wait.kind = WaitKind::kNone;
+}
+
+void SchedModel::SwitchOut(Task* task, const CpuState& cpu, const Event& event) {
+  const uint32_t raw = event.sw.prev_state;
+  task->cpu = static_cast<int32_t>(cpu.cpu);
+  const bool woken = task->state == TaskState::kRunningWoken;
+  task->state_ns = event.ts_ns;
+  if (prev_states_.Runnable(raw)) {
+    Wait& wait = task->wait;
+    wait = Wait{};
+    wait.kind = WaitKind::kPreempted;
+    wait.start_ns = wait.wakeup_ns = event.ts_ns;
+    wait.prio = event.sw.prev_prio;
+    wait.cpu = wait.wakeup_cpu = wait.waker_cpu = cpu.cpu;
+    wait.preempted_in_kernel = prev_states_.PreemptedInKernel(raw);
+    wait.usage_at = cpu.usage;
+    task->state = TaskState::kReady;
+    return;
+  }
+  task->sleep_letter = prev_states_.Letter(raw);
+  if (task->sleep_letter == 'X' || task->sleep_letter == 'Z') {
+    task->state = TaskState::kDead;
+    task->wait.kind = WaitKind::kNone;
+    return;
+  }
+  task->sleep_ns = event.ts_ns;
+  // T5: the waker waits until the task is off its CPU, then delivers.
+  task->state = woken ? TaskState::kWaking : TaskState::kSleeping;
+}
+
+Task* SchedModel::Enter(CpuState* cpu, const Event& event) {
+  const Event::Switch& sw = event.sw;
+  if (sw.next_pid == 0) return nullptr;
+  Task* const task = tasks_.Of(sw.next_pid, event.ts_ns);
+  TaskTable::SetComm(task, event, sw.next_comm);
+  switch (task->state) {
+    case TaskState::kReady: EndWait(task); break;
+    case TaskState::kWaking:
+      // T1, T2: the wakeup between is missing.
+      Contradict(*task, Anomaly::kStateResync);
+      task->wait.void_from_start = true;
+      EndWait(task);
+      break;
+    case TaskState::kSleeping:
+    case TaskState::kNew:
+      // T3. The stop class's threads also start this way on a CPU that comes online.
+      if (task->sleep_letter == 'S' && stale_sleep_kernel_) {
+        Contradict(*task, Anomaly::kStaleSleepState);
+      } else if (task->kind != ThreadKind::kMigration) {
+        Contradict(*task, Anomaly::kStateResync);
+      }
+      break;
+    case TaskState::kRunning:
+    case TaskState::kRunningWoken:
+      if (task->cpu >= 0 && static_cast<size_t>(task->cpu) < cpus_.size()) {
+        CpuState& elsewhere = cpus_[static_cast<size_t>(task->cpu)];
+        if (elsewhere.current == task && &elsewhere != cpu) {
+          elsewhere.current = nullptr;
+          elsewhere.current_known = false;
+        }
+      }
+      Contradict(*task, Anomaly::kStateResync);
+      break;
+    case TaskState::kDead: Contradict(*task, Anomaly::kStateResync); break;
+    case TaskState::kUnknown: break;
+  }
+  task->state = TaskState::kRunning;
+  task->state_ns = event.ts_ns;
+  task->sleep_ns = 0;
+  task->cpu = static_cast<int32_t>(cpu->cpu);
+  task->prio = sw.next_prio;
+  return task;
+}
+
+void SchedModel::EndWait(Task* task) {
+  const Wait& wait = task->wait;
+  if (wait.kind == WaitKind::kNone) return;
+  ended_ = wait;
+  step_.ended = &ended_;
+  step_.measured = !wait.void_from_start && !Dark(wait.start_ns, *task);
+  if (wait.void_from_start && !wait.from_unknown) Contradict(*task, Anomaly::kStateResync);
+  if (step_.measured) step_.slept_since_ns = task->sleep_ns;
+  task->wait.kind = WaitKind::kNone;
+}
+
+void SchedModel::OnFork(const Event& event) {
+  const Event::Fork& fork = event.fork;
+  if (fork.child_pid == 0) return;
+  Task* const task = tasks_.Replace(fork.child_pid, event.ts_ns);
+  step_.task = task;
+  task->state = TaskState::kNew;
+  task->state_ns = event.ts_ns;
+  constexpr int32_t kKthreaddPid = 2;
+  if (fork.parent_pid == kKthreaddPid && task->kind_source != KindSource::kInventory) {
+    task->kind_source = KindSource::kFork;
+    task->kind = KindOfKthread(fork.child_pid, task->comm());
+  }
+  TaskTable::SetComm(task, event, fork.child_comm);
+}
+
+void SchedModel::OnExit(const Event& event) {
+  if (event.task.pid == 0) return;
+  step_.task = tasks_.Of(event.task.pid, event.ts_ns);
+  step_.task->exiting = true;
+}
+
+void SchedModel::OnFree(const Event& event) {
+  if (event.task.pid == 0) return;
+  Task* const task = tasks_.Of(event.task.pid, event.ts_ns);
+  step_.task = task;
+  DropWait(task);
+  task->state = TaskState::kDead;
+}
+
+void SchedModel::OnGap(CpuState* cpu, const Event& event) {
+  cpu->dark_end_ns = std::max(cpu->dark_end_ns, event.gap.end_ns);
+  dark_end_ns_ = std::max(dark_end_ns_, event.gap.end_ns);
+  if (cpu->current != nullptr) {
+    Lose(cpu->current);
+    step_.lost = cpu->current;
+  }
+  cpu->current = nullptr;
+  cpu->current_known = false;
+  cpu->seen = false;
+  cpu->in_softirq = false;
+  cpu->irq_depth = 0;
+  cpu->last_flags = 0;
+  cpu->last_tick_ns = 0;
+}
+
+void SchedModel::Lose(Task* task) {
+  DropWait(task);
+  task->state = TaskState::kUnknown;
+  task->state_ns = 0;
+  task->sleep_ns = 0;
+}
+
+void SchedModel::Contradict(const Task& task, Anomaly anomaly) {
+  const bool known_since_start = task.state_ns != 0;
+  if (known_since_start && !Dark(task.state_ns)) anomalies_.Add(anomaly);
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,122 @@
+// Why: the one place that turns events into states of tasks and CPUs, by the ordering rules T1 to T6. The checks see
+// each event together with what it did: which wait it ended, what a task was in before. A gap, or a contradiction,
+// turns what it touches into "unknown"; nothing is measured across it and nothing is alarmed. Source:
+// kernel/sched/core.c; rules T1 to T6 of the project's notes on kernel events:
+//   T1 sched_waking(p) is followed by sched_wakeup(p).      T2 sched_wakeup(p) off the CPU is followed by a switch to
+//   p. T3 p switched out in S, D, I or P comes back only after sched_wakeup(p).  T4 woken on its CPU, then out in S: it
+//   set its state again. T5 waking < switch-out < wakeup is legal.  T6 on one CPU prev_pid is the last next_pid.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "analysis/base/anomaly.h"
+#include "analysis/model/cpu_state.h"
+#include "analysis/model/task_table.h"
+#include "analysis/model/tick_period.h"
+#include "analysis/trace/reader.h"
+
+namespace wakewatch {
+
+// What one event did. Pointers are valid until the next Apply.
+struct Step {
+  const Event* event = nullptr;
+  CpuState* cpu = nullptr;
+  Task* prev = nullptr;  // sched_switch: who left; null for the idle task
+  Task* next = nullptr;  // sched_switch: who came; null for the idle task
+  Task* task = nullptr;  // the task that any other event of `sched` is about
+  // sched_switch: the wait of `next` that ends here; null when none was open. Measured only if `measured`.
+  const Wait* ended = nullptr;
+  bool measured = false;
+  // sched_switch: `prev` was on the CPU from here on; 0: since a moment that was not seen.
+  uint64_t prev_since_ns = 0;
+  // sched_switch: when the sleep began that `next` was woken from; sched_waking: when the sleep began that ends here.
+  // 0: it did not sleep, or that is not known.
+  uint64_t slept_since_ns = 0;
+  // sched_switch: who the model took to be on the CPU and was not; null: nobody.
+  Task* lost = nullptr;
+};
+
+class SchedModel {
+ public:
+  // Borrows the input's metadata, formats and symbols.
+  explicit SchedModel(const TraceInput& input);
+
+  const Step& Apply(const Event& event);
+
+  // True when lost events could have changed what is known of [start_ns, now]. With a task, only gaps that could have
+  // hidden something about it count: a task bound to one CPU is wholly seen there.
+  bool Dark(uint64_t start_ns) const { return dark_end_ns_ > start_ns; }
+  bool Dark(uint64_t start_ns, const Task& task) const;
+
+  const CpuState& cpu(uint32_t cpu) const;
+  const std::vector<CpuState>& cpus() const { return cpus_; }
+  const TaskTable& tasks() const { return tasks_; }
+  const PrevStates& prev_states() const { return prev_states_; }
+  // Contradictions that no gap explains.
+  const AnomalyCounts& anomalies() const { return anomalies_; }
+  // A sched_waking was seen; where a trace has none, waits begin at sched_wakeup.
+  bool has_waking() const { return has_waking_; }
+  // The farthest that CPUs' clocks were seen apart (a wakeup in front of its waking), ns, and out of how many
+  // waking/wakeup pairs that cross CPUs.
+  uint64_t skew_ns() const { return skew_ns_; }
+  uint64_t skew_pairs() const { return skew_pairs_; }
+  uint64_t now_ns() const { return now_ns_; }
+
+ private:
+  CpuState& Cpu(uint32_t cpu) {
+    if (cpu >= cpus_.size()) [[unlikely]]
+      AddCpus(cpu);
+    return cpus_[cpu];
+  }
+  void AddCpus(uint32_t last);
+  // Null for a CPU that had no event yet, or that no machine has.
+  const CpuState* Seen(int64_t cpu) const {
+    return cpu >= 0 && static_cast<uint64_t>(cpu) < cpus_.size() ? &cpus_[static_cast<size_t>(cpu)] : nullptr;
+  }
+  void FirstEvent(CpuState* cpu, const Event& event);
+  void Advance(CpuState* cpu, const Event& event);
+  void OnContext(CpuState* cpu, const Event& event);
+
+  void OnSwitch(CpuState* cpu, const Event& event);
+  Task* Leave(CpuState* cpu, const Event& event);
+  void BeRunning(Task* task);
+  void SwitchOut(Task* task, const CpuState& cpu, const Event& event);
+  Task* Enter(CpuState* cpu, const Event& event);
+  void EndWait(Task* task);
+  void DropWait(Task* task);
+  void OnWaking(CpuState* cpu, const Event& event);
+  void OnWakeup(CpuState* cpu, const Event& event);
+  void OnWakeupNew(CpuState* cpu, const Event& event);
+  void OnMigrate(const Event& event);
+  void OnFork(const Event& event);
+  void OnExit(const Event& event);
+  void OnFree(const Event& event);
+  void OnGap(CpuState* cpu, const Event& event);
+
+  void BeginWake(Task* task, const Event& event);
+  void BeginAtWakeup(Task* task, const Event& event);
+  void Deliver(Task* task, const Event& event);
+  bool IsLateWaking(const Task& task, const Event& event) const;
+  // The events about `task` do not follow from one another. Not counted where a gap may be why.
+  void Contradict(const Task& task, Anomaly anomaly);
+  // Nothing is known of `task` from now on.
+  void Lose(Task* task);
+
+  const PrevStates& prev_states_;
+  const std::vector<CpuStats>& stats_;
+  const bool stale_sleep_kernel_;
+  bool has_waking_ = false;
+  TaskTable tasks_;
+  TickPeriod tick_;
+  std::vector<CpuState> cpus_;
+  AnomalyCounts anomalies_;
+  Step step_;
+  Wait ended_;  // what step_.ended points to
+  uint64_t now_ns_ = 0;
+  uint64_t dark_end_ns_ = 0;  // the latest end of any CPU's gaps
+  uint64_t skew_ns_ = 0, skew_pairs_ = 0;
+};
+
+}  // namespace wakewatch
