@@ -1,0 +1,62 @@
+// Why: the one shape of an analyser. A check sees merged events together with what they did to tasks and CPUs,
+// measures, and adds findings. It keeps state per task or per object only, so that the cost of an event does not grow
+// with the trace. What touches a gap is voided, what is open at the end is censored, and both are counted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "analysis/checks/finding.h"
+#include "analysis/checks/summary.h"
+#include "analysis/model/sched_model.h"
+#include "analysis/trace/event.h"
+#include "analysis/trace/reader.h"
+
+namespace wakewatch {
+
+struct CheckOptions {
+  uint64_t latency_threshold_ns = 5'000'000;     // a wait at least this long is a finding
+  uint64_t sleep_threshold_ns = 100'000'000;     // floor of the deadline for sleeps (lost wakeups)
+  uint64_t hung_threshold_ns = 120'000'000'000;  // uninterruptible sleep at least this long is a finding, as khungtaskd
+  uint64_t since_ns = 0, until_ns = UINT64_MAX;  // findings and samples that start outside are left out
+
+  bool Inside(uint64_t start_ns) const { return start_ns >= since_ns && start_ns <= until_ns; }
+};
+
+// Where findings go. Not for findings that start outside the options' span: it drops them.
+class FindingSink {
+ public:
+  virtual ~FindingSink() = default;
+  // Seals the finding. `object` tells two apart that one task suffered at one time (the address of a work item).
+  virtual void Add(Finding&& finding, uint64_t object) = 0;
+  void Add(Finding&& finding) { Add(std::move(finding), 0); }
+};
+
+// What a check may look at; all of it outlives the check.
+struct CheckInput {
+  const SymbolTable& symbols;
+  const SchedModel& model;
+  const CheckOptions& options;
+  FindingSink& findings;
+};
+
+class Check {
+ public:
+  virtual ~Check() = default;
+  // Once for every event of the types that its CheckInfo names, gaps included where it names kGap. The model has
+  // applied the event already.
+  virtual void OnStep(const Step& step) = 0;
+  // The trace ends at `end_ns`, up to which every CPU is known. Adds what was measured to *summaries. Called once.
+  virtual void Finish(uint64_t end_ns, Summaries* summaries) = 0;
+};
+
+struct CheckInfo {
+  std::string_view name;         // Finding::check
+  std::string_view description;  // one line for `wakewatch list`
+  std::span<const EventType> events;
+  std::unique_ptr<Check> (*make)(const CheckInput& input);
+};
+
+}  // namespace wakewatch

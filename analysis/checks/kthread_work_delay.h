@@ -1,0 +1,23 @@
+// Why: a kthread_worker has one thread, so an item waits for the item in front of it and for that thread's CPU.
+// Queueing wakes the thread only when it is idle; an item queued without a wake is no lost wakeup. Source:
+// kernel/kthread.c: kthread_queue_work(), kthread_worker_fn().
+#pragma once
+
+#include "analysis/checks/check.h"
+#include "analysis/checks/work_items.h"
+
+namespace wakewatch {
+
+class KthreadWorkDelay : public Check {
+ public:
+  explicit KthreadWorkDelay(const CheckInput& input) : items_(input, kInfo.name) {}
+  void OnStep(const Step& step) override;
+  void Finish(uint64_t end_ns, Summaries* summaries) override;
+
+  static const CheckInfo kInfo;
+
+ private:
+  WorkItems items_;
+};
+
+}  // namespace wakewatch

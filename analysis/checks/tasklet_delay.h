@@ -1,0 +1,61 @@
+// Why: a tasklet waits for its softirq and then for the tasklets in front of it. Every tasklet_schedule() appends to
+// its CPU's list and raises the vector, so the n-th raise belongs to the n-th tasklet that runs. A tasklet that is
+// disabled or runs elsewhere is put back and raised again: then the numbers of a run differ, and none of its pairs is
+// believed. Source: kernel/softirq.c: __tasklet_schedule_common(), tasklet_action_common(). Events
+// tasklet_entry/exit: 6.5+.
+#pragma once
+
+#include <array>
+#include <map>
+#include <vector>
+
+#include "analysis/checks/check.h"
+
+namespace wakewatch {
+
+class TaskletDelay : public Check {
+ public:
+  explicit TaskletDelay(const CheckInput& input) : input_(input) {}
+  void OnStep(const Step& step) override;
+  void Finish(uint64_t end_ns, Summaries* summaries) override;
+
+  static const CheckInfo kInfo;
+
+ private:
+  static constexpr size_t kLists = 2;         // HI and TASKLET
+  static constexpr size_t kRaisesMax = 4096;  // in one list; beyond it the list is void
+
+  struct Raise {
+    uint64_t ns = 0;
+    WakeContext context = WakeContext::kUnknown;
+    int32_t pid = 0;
+  };
+  struct Entry {
+    uint64_t ns = 0, exit_ns = 0, tasklet = 0, function = 0;
+    int32_t pid = 0;  // on whose top it ran
+    std::string comm;
+  };
+  struct List {
+    std::vector<Raise> waiting;  // for the next run
+    std::vector<Raise> taken;    // by the run that goes on
+    std::vector<Entry> entered;  // in the run that goes on
+    bool running = false;
+    bool whole = false;  // every raise since the last run was seen
+  };
+  struct Function {
+    Histogram raise_to_entry_ns, run_ns;
+  };
+
+  void OnRaise(const Event& event, List* list);
+  void OnRunEnd(const Event& event, List* list);
+  void OnEntry(const Step& step, List* list);
+  void OnExit(const Event& event, List* list);
+  List* Running(uint32_t cpu);
+  void Report(uint32_t cpu, const Raise& raise, const List& list, size_t at);
+
+  const CheckInput input_;
+  std::vector<std::array<List, kLists>> cpus_;
+  std::map<uint64_t, Function> functions_;
+};
+
+}  // namespace wakewatch

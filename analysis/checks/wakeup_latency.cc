@@ -1,0 +1,73 @@
+#include "analysis/checks/wakeup_latency.h"
+
+#include "analysis/checks/delay_cause.h"
+
+namespace wakewatch {
+namespace {
+
+constexpr EventType kEvents[] = {EventType::kSchedSwitch, EventType::kSchedWakeup, EventType::kSchedWakeupNew};
+
+}  // namespace
+
+const CheckInfo WakeupLatency::kInfo = {
+    "wakeup-latency", "a task ran late after it was woken: sched_waking (or sched_wakeup_new) to the switch to it",
+    kEvents, [](const CheckInput& input) -> std::unique_ptr<Check> { return std::make_unique<WakeupLatency>(input); }};
+
+void WakeupLatency::OnStep(const Step& step) {
+  if (step.event->type != EventType::kSchedSwitch) {
+    if (step.task != nullptr && input_.options.Inside(step.event->ts_ns)) ++Of(*step.task).wakeups;
+    return;
+  }
+  if (step.ended == nullptr) return;
+  const Wait& wait = *step.ended;
+  if (!input_.options.Inside(wait.start_ns)) return;
+  const Task& task = *step.next;
+  Counts& counts = Of(task);
+  if (!step.measured) {
+    ++counts.voided;
+    return;
+  }
+  const uint64_t end_ns = step.event->ts_ns;
+  Measure(wait, end_ns, &counts);
+  if (end_ns - wait.start_ns < input_.options.latency_threshold_ns) return;
+  // ksoftirqd's waits and preempted waits have checks of their own.
+  if (wait.kind == WaitKind::kPreempted || task.kind == ThreadKind::kKsoftirqd) return;
+  input_.findings.Add(WaitFinding(kInfo.name, wait, task, &step, end_ns, input_.model));
+}
+
+void WakeupLatency::Measure(const Wait& wait, uint64_t end_ns, Counts* counts) {
+  if (wait.kind == WaitKind::kPreempted) {
+    counts->preempted_ns.Add(end_ns - wait.start_ns);
+    return;
+  }
+  counts->runqueue_ns.Add(end_ns - wait.wakeup_ns);
+  // Without its sched_waking only the second part is known.
+  if (wait.kind == WaitKind::kWake && !wait.has_waking) return;
+  counts->wakeup_latency_ns.Add(end_ns - wait.start_ns);
+  counts->delivery_ns.Add(wait.wakeup_ns - wait.start_ns);
+}
+
+void WakeupLatency::Finish(uint64_t, Summaries* summaries) {
+  const SchedModel& model = input_.model;
+  for (const Task& task : model.tasks().all()) {
+    Counts& counts = Of(task);
+    ThreadSummary& summary = summaries->threads.emplace_back();
+    summary.pid = task.pid;
+    summary.first_seen_ns = task.first_seen_ns;
+    summary.comm = task.comm();
+    summary.kind = task.kind;
+    summary.kind_source = task.kind_source;
+    summary.wakeups = counts.wakeups;
+    summary.wakeup_latency_ns = std::move(counts.wakeup_latency_ns);
+    summary.delivery_ns = std::move(counts.delivery_ns);
+    summary.runqueue_ns = std::move(counts.runqueue_ns);
+    summary.preempted_ns = std::move(counts.preempted_ns);
+    summary.on_cpu_ns = task.OnCpuAt(model.now_ns());
+    summary.voided = counts.voided + task.dropped_waits;
+    if (!task.Waiting()) continue;
+    const bool whole = !task.wait.void_from_start && !model.Dark(task.wait.start_ns, task);
+    ++(whole ? summary.censored : summary.voided);
+  }
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,37 @@
+// Why: how late each task wakes, as distributions with their n, and a finding for every wake that took too long.
+// Latency runs from sched_waking (or sched_wakeup_new) to the switch to the task; its two parts, delivery and run
+// queue, are kept beside it, and preempted waits apart.
+#pragma once
+
+#include <deque>
+
+#include "analysis/checks/check.h"
+
+namespace wakewatch {
+
+class WakeupLatency : public Check {
+ public:
+  explicit WakeupLatency(const CheckInput& input) : input_(input) {}
+  void OnStep(const Step& step) override;
+  void Finish(uint64_t end_ns, Summaries* summaries) override;
+
+  static const CheckInfo kInfo;
+
+ private:
+  struct Counts {
+    Histogram wakeup_latency_ns, delivery_ns, runqueue_ns, preempted_ns;
+    uint64_t wakeups = 0, voided = 0;
+  };
+
+  Counts& Of(const Task& task) {
+    if (task.index >= counts_.size()) [[unlikely]]
+      counts_.resize(task.index + 1);
+    return counts_[task.index];
+  }
+  void Measure(const Wait& wait, uint64_t end_ns, Counts* counts);
+
+  const CheckInput input_;
+  std::deque<Counts> counts_;  // by Task::index
+};
+
+}  // namespace wakewatch

@@ -1,0 +1,146 @@
+#include "analysis/checks/work_items.h"
+
+#include <utility>
+
+namespace wakewatch {
+
+WorkItems::WorkItems(const CheckInput& input, std::string_view check)
+    : input_(input), check_(check), log_(input.model, input.options.latency_threshold_ns / 2) {}
+
+void WorkItems::Queue(const Event& event, uint64_t work, uint64_t function) {
+  // Queueing a pending item emits nothing, so an item that is still here was cancelled, which is silent too.
+  if (queued_.size() >= kQueuedMax && !queued_.contains(work)) {
+    given_up_ += queued_.size();
+    queued_.clear();
+  }
+  Queued& queued = queued_[work];
+  queued = Queued{};
+  queued.queued_ns = event.ts_ns;
+  queued.function = function;
+  queued.cpu = event.cpu;
+  queued.pid = event.pid;
+  queued.context = ContextOf(event);
+}
+
+void WorkItems::Activate(const Event& event, uint64_t work) {
+  const auto found = queued_.find(work);
+  if (found == queued_.end()) return;
+  Queued& queued = found->second;
+  queued.activated_ns = event.ts_ns;
+  queued.activated_cpu = event.cpu;
+  if (event.ts_ns - queued.queued_ns < input_.options.latency_threshold_ns / 2) return;
+  // The worker that ended an item of this queue activates the next one on its way out (pwq_dec_nr_in_flight).
+  if (const auto* const last = log_.Last(event.pid)) queued.blocker = *last;
+}
+
+void WorkItems::Start(const Step& step, uint64_t work, uint64_t function, std::string_view start_event) {
+  const Event& event = *step.event;
+  log_.Start(event, work, function);
+  const auto found = queued_.find(work);
+  if (found == queued_.end()) {
+    if (input_.options.Inside(event.ts_ns)) ++functions_[function].unmatched;
+    return;
+  }
+  const Queued queued = found->second;
+  queued_.erase(found);
+  if (!input_.options.Inside(queued.queued_ns)) return;
+  Function& measured = functions_[function];
+  // It could have been started, ended and queued again in a gap on any CPU.
+  if (input_.model.Dark(queued.queued_ns)) {
+    ++measured.voided;
+    return;
+  }
+  const uint64_t waited_ns = event.ts_ns - queued.queued_ns;
+  measured.queue_to_start_ns.Add(waited_ns);
+  if (waited_ns >= input_.options.latency_threshold_ns) Report(step, work, queued, start_event);
+}
+
+void WorkItems::End(const Event& event, uint64_t work) {
+  const WorkerLog::Execution* const execution = log_.End(event, work);
+  if (execution == nullptr || !input_.options.Inside(execution->start_ns)) return;
+  Function& measured = functions_[execution->function];
+  if (input_.model.Dark(execution->start_ns)) {
+    ++measured.voided;
+  } else {
+    measured.run_ns.Add(event.ts_ns - execution->start_ns);
+  }
+}
+
+WorkItems::Cause WorkItems::CauseOfExecution(const WorkerLog::Execution& execution, std::string_view before) const {
+  const std::string name = input_.symbols.Name(execution.function);
+  const Task* const worker = input_.model.tasks().Peek(execution.pid);
+  const std::string who = worker == nullptr ? "pid " + std::to_string(execution.pid) : TaskText(*worker);
+  Cause cause;
+  cause.cls = execution.Ran() ? "hog" : "dependency";
+  cause.explanation = std::string(before) + name + ", in " + who + " for " +
+                      MillisText(execution.end_ns - execution.start_ns) +
+                      (execution.Ran() ? ", kept its CPU busy" : ", slept most of that time");
+  cause.evidence = {{execution.cpu, execution.start_ns, "execute_start function=" + name},
+                    {execution.cpu, execution.end_ns, "execute_end function=" + name}};
+  return cause;
+}
+
+WorkItems::Cause WorkItems::CauseOf(const Step& step, const Queued& queued) const {
+  const uint64_t start_ns = queued.queued_ns, end_ns = step.event->ts_ns;
+  if (queued.activated_ns != 0 && (queued.activated_ns - start_ns) * 2 >= end_ns - start_ns) {
+    const bool known = queued.blocker.end_ns > start_ns;
+    if (known) return CauseOfExecution(queued.blocker, "it was not activated while the item before it, ");
+    return {"dependency", "it was not activated: its queue had as many items in flight as it may (max_active)", {}};
+  }
+  const int32_t worker = step.event->pid;
+  if (const auto* const waited = log_.Waiting(worker, start_ns, end_ns)) {
+    return {std::string(waited->cause.cls), "its worker waited for a CPU: " + waited->cause.explanation,
+            waited->evidence};
+  }
+  if (const auto* const busy = log_.Busy(worker, start_ns, end_ns)) {
+    return CauseOfExecution(*busy, "its worker was inside ");
+  }
+  return {"pool-stall", "no worker of its pool took it, and the one that did was not busy", {}};
+}
+
+void WorkItems::Report(const Step& step, uint64_t work, const Queued& queued, std::string_view start_event) {
+  const Event& event = *step.event;
+  const Task* const worker = step.cpu->current;
+  const std::string name = input_.symbols.Name(queued.function);
+  Cause cause = CauseOf(step, queued);
+  Finding finding;
+  finding.check = check_;
+  finding.cls = std::move(cause.cls);
+  finding.confidence = Confidence::kProven;
+  finding.pid = event.pid;
+  finding.comm = worker != nullptr && worker->pid == event.pid ? std::string(worker->comm()) : "";
+  finding.cpu = event.cpu;
+  finding.start_ns = queued.queued_ns;
+  finding.end_ns = event.ts_ns;
+  finding.waited_ns = event.ts_ns - queued.queued_ns;
+  SetWaker(queued.context, queued.pid, input_.model, &finding);
+  finding.evidence.push_back({queued.cpu, queued.queued_ns, "queue_work function=" + name});
+  if (queued.activated_ns != 0) {
+    finding.evidence.push_back({queued.activated_cpu, queued.activated_ns, "activate_work function=" + name});
+  }
+  for (Evidence& item : cause.evidence) finding.evidence.push_back(std::move(item));
+  finding.evidence.push_back({event.cpu, event.ts_ns, std::string(start_event) + " function=" + name});
+  finding.explanation =
+      "work " + name + " waited " + MillisText(finding.waited_ns) + " until it was started: " + cause.explanation;
+  input_.findings.Add(std::move(finding), work);
+}
+
+void WorkItems::Finish(Summaries* summaries) {
+  for (const auto& [work, queued] : queued_) {
+    if (!input_.options.Inside(queued.queued_ns)) continue;
+    Function& measured = functions_[queued.function];
+    ++(input_.model.Dark(queued.queued_ns) ? measured.voided : measured.censored);
+  }
+  if (given_up_ > 0) summaries->anomalies.Add(Anomaly::kOpenLimit, given_up_);
+  for (auto& [function, measured] : functions_) {
+    WorkSummary& summary = summaries->work.emplace_back();
+    summary.function = input_.symbols.Name(function);
+    summary.queue_to_start_ns = std::move(measured.queue_to_start_ns);
+    summary.run_ns = std::move(measured.run_ns);
+    summary.censored = measured.censored;
+    summary.voided = measured.voided;
+    summary.unmatched = measured.unmatched;
+  }
+}
+
+}  // namespace wakewatch

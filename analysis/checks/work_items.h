@@ -1,0 +1,59 @@
+// Why: workqueue items and kthread_worker items are measured alike: queued, started, ended, matched by the work pointer
+// and never by CPU, since work moves between CPUs. This is what their two checks share.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_map>
+
+#include "analysis/checks/check.h"
+#include "analysis/checks/worker_log.h"
+
+namespace wakewatch {
+
+class WorkItems {
+ public:
+  WorkItems(const CheckInput& input, std::string_view check);
+
+  struct Queued {
+    uint64_t queued_ns = 0, activated_ns = 0;  // activated_ns 0: not yet, or not for this kind
+    uint64_t function = 0;
+    uint32_t cpu = 0, activated_cpu = 0;
+    WakeContext context = WakeContext::kUnknown;
+    int32_t pid = 0;               // on whose time it was queued
+    WorkerLog::Execution blocker;  // what ended right before it was activated; end_ns 0: not known
+  };
+
+  void Queue(const Event& event, uint64_t work, uint64_t function);
+  void Activate(const Event& event, uint64_t work);
+  // `start_event` names the event in the evidence, "workqueue_execute_start".
+  void Start(const Step& step, uint64_t work, uint64_t function, std::string_view start_event);
+  void End(const Event& event, uint64_t work);
+  void OnSwitch(const Step& step) { log_.OnSwitch(step); }
+  void Finish(Summaries* summaries);
+
+ private:
+  struct Function {
+    Histogram queue_to_start_ns, run_ns;
+    uint64_t censored = 0, voided = 0, unmatched = 0;
+  };
+  static constexpr size_t kQueuedMax = 1u << 20;  // open at once; a trace with more is hostile or has lost their starts
+
+  struct Cause {
+    std::string cls, explanation;
+    std::vector<Evidence> evidence;
+  };
+  Cause CauseOf(const Step& step, const Queued& queued) const;
+  Cause CauseOfExecution(const WorkerLog::Execution& execution, std::string_view before) const;
+  void Report(const Step& step, uint64_t work, const Queued& queued, std::string_view start_event);
+
+  const CheckInput input_;
+  const std::string_view check_;
+  WorkerLog log_;
+  std::unordered_map<uint64_t, Queued> queued_;  // by work pointer
+  std::map<uint64_t, Function> functions_;
+  uint64_t given_up_ = 0;
+};
+
+}  // namespace wakewatch
