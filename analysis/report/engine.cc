@@ -1,0 +1,226 @@
+#include "analysis/report/engine.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "analysis/checks/checks_list.h"
+#include "analysis/model/sched_model.h"
+
+namespace wakewatch {
+namespace {
+
+Status CheckNames(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    bool known = false;
+    for (const CheckInfo& info : Checks()) known = known || info.name == name;
+    if (known) continue;
+    return Fail(Error{.code = ErrorCode::kInvalidArgument,
+                      .cause = "there is no check named " + name,
+                      .remedy = "`wakewatch list checks` names them"});
+  }
+  return {};
+}
+
+// Keeps what the options ask for.
+class Findings : public FindingSink {
+ public:
+  explicit Findings(const EngineOptions& options) : options_(options) {}
+
+  using FindingSink::Add;
+  void Add(Finding&& finding, uint64_t object) override {
+    const auto& checks = options_.checks;
+    if (!checks.empty() && std::find(checks.begin(), checks.end(), finding.check) == checks.end()) return;
+    if (!options_.Inside(finding.start_ns)) return;
+    if (findings_.size() >= options_.findings_max) {
+      ++beyond_;
+      return;
+    }
+    finding.Seal(object);
+    findings_.push_back(std::move(finding));
+  }
+
+  std::vector<Finding> Take() {
+    std::sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
+      return a.start_ns != b.start_ns ? a.start_ns < b.start_ns : a.id < b.id;
+    });
+    return std::move(findings_);
+  }
+  uint64_t beyond() const { return beyond_; }
+
+ private:
+  const EngineOptions& options_;
+  std::vector<Finding> findings_;
+  uint64_t beyond_ = 0;
+};
+
+// Functions of one name (static ones of several files, both kinds of work items) become one row.
+void MergeByFunction(std::vector<WorkSummary>* work) {
+  std::stable_sort(work->begin(), work->end(),
+                   [](const WorkSummary& a, const WorkSummary& b) { return a.function < b.function; });
+  std::vector<WorkSummary> merged;
+  for (WorkSummary& row : *work) {
+    if (merged.empty() || merged.back().function != row.function) {
+      merged.push_back(std::move(row));
+      continue;
+    }
+    WorkSummary& into = merged.back();
+    into.queue_to_start_ns.Merge(row.queue_to_start_ns);
+    into.run_ns.Merge(row.run_ns);
+    into.censored += row.censored;
+    into.voided += row.voided;
+    into.unmatched += row.unmatched;
+  }
+  *work = std::move(merged);
+}
+
+class CheckingEngine final : public Engine {
+ public:
+  CheckingEngine(const TraceInput& input, EngineOptions options)
+      : input_(input), options_(std::move(options)), findings_(options_), model_(input) {
+    const CheckInput check_input{input.symbols(), model_, options_, findings_};
+    for (const CheckInfo& info : Checks()) {
+      checks_.push_back(info.make(check_input));
+      for (const EventType type : info.events) interested_[static_cast<size_t>(type)].push_back(checks_.back().get());
+    }
+    counts_.resize(input.formats().events().size());
+  }
+
+  void Push(const Event& event) override {
+    if (event.type == EventType::kGap) {
+      AddGap(event);
+    } else {
+      Count(event);
+    }
+    const Step& step = model_.Apply(event);
+    for (Check* const check : interested_[static_cast<size_t>(event.type)]) check->OnStep(step);
+  }
+
+  Report Finish(const AnomalyCounts& readers) override;
+
+ private:
+  void Count(const Event& event) {
+    if (event.format < counts_.size()) [[likely]]
+      ++counts_[event.format];
+    CpuSummary& cpu = Cpu(event.cpu);
+    if (cpu.events++ == 0) [[unlikely]]
+      cpu.first_ns = event.ts_ns;
+    cpu.last_ns = event.ts_ns;
+  }
+  void AddGap(const Event& event) {
+    CpuSummary& cpu = Cpu(event.cpu);
+    ++cpu.gaps;
+    if (event.gap.lost == kLostUnknown) {
+      cpu.lost_unknown = true;
+    } else {
+      cpu.lost += event.gap.lost;
+    }
+    gaps_.push_back({event.cpu, event.ts_ns, event.gap.end_ns, event.gap.lost, event.gap.cause});
+  }
+  CpuSummary& Cpu(uint32_t cpu) {
+    if (cpu >= cpus_.size()) [[unlikely]]
+      cpus_.resize(cpu + 1);
+    return cpus_[cpu];
+  }
+  void Describe(Report* report) const;
+  void SumUpCpus(Report* report) const;
+  CpuSummary WithStats(uint32_t number) const;
+
+  const TraceInput& input_;
+  const EngineOptions options_;
+  Findings findings_;
+  SchedModel model_;
+  std::vector<std::unique_ptr<Check>> checks_;
+  std::array<std::vector<Check*>, kEventTypeCount> interested_;
+  std::vector<uint64_t> counts_;  // by format
+  std::vector<CpuSummary> cpus_;  // by number; those without events or gaps are no part of the report
+  std::vector<GapRecord> gaps_;
+};
+
+void CheckingEngine::Describe(Report* report) const {
+  const TraceMetadata& metadata = input_.metadata();
+  report->path = metadata.path;
+  report->input_kind = metadata.input_kind;
+  report->kernel = metadata.kernel;
+  report->clock = metadata.clock;
+  report->hostname = metadata.hostname;
+  report->buffer = metadata.buffer;
+  report->cpus = metadata.cpus;
+  report->skew_ns = model_.skew_ns();
+  report->skew_pairs = model_.skew_pairs();
+  for (size_t i = 0; i < counts_.size(); ++i) {
+    if (counts_[i] != 0) report->events_by_type[input_.formats().events()[i].name] += counts_[i];
+  }
+}
+
+// The kernel's own account counts what no page marks.
+CpuSummary CheckingEngine::WithStats(uint32_t number) const {
+  CpuSummary cpu = cpus_[number];
+  cpu.cpu = number;
+  for (const CpuStats& stats : input_.metadata().stats) {
+    if (stats.cpu != number) continue;
+    cpu.stats = stats;
+    cpu.have_stats = true;
+    const uint64_t lost = stats.overrun + stats.commit_overrun + stats.dropped;
+    if (lost >= cpu.lost) {
+      cpu.lost = lost;
+      cpu.lost_unknown = false;
+    }
+  }
+  return cpu;
+}
+
+void CheckingEngine::SumUpCpus(Report* report) const {
+  report->window_end_ns = UINT64_MAX;
+  for (uint32_t number = 0; number < cpus_.size(); ++number) {
+    if (cpus_[number].events == 0 && cpus_[number].gaps == 0) continue;
+    const CpuSummary cpu = WithStats(number);
+    if (cpu.events > 0) {
+      const bool first = report->events == 0;
+      report->start_ns = first ? cpu.first_ns : std::min(report->start_ns, cpu.first_ns);
+      report->end_ns = std::max(report->end_ns, cpu.last_ns);
+      report->window_start_ns = std::max(report->window_start_ns, cpu.first_ns);
+      report->window_end_ns = std::min(report->window_end_ns, cpu.last_ns);
+    }
+    report->events += cpu.events;
+    report->lost_events += cpu.lost;
+    report->lost_unknown = report->lost_unknown || cpu.lost_unknown;
+    report->per_cpu.push_back(cpu);
+  }
+  if (report->window_end_ns == UINT64_MAX) report->window_end_ns = 0;
+}
+
+Report CheckingEngine::Finish(const AnomalyCounts& readers) {
+  Report report;
+  SumUpCpus(&report);
+  Describe(&report);
+  report.gaps = std::move(gaps_);
+  Summaries summaries;
+  for (const auto& check : checks_) check->Finish(report.window_end_ns, &summaries);
+  report.threads = std::move(summaries.threads);
+  std::sort(report.threads.begin(), report.threads.end(), [](const ThreadSummary& a, const ThreadSummary& b) {
+    return a.pid != b.pid ? a.pid < b.pid : a.first_seen_ns < b.first_seen_ns;
+  });
+  report.work = std::move(summaries.work);
+  MergeByFunction(&report.work);
+  report.softirq = std::move(summaries.softirq);
+  report.tasklets = std::move(summaries.tasklets);
+  report.undecidable = std::move(summaries.undecidable);
+  report.findings = findings_.Take();
+  report.anomalies = readers;
+  for (const AnomalyCounts& counts : {input_.metadata().anomalies, input_.formats().anomalies(), model_.anomalies(),
+                                      std::as_const(summaries.anomalies)}) {
+    report.anomalies.Merge(counts);
+  }
+  if (findings_.beyond() > 0) report.anomalies.Add(Anomaly::kFindingsLimit, findings_.beyond());
+  return report;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::Create(const TraceInput& input, const EngineOptions& options) {
+  if (auto known = CheckNames(options.checks); !known) return Fail(known.error());
+  return std::make_unique<CheckingEngine>(input, options);
+}
+
+}  // namespace wakewatch

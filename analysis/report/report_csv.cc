@@ -1,0 +1,109 @@
+#include "analysis/report/report_csv.h"
+
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "analysis/report/printable.h"
+
+namespace wakewatch {
+namespace {
+
+struct Subject {
+  std::string_view subject;
+  std::string pid;
+  std::string name;
+  std::string_view kind;
+};
+
+class LongTable {
+ public:
+  void Count(const Subject& subject, std::string_view measure, uint64_t n) {
+    Lead(subject, measure);
+    out_ += fmt::format("{},,,,\n", n);
+  }
+  void Distribution(const Subject& subject, std::string_view measure, const Histogram& histogram) {
+    Lead(subject, measure);
+    out_ += fmt::format("{},{},{},{},{}\n", histogram.n(), histogram.Quantile(0.5), histogram.Quantile(0.9),
+                        histogram.Quantile(0.99), histogram.max());
+  }
+  std::string Take() { return std::move(out_); }
+
+ private:
+  void Lead(const Subject& subject, std::string_view measure) {
+    out_ += fmt::format("{},{},{},{},{},", subject.subject, subject.pid, CsvField(subject.name), subject.kind, measure);
+  }
+  std::string out_ = "subject,pid,name,kind,measure,n,p50_ns,p90_ns,p99_ns,max_ns\n";
+};
+
+void AddTrace(const Report& report, LongTable* table) {
+  const Subject trace{"trace", "", report.path, ""};
+  table->Count(trace, "lost_events", report.lost_events);
+  table->Count(trace, "lost_unknown", report.lost_unknown);
+  table->Count(trace, "gaps", report.gaps.size());
+  table->Count(trace, "events", report.events);
+  table->Count(trace, "span_ns", report.end_ns - report.start_ns);
+  for (size_t i = 0; i < kAnomalyCount; ++i) {
+    if (report.anomalies.all()[i] == 0) continue;
+    table->Count({"anomaly", "", std::string(kAnomalyInfo[i].name), ""}, "count", report.anomalies.all()[i]);
+  }
+}
+
+void AddThread(const ThreadSummary& thread, LongTable* table) {
+  const Subject subject{"thread", std::to_string(thread.pid), thread.comm, Info(thread.kind).name};
+  table->Count(subject, "wakeups", thread.wakeups);
+  table->Distribution(subject, "wakeup_latency", thread.wakeup_latency_ns);
+  table->Distribution(subject, "delivery", thread.delivery_ns);
+  table->Distribution(subject, "runqueue", thread.runqueue_ns);
+  table->Distribution(subject, "preempted", thread.preempted_ns);
+  table->Count(subject, "on_cpu_ns", thread.on_cpu_ns);
+  table->Count(subject, "censored", thread.censored);
+  table->Count(subject, "voided", thread.voided);
+}
+
+}  // namespace
+
+std::string ReportCsv(const Report& report, bool all_threads) {
+  LongTable table;
+  AddTrace(report, &table);
+  for (const ThreadSummary& thread : report.threads) {
+    if (all_threads || IsKernelThread(thread.kind)) AddThread(thread, &table);
+  }
+  for (const WorkSummary& work : report.work) {
+    const Subject subject{"work", "", work.function, ""};
+    table.Distribution(subject, "queue_to_start", work.queue_to_start_ns);
+    table.Distribution(subject, "run", work.run_ns);
+    table.Count(subject, "unmatched", work.unmatched);
+    table.Count(subject, "censored", work.censored);
+    table.Count(subject, "voided", work.voided);
+  }
+  for (const SoftirqSummary& softirq : report.softirq) {
+    const Subject subject{"softirq", "", softirq.vector, ""};
+    table.Distribution(subject, "raise_to_entry", softirq.raise_to_entry_ns);
+    table.Count(subject, "entries", softirq.entries);
+    table.Count(subject, "in_ksoftirqd", softirq.in_ksoftirqd);
+    table.Count(subject, "censored", softirq.censored);
+    table.Count(subject, "voided", softirq.voided);
+  }
+  for (const TaskletSummary& tasklet : report.tasklets) {
+    const Subject subject{"tasklet", "", tasklet.function, ""};
+    table.Distribution(subject, "raise_to_entry", tasklet.raise_to_entry_ns);
+    table.Distribution(subject, "run", tasklet.run_ns);
+  }
+  return table.Take();
+}
+
+std::string FindingsCsv(const Report& report) {
+  std::string out =
+      "id,group_id,check,class,confidence,pid,comm,cpu,start_ns,end_ns,waited_ns,waker_pid,waker_comm,explanation\n";
+  const auto known = [](int32_t number) { return number >= 0 ? std::to_string(number) : std::string(); };
+  for (const Finding& finding : report.findings) {
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", CsvField(finding.id), CsvField(finding.group_id),
+                       CsvField(finding.check), CsvField(finding.cls), Name(finding.confidence), finding.pid,
+                       CsvField(finding.comm), known(finding.cpu), finding.start_ns, finding.end_ns, finding.waited_ns,
+                       known(finding.waker_pid), CsvField(finding.waker_comm), CsvField(finding.explanation));
+  }
+  return out;
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,40 @@
+#include "analysis/report/report_filter.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace wakewatch {
+namespace {
+
+bool AnyTaskMatches(const ReportFilter& filter, int32_t pid, const std::string& comm) {
+  return filter.tasks.empty() || std::any_of(filter.tasks.begin(), filter.tasks.end(),
+                                             [&](const std::string& task) { return TaskMatches(task, pid, comm); });
+}
+
+bool CpuMatches(const ReportFilter& filter, int64_t cpu) {
+  return filter.cpus.empty() ||
+         std::any_of(filter.cpus.begin(), filter.cpus.end(), [&](uint32_t wanted) { return wanted == cpu; });
+}
+
+bool CheckMatches(const ReportFilter& filter, const std::string& check) {
+  return filter.checks.empty() || std::find(filter.checks.begin(), filter.checks.end(), check) != filter.checks.end();
+}
+
+}  // namespace
+
+bool TaskMatches(const std::string& task, int32_t pid, const std::string& comm) {
+  if (task == std::to_string(pid) || task == comm) return true;
+  return task.ends_with('*') && comm.starts_with(std::string_view(task).substr(0, task.size() - 1));
+}
+
+void Apply(const ReportFilter& filter, Report* report) {
+  std::erase_if(report->threads,
+                [&](const ThreadSummary& thread) { return !AnyTaskMatches(filter, thread.pid, thread.comm); });
+  std::erase_if(report->per_cpu, [&](const CpuSummary& cpu) { return !CpuMatches(filter, cpu.cpu); });
+  std::erase_if(report->findings, [&](const Finding& finding) {
+    return !AnyTaskMatches(filter, finding.pid, finding.comm) || !CpuMatches(filter, finding.cpu) ||
+           !CheckMatches(filter, finding.check);
+  });
+}
+
+}  // namespace wakewatch

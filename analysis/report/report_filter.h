@@ -1,0 +1,25 @@
+// Why: `--task`, `--cpu` and `--check` narrow what is shown, not what is analysed: a wait is explained by what other
+// tasks and CPUs did, so the analysis always sees everything.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "analysis/report/report.h"
+
+namespace wakewatch {
+
+struct ReportFilter {
+  std::vector<uint32_t> cpus;       // findings that ended there, and these CPUs' rows; empty: all
+  std::vector<std::string> tasks;   // pids, or names (whole, or with * at the end); empty: all
+  std::vector<std::string> checks;  // names of checks; empty: all
+};
+
+// Removes what the filter leaves out. Loss and gaps stay whatever the filter says.
+void Apply(const ReportFilter& filter, Report* report);
+
+// True when `task` is this pid in digits, this name, or a prefix of it followed by '*'.
+bool TaskMatches(const std::string& task, int32_t pid, const std::string& comm);
+
+}  // namespace wakewatch

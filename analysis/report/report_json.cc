@@ -1,0 +1,226 @@
+#include "analysis/report/report_json.h"
+
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace wakewatch {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string Dump(const Json& value) { return value.dump(-1, ' ', true, Json::error_handler_t::replace); }
+
+Json KnownOrNull(bool known, uint64_t value) { return known ? Json(value) : Json(nullptr); }
+Json PidOrNull(int32_t pid) { return pid >= 0 ? Json(pid) : Json(nullptr); }
+
+Json Distribution(const Histogram& histogram) {
+  return {{"n", histogram.n()},
+          {"p50", histogram.Quantile(0.50)},
+          {"p90", histogram.Quantile(0.90)},
+          {"p99", histogram.Quantile(0.99)},
+          {"max", histogram.max()}};
+}
+
+Json GapValue(const GapRecord& gap) {
+  return {{"cpu", gap.cpu},
+          {"start_ns", gap.start_ns},
+          {"end_ns", KnownOrNull(gap.end_ns != UINT64_MAX, gap.end_ns)},
+          {"lost", KnownOrNull(gap.lost != kLostUnknown, gap.lost)},
+          {"cause", Name(gap.cause)}};
+}
+
+Json CpuValue(const CpuSummary& cpu) {
+  Json value = {
+      {"cpu", cpu.cpu},   {"start_ns", cpu.first_ns}, {"end_ns", cpu.last_ns},           {"events", cpu.events},
+      {"gaps", cpu.gaps}, {"lost_events", cpu.lost},  {"lost_unknown", cpu.lost_unknown}};
+  if (cpu.have_stats) {
+    value["kernel_stats"] = {{"entries", cpu.stats.entries},
+                             {"overrun", cpu.stats.overrun},
+                             {"commit_overrun", cpu.stats.commit_overrun},
+                             {"dropped", cpu.stats.dropped},
+                             {"read", cpu.stats.read}};
+  }
+  return value;
+}
+
+// Without its gaps and CPUs: those can be many and are written one by one.
+Json TraceValue(const Report& report) {
+  Json by_type = Json::object();
+  for (const auto& [name, n] : report.events_by_type) by_type[name] = n;
+  return {{"path", report.path},
+          {"input_kind", report.input_kind},
+          {"host", report.hostname},
+          {"buffer", report.buffer},
+          {"kernel", report.kernel},
+          {"clock", report.clock},
+          {"cpus", report.cpus},
+          {"start_ns", report.start_ns},
+          {"end_ns", report.end_ns},
+          {"window", {{"start_ns", report.window_start_ns}, {"end_ns", report.window_end_ns}}},
+          {"skew_ns", report.skew_ns},
+          {"skew_pairs", report.skew_pairs},
+          {"events", report.events},
+          {"events_by_type", std::move(by_type)},
+          {"lost_events", report.lost_events},
+          {"lost_unknown", report.lost_unknown}};
+}
+
+Json ThreadValue(const ThreadSummary& thread) {
+  return {{"pid", thread.pid},
+          {"comm", thread.comm},
+          {"kind", Info(thread.kind).name},
+          {"kind_source", Name(thread.kind_source)},
+          {"first_seen_ns", thread.first_seen_ns},
+          {"wakeups", thread.wakeups},
+          {"wakeup_latency_ns", Distribution(thread.wakeup_latency_ns)},
+          {"delivery_ns", Distribution(thread.delivery_ns)},
+          {"runqueue_ns", Distribution(thread.runqueue_ns)},
+          {"preempted_ns", Distribution(thread.preempted_ns)},
+          // Wakeup latency above the reference schedule's. No sample exists without that schedule.
+          {"excess_latency_ns", Distribution(Histogram())},
+          {"on_cpu_ns", thread.on_cpu_ns},
+          {"censored", thread.censored},
+          {"voided", thread.voided}};
+}
+
+Json WorkValue(const WorkSummary& work) {
+  return {{"function", work.function},
+          {"queue_to_start_ns", Distribution(work.queue_to_start_ns)},
+          {"run_ns", Distribution(work.run_ns)},
+          {"censored", work.censored},
+          {"voided", work.voided},
+          {"unmatched", work.unmatched}};
+}
+
+Json SoftirqValue(const SoftirqSummary& softirq) {
+  return {{"vector", softirq.vector},
+          {"raise_to_entry_ns", Distribution(softirq.raise_to_entry_ns)},
+          {"in_ksoftirqd", softirq.in_ksoftirqd},
+          {"entries", softirq.entries},
+          {"censored", softirq.censored},
+          {"voided", softirq.voided}};
+}
+
+Json TaskletValue(const TaskletSummary& tasklet) {
+  return {{"function", tasklet.function},
+          {"raise_to_entry_ns", Distribution(tasklet.raise_to_entry_ns)},
+          {"run_ns", Distribution(tasklet.run_ns)}};
+}
+
+Json UndecidableValue(const Undecidable& undecidable) {
+  return {{"class", undecidable.cls}, {"sleeps", undecidable.sleeps}, {"needs", undecidable.needs}};
+}
+
+Json FindingValue(const Finding& finding) {
+  Json evidence = Json::array();
+  for (const Evidence& item : finding.evidence) {
+    evidence.push_back({{"cpu", item.cpu}, {"ts_ns", item.ts_ns}, {"event", item.event}});
+  }
+  return {{"id", finding.id},
+          {"group_id", finding.group_id},
+          {"check", finding.check},
+          {"class", finding.cls},
+          {"confidence", Name(finding.confidence)},
+          {"pid", finding.pid},
+          {"comm", finding.comm},
+          {"cpu", PidOrNull(finding.cpu)},
+          {"start_ns", finding.start_ns},
+          {"end_ns", finding.end_ns},
+          {"waited_ns", finding.waited_ns},
+          {"waker", {{"pid", PidOrNull(finding.waker_pid)}, {"comm", finding.waker_comm}}},
+          {"evidence", std::move(evidence)},
+          {"explanation", finding.explanation}};
+}
+
+std::string_view Name(Severity severity) {
+  switch (severity) {
+    case Severity::kInfo: return "info";
+    case Severity::kDataLoss: return "data-loss";
+    case Severity::kCorrupt: return "corrupt";
+  }
+  return "info";
+}
+
+Json AnomalyValue(size_t index, uint64_t count) {
+  const AnomalyInfo& info = kAnomalyInfo[index];
+  return {{"name", info.name}, {"severity", Name(info.severity)}, {"count", count}, {"sentence", info.sentence}};
+}
+
+bool Shown(const ThreadSummary& thread, bool all_threads) { return all_threads || IsKernelThread(thread.kind); }
+
+// ,"key": [ … ] with one element a line. Elements are written one at a time: a trace can have many thousand findings.
+template <typename Items, typename ToJson>
+void AppendArray(std::string* out, std::string_view key, const Items& items, ToJson to_json) {
+  *out += ",\n\"";
+  *out += key;
+  *out += "\": [";
+  bool first = true;
+  for (const auto& item : items) {
+    const Json value = to_json(item);
+    if (value.is_null()) continue;
+    *out += first ? "\n  " : ",\n  ";
+    *out += Dump(value);
+    first = false;
+  }
+  *out += ']';
+}
+
+}  // namespace
+
+std::string FindingJson(const Finding& finding) { return Dump(FindingValue(finding)); }
+std::string ThreadJson(const ThreadSummary& thread) { return Dump(ThreadValue(thread)); }
+
+std::string ReportJson(const Report& report, bool all_threads) {
+  std::string out = "{\"schema_version\": " + std::to_string(kReportSchemaVersion) + ",\n\"trace\": ";
+  std::string trace = Dump(TraceValue(report));
+  trace.pop_back();  // its closing brace: gaps and CPUs follow
+  out += trace;
+  AppendArray(&out, "gaps", report.gaps, GapValue);
+  AppendArray(&out, "per_cpu", report.per_cpu, CpuValue);
+  out += '}';
+  AppendArray(&out, "threads", report.threads, [&](const ThreadSummary& thread) {
+    return Shown(thread, all_threads) ? ThreadValue(thread) : Json(nullptr);
+  });
+  AppendArray(&out, "work", report.work, WorkValue);
+  AppendArray(&out, "softirq", report.softirq, SoftirqValue);
+  AppendArray(&out, "tasklets", report.tasklets, TaskletValue);
+  AppendArray(&out, "undecidable", report.undecidable, UndecidableValue);
+  AppendArray(&out, "findings", report.findings, FindingValue);
+  size_t index = 0;
+  AppendArray(&out, "anomalies", report.anomalies.all(), [&](uint64_t count) {
+    const size_t at = index++;
+    return count > 0 ? AnomalyValue(at, count) : Json(nullptr);
+  });
+  out += "}\n";
+  return out;
+}
+
+std::string ReportNdjson(const Report& report, bool all_threads) {
+  std::string out;
+  const auto append = [&](std::string_view record, Json value) {
+    Json line = {{"record", record}};
+    line.update(value);
+    out += Dump(line) + '\n';
+  };
+  Json trace = TraceValue(report);
+  trace["schema_version"] = kReportSchemaVersion;
+  trace["gaps"] = Json::array();
+  for (const GapRecord& gap : report.gaps) trace["gaps"].push_back(GapValue(gap));
+  append("trace", std::move(trace));
+  for (const CpuSummary& cpu : report.per_cpu) append("cpu", CpuValue(cpu));
+  for (const ThreadSummary& thread : report.threads) {
+    if (Shown(thread, all_threads)) append("thread", ThreadValue(thread));
+  }
+  for (const WorkSummary& work : report.work) append("work", WorkValue(work));
+  for (const SoftirqSummary& softirq : report.softirq) append("softirq", SoftirqValue(softirq));
+  for (const TaskletSummary& tasklet : report.tasklets) append("tasklet", TaskletValue(tasklet));
+  for (const Undecidable& undecidable : report.undecidable) append("undecidable", UndecidableValue(undecidable));
+  for (const Finding& finding : report.findings) append("finding", FindingValue(finding));
+  for (size_t i = 0; i < kAnomalyCount; ++i) {
+    if (report.anomalies.all()[i] > 0) append("anomaly", AnomalyValue(i, report.anomalies.all()[i]));
+  }
+  return out;
+}
+
+}  // namespace wakewatch

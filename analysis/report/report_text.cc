@@ -1,0 +1,312 @@
+#include "analysis/report/report_text.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "analysis/report/finding_groups.h"
+#include "analysis/report/printable.h"
+#include "analysis/report/text_table.h"
+
+namespace wakewatch {
+namespace {
+
+constexpr size_t kEventTypesShown = 6;
+constexpr auto kRight = TextTable::Align::kRight;
+
+std::string QuantileText(const Histogram& histogram, double q) {
+  return histogram.n() == 0 ? "-" : DurationText(histogram.Quantile(q));
+}
+std::string MaxText(const Histogram& histogram) { return histogram.n() == 0 ? "-" : DurationText(histogram.max()); }
+
+// "1 gap", "2,000 gaps".
+std::string Counted(uint64_t n, std::string_view noun) {
+  return fmt::format("{} {}{}", CountText(n), noun, n == 1 ? "" : "s");
+}
+
+// The p99 of a part of `whole`, with its n where that differs.
+std::string PartText(const Histogram& part, const Histogram& whole) {
+  const std::string p99 = QuantileText(part, 0.99);
+  return part.n() == 0 || part.n() == whole.n() ? p99 : fmt::format("{} (n {})", p99, CountText(part.n()));
+}
+
+// The n, p50, p99 and max of one distribution, as cells.
+void AppendCells(const Histogram& histogram, std::vector<std::string>* cells) {
+  cells->push_back(CountText(histogram.n()));
+  cells->push_back(QuantileText(histogram, 0.50));
+  cells->push_back(QuantileText(histogram, 0.99));
+  cells->push_back(MaxText(histogram));
+}
+
+bool Worse(const Histogram& a, const Histogram& b) {
+  const std::pair left(a.Quantile(0.99), a.max()), right(b.Quantile(0.99), b.max());
+  return left != right ? left > right : a.n() > b.n();
+}
+
+std::string LeftOut(size_t all, size_t shown, std::string_view what) {
+  return all > shown ? fmt::format("  … and {} more {}\n", CountText(all - shown), what) : std::string();
+}
+
+// The items as pointers, worst first by `histogram`, and at most `rows_max` of them.
+template <typename Item>
+std::vector<const Item*> Worst(const std::vector<Item>& items, const Histogram Item::*histogram, size_t rows_max) {
+  std::vector<const Item*> worst;
+  for (const Item& item : items) worst.push_back(&item);
+  std::stable_sort(worst.begin(), worst.end(),
+                   [&](const Item* a, const Item* b) { return Worse(a->*histogram, b->*histogram); });
+  if (worst.size() > rows_max) worst.resize(rows_max);
+  return worst;
+}
+
+std::string EventsLine(const Report& report) {
+  std::vector<std::pair<std::string, uint64_t>> types(report.events_by_type.begin(), report.events_by_type.end());
+  std::stable_sort(types.begin(), types.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::string line = CountText(report.events);
+  for (size_t i = 0; i < types.size() && i < kEventTypesShown; ++i) {
+    line += fmt::format("{} {} {}", i == 0 ? ":" : ",", PrintableText(types[i].first), CountText(types[i].second));
+  }
+  if (types.size() > kEventTypesShown) line += fmt::format(", {} other types", types.size() - kEventTypesShown);
+  return line;
+}
+
+std::string HeaderText(const Report& report) {
+  const auto known = [](const std::string& text) {
+    return text.empty() ? std::string("unknown") : PrintableText(text);
+  };
+  const uint64_t window =
+      report.window_end_ns > report.window_start_ns ? report.window_end_ns - report.window_start_ns : 0;
+  std::string out = fmt::format("input   {} ({}{})\n", PrintableText(report.path), PrintableText(report.input_kind),
+                                report.buffer.empty() ? "" : ", buffer " + PrintableText(report.buffer));
+  out += fmt::format("host    {}, kernel {}, {} CPUs, clock {}\n", known(report.hostname), known(report.kernel),
+                     report.cpus, known(report.clock));
+  out += fmt::format("span    {}, from {} s to {} s of the trace clock; {} of it covered by every CPU's buffer\n",
+                     DurationText(report.end_ns - report.start_ns), TraceTimeText(report.start_ns),
+                     TraceTimeText(report.end_ns), DurationText(window));
+  if (report.skew_pairs > 0) {
+    out += fmt::format("skew    CPUs' clocks agree within {} (n {})\n", DurationText(report.skew_ns),
+                       CountText(report.skew_pairs));
+  }
+  return out + fmt::format("events  {}\n", EventsLine(report));
+}
+
+// One line a kind that occurs: what it is for, what it was once called.
+std::string KindsText(const Report& report) {
+  std::set<ThreadKind> kinds;
+  for (const ThreadSummary& thread : report.threads) {
+    if (IsKernelThread(thread.kind) && thread.kind != ThreadKind::kKthread) kinds.insert(thread.kind);
+  }
+  if (kinds.empty()) return {};
+  std::string out = "\nWHAT THESE THREADS ARE\n";
+  TextTable table({{"kind"}, {"what it does"}});
+  for (const ThreadKind kind : kinds) {
+    const ThreadKindInfo& info = Info(kind);
+    std::string purpose(info.purpose);
+    if (!info.once.empty()) purpose += fmt::format(" (once: {})", info.once);
+    table.AddRow({std::string(info.name), std::move(purpose)});
+  }
+  return out + table.Text();
+}
+
+std::string WorkText(const Report& report, size_t rows_max) {
+  if (report.work.empty()) return {};
+  TextTable table({{"work function"},
+                   {"n", kRight},
+                   {"p50", kRight},
+                   {"p99", kRight},
+                   {"max", kRight},
+                   {"ran", kRight},
+                   {"p50", kRight},
+                   {"p99", kRight},
+                   {"max", kRight},
+                   {"voided", kRight},
+                   {"once done by"}});
+  for (const WorkSummary* work : Worst(report.work, &WorkSummary::queue_to_start_ns, rows_max)) {
+    std::vector<std::string> cells = {work->function};
+    AppendCells(work->queue_to_start_ns, &cells);
+    AppendCells(work->run_ns, &cells);
+    cells.push_back(CountText(work->voided));
+    cells.emplace_back(OnceThreadOf(work->function));
+    table.AddRow(std::move(cells));
+  }
+  return "\nWORK ITEMS: queued until started (n to max), then executing (ran to max)\n" + table.Text() +
+         LeftOut(report.work.size(), table.rows(), "work functions");
+}
+
+std::string SoftirqText(const Report& report, size_t rows_max) {
+  if (report.softirq.empty()) return {};
+  TextTable table({{"vector"},
+                   {"n", kRight},
+                   {"p50", kRight},
+                   {"p99", kRight},
+                   {"max", kRight},
+                   {"entries", kRight},
+                   {"in ksoftirqd", kRight},
+                   {"voided", kRight}});
+  for (const SoftirqSummary* softirq : Worst(report.softirq, &SoftirqSummary::raise_to_entry_ns, rows_max)) {
+    std::vector<std::string> cells = {softirq->vector};
+    AppendCells(softirq->raise_to_entry_ns, &cells);
+    cells.push_back(CountText(softirq->entries));
+    cells.push_back(CountText(softirq->in_ksoftirqd));
+    cells.push_back(CountText(softirq->voided));
+    table.AddRow(std::move(cells));
+  }
+  return "\nSOFTIRQS: first raise until entry, on the same CPU\n" + table.Text() +
+         LeftOut(report.softirq.size(), table.rows(), "vectors");
+}
+
+std::string TaskletText(const Report& report, size_t rows_max) {
+  if (report.tasklets.empty()) return {};
+  TextTable table({{"tasklet"},
+                   {"n", kRight},
+                   {"p50", kRight},
+                   {"p99", kRight},
+                   {"max", kRight},
+                   {"ran", kRight},
+                   {"p50", kRight},
+                   {"p99", kRight},
+                   {"max", kRight}});
+  for (const TaskletSummary* tasklet : Worst(report.tasklets, &TaskletSummary::raise_to_entry_ns, rows_max)) {
+    std::vector<std::string> cells = {tasklet->function};
+    AppendCells(tasklet->raise_to_entry_ns, &cells);
+    AppendCells(tasklet->run_ns, &cells);
+    table.AddRow(std::move(cells));
+  }
+  return "\nTASKLETS: raised until entered (n to max), then running (ran to max)\n" + table.Text() +
+         LeftOut(report.tasklets.size(), table.rows(), "tasklets");
+}
+
+std::string UndecidableText(const Report& report) {
+  if (report.undecidable.empty()) return {};
+  std::string out = "\nUNDECIDABLE from this trace\n";
+  for (const Undecidable& item : report.undecidable) {
+    std::string needs;
+    for (const std::string& event : item.needs) needs += (needs.empty() ? "" : ", ") + PrintableText(event);
+    out += fmt::format("  {}: {}; decidable with {}\n", PrintableText(item.cls), Counted(item.sleeps, "sleep"), needs);
+  }
+  return out;
+}
+
+std::string AnomaliesText(const AnomalyCounts& anomalies) {
+  std::string out;
+  for (size_t i = 0; i < kAnomalyCount; ++i) {
+    if (anomalies.all()[i] == 0) continue;
+    out += fmt::format("  {} {}: {}\n", CountText(anomalies.all()[i]), kAnomalyInfo[i].name, kAnomalyInfo[i].sentence);
+  }
+  return out.empty() ? out : "\nODD IN THIS TRACE\n" + out;
+}
+
+}  // namespace
+
+std::string LossText(const Report& report) {
+  if (!report.HasGaps() && report.lost_events == 0 && !report.lost_unknown) return {};
+  std::set<uint32_t> cpus;
+  for (const GapRecord& gap : report.gaps) cpus.insert(gap.cpu);
+  std::string lost = CountText(report.lost_events);
+  if (report.lost_unknown) lost = report.lost_events > 0 ? "at least " + lost : "an unknown number of";
+  std::string out = fmt::format("!!! EVENTS WERE LOST: {} events, in {} on {}.\n", lost,
+                                Counted(report.gaps.size(), "gap"), Counted(cpus.size(), "CPU"));
+  return out + "!!! What touches a gap is counted as voided and is in no figure and no finding below.\n";
+}
+
+std::string ThreadsText(const Report& report, const TextOptions& options) {
+  std::vector<const ThreadSummary*> threads;
+  size_t silent = 0;
+  for (const ThreadSummary& thread : report.threads) {
+    if (!options.all_threads && !IsKernelThread(thread.kind)) continue;
+    if (thread.kind == ThreadKind::kIdle) continue;
+    if (thread.wakeup_latency_ns.n() == 0 && thread.preempted_ns.n() == 0) {
+      ++silent;
+      continue;
+    }
+    threads.push_back(&thread);
+  }
+  std::stable_sort(threads.begin(), threads.end(), [](const ThreadSummary* a, const ThreadSummary* b) {
+    return Worse(a->wakeup_latency_ns, b->wakeup_latency_ns);
+  });
+  const std::string_view who = options.all_threads ? "threads" : "kernel threads";
+  std::string out = fmt::format("{}, latest to wake first: from sched_waking to running\n",
+                                options.all_threads ? "THREADS" : "KERNEL THREADS");
+  if (threads.empty()) return out + fmt::format("  no {} with a measured wait\n", who);
+
+  TextTable table({{"pid", kRight},
+                   {"thread"},
+                   {"kind"},
+                   {"n", kRight},
+                   {"p50", kRight},
+                   {"p99", kRight},
+                   {"max", kRight},
+                   {"delivery p99", kRight},
+                   {"run queue p99", kRight},
+                   {"preempted n", kRight},
+                   {"max", kRight},
+                   {"on CPU", kRight},
+                   {"censored", kRight},
+                   {"voided", kRight}});
+  for (size_t i = 0; i < threads.size() && i < options.rows_max; ++i) {
+    const ThreadSummary& thread = *threads[i];
+    std::vector<std::string> cells = {std::to_string(thread.pid), thread.comm, std::string(Info(thread.kind).name)};
+    AppendCells(thread.wakeup_latency_ns, &cells);
+    for (std::string cell : {PartText(thread.delivery_ns, thread.wakeup_latency_ns),
+                             PartText(thread.runqueue_ns, thread.wakeup_latency_ns), CountText(thread.preempted_ns.n()),
+                             MaxText(thread.preempted_ns), DurationText(thread.on_cpu_ns), CountText(thread.censored),
+                             CountText(thread.voided)}) {
+      cells.push_back(std::move(cell));
+    }
+    table.AddRow(std::move(cells));
+  }
+  out += table.Text() + LeftOut(threads.size(), table.rows(), who);
+  if (silent > 0) out += fmt::format("  {} {} had no measured wait\n", CountText(silent), who);
+  return out;
+}
+
+std::string FindingsText(const Report& report, const TextOptions& options) {
+  const FindingGroups groups = GroupFindings(report, !options.all_threads);
+  std::string out;
+  const size_t shown = std::min(groups.groups.size(), options.groups_max);
+  for (size_t i = 0; i < shown; ++i) {
+    const FindingGroup& group = groups.groups[i];
+    const Finding& worst = *group.worst;
+    out += fmt::format("  {}. {} ({}), {}: {} (pid {}) waited {}", i + 1, PrintableText(worst.check),
+                       PrintableText(worst.cls), Name(worst.confidence), PrintableText(worst.comm), worst.pid,
+                       DurationText(worst.waited_ns));
+    if (worst.cpu >= 0) out += fmt::format(" on CPU {}", worst.cpu);
+    out += fmt::format(", {} s to {} s", TraceTimeText(worst.start_ns), TraceTimeText(worst.end_ns));
+    if (group.count > 1) out += fmt::format("; the longest of {}", CountText(group.count));
+    out += fmt::format("\n     {}\n", PrintableText(worst.explanation));
+    if (worst.waker_pid >= 0) {
+      out += fmt::format("     woken by {} (pid {})\n", PrintableText(worst.waker_comm), worst.waker_pid);
+    }
+    for (const Evidence& evidence : worst.evidence) {
+      out += fmt::format("     {} s [{:03}] {}\n", TraceTimeText(evidence.ts_ns), evidence.cpu,
+                         PrintableText(evidence.event));
+    }
+  }
+  if (out.empty()) out = "  none\n";
+  out += LeftOut(groups.groups.size(), shown, "groups of findings");
+  if (groups.user_findings > 0) {
+    out += fmt::format("  not shown: {} of user tasks; --all shows them\n", Counted(groups.user_findings, "finding"));
+  }
+  return fmt::format("FINDINGS: {} in {}, the longest wait first\n", CountText(groups.findings),
+                     Counted(groups.groups.size(), "group")) +
+         out;
+}
+
+std::string ReportText(const Report& report, const TextOptions& options) {
+  std::string out = LossText(report);
+  if (!out.empty()) out += '\n';
+  out += HeaderText(report);
+  out += '\n' + ThreadsText(report, options);
+  out += '\n' + FindingsText(report, options);
+  out += WorkText(report, options.rows_max);
+  out += SoftirqText(report, options.rows_max);
+  out += TaskletText(report, options.rows_max);
+  out += KindsText(report);
+  out += UndecidableText(report);
+  out += AnomaliesText(report.anomalies);
+  return out;
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,127 @@
+// Why: one small report that the writers' tests share. Its names are what an attacker would choose.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "analysis/report/report.h"
+
+namespace wakewatch {
+
+// Clears the screen, sets the window title, breaks quoting, ends in half a UTF-8 sequence.
+inline constexpr const char* kHostileComm = "\x1b[2J\"a,b\"\xc3";
+
+inline std::vector<ThreadSummary> SampleThreads() {
+  ThreadSummary ksoftirqd;
+  ksoftirqd.pid = 14;
+  ksoftirqd.comm = "ksoftirqd/0";
+  ksoftirqd.kind = ThreadKind::kKsoftirqd;
+  ksoftirqd.kind_source = KindSource::kInventory;
+  ksoftirqd.wakeups = 3;
+  for (const uint64_t wait : {10'000u, 20'000u, 12'300'000u}) ksoftirqd.wakeup_latency_ns.Add(wait);
+  ksoftirqd.censored = 1;
+  ThreadSummary driver;
+  driver.pid = 210;
+  driver.comm = kHostileComm;
+  driver.kind = ThreadKind::kKthread;
+  driver.kind_source = KindSource::kFork;
+  driver.wakeups = 1;
+  driver.wakeup_latency_ns.Add(50'000'000);
+  ThreadSummary user;
+  user.pid = 900;
+  user.comm = "bash";
+  user.wakeup_latency_ns.Add(90'000'000);
+  return {ksoftirqd, driver, user};
+}
+
+inline std::vector<Finding> SampleFindings() {
+  Finding finding;
+  finding.id = "00000000000000aa";
+  finding.group_id = "00000000000000bb";
+  finding.check = "wakeup-latency";
+  finding.cls = "real-time";
+  finding.pid = 14;
+  finding.comm = "ksoftirqd/0";
+  finding.cpu = 1;
+  finding.start_ns = 2'000'000'000;
+  finding.end_ns = 2'012'300'000;
+  finding.waited_ns = 12'300'000;
+  finding.evidence = {{1, 2'000'000'000, "sched_waking comm=ksoftirqd/0"}};
+  finding.explanation = "a real-time task held CPU 1";
+  Finding worse = finding;
+  worse.id = "00000000000000ac";
+  worse.start_ns = 2'500'000'000;
+  worse.end_ns = 2'520'000'000;
+  worse.waited_ns = 20'000'000;
+  worse.waker_pid = 210;
+  worse.waker_comm = kHostileComm;
+  Finding of_user = finding;
+  of_user.id = "00000000000000ad";
+  of_user.group_id = "00000000000000be";
+  of_user.pid = 900;
+  of_user.comm = "bash";
+  of_user.cpu = -1;
+  of_user.waited_ns = 90'000'000;
+  return {finding, worse, of_user};
+}
+
+inline Report SampleReport() {
+  Report report;
+  report.path = "/tmp/\x1b]0;owned\x07.dat";
+  report.input_kind = "trace.dat v7";
+  report.kernel = "6.1.0";
+  report.clock = "mono";
+  report.hostname = "vm";
+  report.cpus = 2;
+  report.start_ns = 1'000'000'000;
+  report.end_ns = 3'500'000'000;
+  report.window_start_ns = 1'100'000'000;
+  report.window_end_ns = 3'400'000'000;
+  report.skew_ns = 3100;
+  report.skew_pairs = 17;
+  report.events = 1'234'567;
+  report.events_by_type = {{"sched_switch", 1'000'000}, {"sched_waking", 234'567}};
+  report.threads = SampleThreads();
+
+  WorkSummary work;
+  work.function = "vmstat_update";
+  work.queue_to_start_ns.Add(1500);
+  work.run_ns.Add(800);
+  work.unmatched = 2;
+  report.work = {work};
+  SoftirqSummary softirq;
+  softirq.vector = "TIMER";
+  softirq.raise_to_entry_ns.Add(2500);
+  softirq.entries = 4;
+  softirq.in_ksoftirqd = 1;
+  report.softirq = {softirq};
+  TaskletSummary tasklet;
+  tasklet.function = "tx_done";
+  tasklet.run_ns.Add(7);
+  report.tasklets = {tasklet};
+  report.undecidable = {{"check-before-sleep", 5, {"try_to_wake_up"}}};
+
+  report.findings = SampleFindings();
+  return report;
+}
+
+inline Report SampleReportWithLoss() {
+  Report report = SampleReport();
+  report.lost_events = 6512;
+  report.lost_unknown = true;
+  report.gaps = {{0, 1'200'000'000, 1'300'000'000, 6512, GapCause::kOverrun},
+                 {1, 3'400'000'000, UINT64_MAX, kLostUnknown, GapCause::kCorrupt}};
+  report.anomalies.Add(Anomaly::kPageCommitPastEnd, 2);
+  return report;
+}
+
+// True when a terminal would show `text` as it is: printable ASCII, newlines and well-formed non-ASCII only.
+inline bool SafeForTerminal(std::string_view text) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n') || byte == 0x7f || byte == 0x9b) return false;
+  }
+  return true;
+}
+
+}  // namespace wakewatch
