@@ -1,0 +1,99 @@
+#include "collector/batch_builder.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace wakewatch {
+namespace {
+
+// A chunk is cut early when its events carry a lot (probes with strings, stack traces).
+constexpr size_t kOpenBytesMax = kChunkBytesMax / 4;
+constexpr size_t kFailuresMax = 16;
+
+}  // namespace
+
+BatchBuilder::BatchBuilder(const FormatTable& formats, const std::vector<uint32_t>& cpus, int compression)
+    : decoder_(formats) {
+  for (const uint32_t cpu : cpus) {
+    if (cpu >= streams_.size()) streams_.resize(cpu + 1);
+    streams_[cpu] = std::make_unique<Stream>(decoder_, formats, cpu, compression);
+  }
+}
+
+void BatchBuilder::AddPage(uint32_t cpu, Bytes page) {
+  Stream* const stream = Of(cpu);
+  if (stream == nullptr) return;
+  block_.Clear();
+  stream->pages.Decode(page, &block_, &anomalies_);
+  for (const Event& event : block_.events) {
+    if (event.type == EventType::kGap) {
+      OpenGap(stream, {cpu, event.ts_ns, UINT64_MAX, event.gap.lost, event.gap.cause});
+      if (event.gap.end_ns != UINT64_MAX) CloseGap(stream, event.gap.end_ns);
+      continue;
+    }
+    if (stream->open_gap) CloseGap(stream, event.ts_ns);
+    symbols_.See(event);
+    stream->encoder.Add(event);
+    stream->last_ns = event.ts_ns;
+    ++events_;
+    if (++stream->open_events >= kChunkEventsTarget) Cut(stream);
+  }
+  if (stream->encoder.pending_bytes() >= kOpenBytesMax) Cut(stream);
+}
+
+void BatchBuilder::AddGap(uint32_t cpu, uint64_t lost, GapCause cause) {
+  if (Stream* const stream = Of(cpu)) OpenGap(stream, {cpu, stream->last_ns, UINT64_MAX, lost, cause});
+}
+
+void BatchBuilder::OpenGap(Stream* stream, GapRecord gap) {
+  Cut(stream);
+  stream->marked.unknown |= gap.lost == kLostUnknown && gap.cause == GapCause::kOverrun;
+  if (gap.lost != kLostUnknown) stream->marked.lost += gap.lost;
+  if (!stream->open_gap) {
+    stream->open_gap = gap;
+    return;
+  }
+  // No event stands between the two, so they are one.
+  GapRecord& open = *stream->open_gap;
+  open.start_ns = std::min(open.start_ns, gap.start_ns);
+  open.lost = open.lost == kLostUnknown || gap.lost == kLostUnknown ? kLostUnknown : open.lost + gap.lost;
+  if (open.cause != gap.cause) open.cause = GapCause::kUnknown;
+}
+
+void BatchBuilder::CloseGap(Stream* stream, uint64_t end_ns) {
+  stream->open_gap->end_ns = end_ns;
+  ready_gaps_.push_back(*stream->open_gap);
+  stream->open_gap.reset();
+  ++gaps_;
+}
+
+void BatchBuilder::Cut(Stream* stream) {
+  if (stream->open_events == 0) return;
+  const uint32_t events = std::exchange(stream->open_events, 0);
+  auto chunk = stream->encoder.Finish();
+  if (!chunk) {
+    if (failures_.size() < kFailuresMax) failures_.push_back(chunk.error().Text());
+    events_ -= events;
+    OpenGap(stream, {stream->cpu, stream->last_ns, UINT64_MAX, events, GapCause::kCollector});
+    return;
+  }
+  finished_bytes_ += chunk->bytes.size();
+  chunks_.push_back(*std::move(chunk));
+}
+
+void BatchBuilder::TakeInto(Batch* batch, bool last) {
+  for (const auto& stream : streams_) {
+    if (!stream) continue;
+    Cut(stream.get());
+    if (last && stream->open_gap) CloseGap(stream.get(), UINT64_MAX);
+  }
+  batch->chunks = std::exchange(chunks_, {});
+  batch->gaps = std::exchange(ready_gaps_, {});
+  finished_bytes_ = 0;
+}
+
+BatchBuilder::Marked BatchBuilder::marked(uint32_t cpu) const {
+  return cpu < streams_.size() && streams_[cpu] ? streams_[cpu]->marked : Marked{};
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,80 @@
+// Why: pages in, the event part of a batch out: chunks cut at gaps and at their target size, gap records, symbols that
+// occur. What is lost on the way becomes a gap record.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/base/anomaly.h"
+#include "analysis/chunk/batch.h"
+#include "analysis/chunk/chunk.h"
+#include "analysis/trace/page_decoder.h"
+#include "analysis/trace/record_decoder.h"
+#include "collector/symbol_collector.h"
+
+namespace wakewatch {
+
+class BatchBuilder {
+ public:
+  // `formats` must outlive the builder. `compression` is a zstd level.
+  BatchBuilder(const FormatTable& formats, const std::vector<uint32_t>& cpus, int compression);
+
+  // Decodes one page of `cpu`, one of those given above, and encodes its events.
+  void AddPage(uint32_t cpu, Bytes page);
+  // A gap behind the last event of `cpu`. It ends at the CPU's next event, and is handed out when that has come.
+  void AddGap(uint32_t cpu, uint64_t lost, GapCause cause);
+
+  // Cuts all open chunks and moves what is ready into *batch. When it is the `last` one, gaps that wait for an event
+  // are handed out with an open end.
+  void TakeInto(Batch* batch, bool last);
+
+  // Bytes of the chunks that wait for TakeInto.
+  size_t finished_bytes() const { return finished_bytes_; }
+
+  // Totals since the start.
+  uint64_t events() const { return events_; }
+  uint64_t gaps() const { return gaps_; }
+  // Events of one CPU that gaps account for; `unknown` when the kernel marked an overrun without a count.
+  struct Marked {
+    uint64_t lost = 0;
+    bool unknown = false;
+  };
+  Marked marked(uint32_t cpu) const;
+  const AnomalyCounts& anomalies() const { return anomalies_; }
+  const std::vector<std::string>& failures() const { return failures_; }  // chunks that could not be encoded
+  SymbolCollector& symbols() { return symbols_; }
+
+ private:
+  struct Stream {
+    Stream(const RecordDecoder& decoder, const FormatTable& formats, uint32_t cpu_number, int compression)
+        : cpu(cpu_number), pages(decoder, cpu_number), encoder(formats, cpu_number, compression) {}
+    uint32_t cpu;
+    PageDecoder pages;
+    ChunkEncoder encoder;
+    uint32_t open_events = 0;  // in the encoder
+    uint64_t last_ns = 0;      // of the last event; 0: none yet
+    Marked marked;
+    std::optional<GapRecord> open_gap;  // waits for the next event
+  };
+
+  Stream* Of(uint32_t cpu) { return cpu < streams_.size() ? streams_[cpu].get() : nullptr; }
+  void Cut(Stream* stream);
+  void OpenGap(Stream* stream, GapRecord gap);
+  void CloseGap(Stream* stream, uint64_t end_ns);
+
+  const RecordDecoder decoder_;
+  std::vector<std::unique_ptr<Stream>> streams_;  // by CPU number; null for CPUs without a buffer
+  EventBlock block_;
+  AnomalyCounts anomalies_;
+  SymbolCollector symbols_;
+  std::vector<Chunk> chunks_;
+  std::vector<GapRecord> ready_gaps_;
+  std::vector<std::string> failures_;
+  size_t finished_bytes_ = 0;
+  uint64_t events_ = 0, gaps_ = 0;
+};
+
+}  // namespace wakewatch

@@ -1,0 +1,165 @@
+#include "collector/batch_builder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "analysis/trace/format.h"
+
+namespace wakewatch {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr size_t kPageBytes = 4096;
+constexpr uint64_t kMissedEvents = 1u << 31;  // RB_MISSED_EVENTS: events were lost in front of this page
+constexpr uint64_t kMissedStored = 1u << 30;  // RB_MISSED_STORED: their number stands behind the data
+
+constexpr char kSoftirqRaise[] =
+    "name: softirq_raise\nID: 77\nformat:\n"
+    "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n"
+    "\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;\n"
+    "\tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;\tsigned:0;\n"
+    "\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n"
+    "\tfield:unsigned int vec;\toffset:8;\tsize:4;\tsigned:0;\n\n"
+    "print fmt: \"vec=%u\", REC->vec\n";
+
+// A page of softirq_raise events 10 ns apart, the first at `first_ns`.
+std::vector<uint8_t> Page(uint64_t first_ns, uint32_t events, uint64_t lost = 0) {
+  std::vector<uint8_t> page;
+  const auto put = [&](auto value) {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(&value);
+    page.insert(page.end(), bytes, bytes + sizeof value);
+  };
+  constexpr uint32_t kRecordWords = 3;  // type_len of a 12-byte record
+  const uint64_t commit = uint64_t{events} * 16;
+  put(first_ns);
+  put(commit | (lost != 0 ? kMissedEvents | kMissedStored : 0));
+  for (uint32_t i = 0; i < events; ++i) {
+    const uint32_t delta_ns = i == 0 ? 0 : 10;
+    put(uint32_t{kRecordWords | (delta_ns << 5)});
+    put(uint16_t{77});
+    put(uint16_t{0});
+    put(int32_t{1000});
+    put(uint32_t{3});
+  }
+  if (lost != 0) put(lost);
+  page.resize(kPageBytes);
+  return page;
+}
+
+class BatchBuilderTest : public ::testing::Test {
+ protected:
+  BatchBuilderTest() : formats_(*FormatTable::Create({}, "")) {
+    const auto added = formats_.Add("irq", kSoftirqRaise);
+    EXPECT_TRUE(added) << added.error().Text();
+    builder_.emplace(formats_, std::vector<uint32_t>{0, 2}, 1);
+  }
+  Batch Take(bool last = false) {
+    Batch batch;
+    builder_->TakeInto(&batch, last);
+    return batch;
+  }
+
+  FormatTable formats_;
+  std::optional<BatchBuilder> builder_;
+};
+
+TEST_F(BatchBuilderTest, PagesOfACpuBecomeOneChunk) {
+  builder_->AddPage(0, Page(1000, 10));
+  builder_->AddPage(2, Page(1050, 5));
+  builder_->AddPage(0, Page(2000, 20));
+  const Batch batch = Take();
+  ASSERT_THAT(batch.chunks, SizeIs(2));
+  EXPECT_EQ(batch.chunks[0].cpu, 0u);
+  EXPECT_EQ(batch.chunks[0].events, 30u);
+  EXPECT_EQ(batch.chunks[0].first_ns, 1000u);
+  EXPECT_EQ(batch.chunks[0].last_ns, 2190u);
+  EXPECT_EQ(batch.chunks[0].formats_hash, formats_.Hash());
+  EXPECT_EQ(batch.chunks[1].cpu, 2u);
+  EXPECT_EQ(batch.chunks[1].events, 5u);
+  EXPECT_THAT(batch.gaps, IsEmpty());
+  EXPECT_EQ(builder_->events(), 35u);
+  EXPECT_THAT(Take().chunks, IsEmpty());
+}
+
+TEST_F(BatchBuilderTest, ALossMarkCutsTheChunkAndSaysFromWhereToWhere) {
+  builder_->AddPage(0, Page(1000, 10));
+  builder_->AddPage(0, Page(5000, 10, 174));
+  const Batch batch = Take();
+  ASSERT_THAT(batch.chunks, SizeIs(2));
+  EXPECT_EQ(batch.chunks[0].last_ns, 1090u);
+  EXPECT_EQ(batch.chunks[1].first_ns, 5000u);
+  ASSERT_THAT(batch.gaps, SizeIs(1));
+  EXPECT_EQ(batch.gaps[0].cpu, 0u);
+  EXPECT_EQ(batch.gaps[0].start_ns, 1090u);
+  EXPECT_EQ(batch.gaps[0].end_ns, 5000u);
+  EXPECT_EQ(batch.gaps[0].lost, 174u);
+  EXPECT_EQ(batch.gaps[0].cause, GapCause::kOverrun);
+  EXPECT_EQ(builder_->marked(0).lost, 174u);
+  EXPECT_EQ(builder_->marked(2).lost, 0u);
+  EXPECT_EQ(builder_->gaps(), 1u);
+}
+
+TEST_F(BatchBuilderTest, AGapWaitsForItsEndAcrossBatches) {
+  builder_->AddPage(0, Page(1000, 10));
+  builder_->AddGap(0, 5, GapCause::kOverrun);
+  EXPECT_THAT(Take().gaps, IsEmpty()) << "its end is not known yet";
+  builder_->AddPage(0, Page(8000, 1));
+  const Batch next = Take();
+  ASSERT_THAT(next.gaps, SizeIs(1));
+  EXPECT_EQ(next.gaps[0].start_ns, 1090u);
+  EXPECT_EQ(next.gaps[0].end_ns, 8000u);
+  EXPECT_EQ(next.gaps[0].lost, 5u);
+}
+
+TEST_F(BatchBuilderTest, AGapAtTheEndStaysOpen) {
+  builder_->AddGap(2, kLostUnknown, GapCause::kOverrun);
+  builder_->AddGap(2, 7, GapCause::kCollector);
+  const Batch batch = Take(true);
+  ASSERT_THAT(batch.gaps, SizeIs(1)) << "nothing lies between the two";
+  EXPECT_EQ(batch.gaps[0].start_ns, 0u) << "no event was seen on this CPU";
+  EXPECT_EQ(batch.gaps[0].end_ns, UINT64_MAX);
+  EXPECT_EQ(batch.gaps[0].lost, kLostUnknown);
+  EXPECT_EQ(batch.gaps[0].cause, GapCause::kUnknown);
+  EXPECT_TRUE(builder_->marked(2).unknown);
+}
+
+TEST_F(BatchBuilderTest, ChunksAreCutAtTheirTargetSize) {
+  constexpr uint32_t kEventsAPage = 250;
+  uint64_t at_ns = 1000, added = 0;
+  while (added <= kChunkEventsTarget) {
+    builder_->AddPage(0, Page(at_ns, kEventsAPage));
+    at_ns += 10'000;
+    added += kEventsAPage;
+  }
+  EXPECT_GT(builder_->finished_bytes(), 0u);
+  const Batch batch = Take();
+  ASSERT_THAT(batch.chunks, SizeIs(2));
+  EXPECT_EQ(batch.chunks[0].events, kChunkEventsTarget);
+  EXPECT_EQ(batch.chunks[0].events + batch.chunks[1].events, added);
+  EXPECT_LE(batch.chunks[0].last_ns, batch.chunks[1].first_ns);
+}
+
+TEST_F(BatchBuilderTest, APageThatMakesNoSenseBecomesAGap) {
+  builder_->AddPage(0, Page(1000, 10));
+  std::vector<uint8_t> bad = Page(2000, 10);
+  const uint64_t commit = 60'000;
+  std::memcpy(bad.data() + 8, &commit, sizeof commit);
+  builder_->AddPage(0, bad);
+  builder_->AddPage(0, Page(3000, 10));
+  builder_->AddPage(7, Page(3000, 10));  // a CPU without a buffer
+  const Batch batch = Take(true);
+  ASSERT_THAT(batch.gaps, SizeIs(1));
+  EXPECT_EQ(batch.gaps[0].cause, GapCause::kCorrupt);
+  EXPECT_EQ(batch.gaps[0].start_ns, 1090u);
+  EXPECT_EQ(batch.gaps[0].end_ns, 3000u);
+  EXPECT_EQ(batch.gaps[0].lost, kLostUnknown);
+  EXPECT_EQ(builder_->anomalies().Of(Anomaly::kPageCommitPastEnd), 1u);
+  EXPECT_EQ(builder_->events(), 20u);
+}
+
+}  // namespace
+}  // namespace wakewatch

@@ -1,0 +1,25 @@
+// Why: pages can only be decoded with the running kernel's own description of them; it is read once and travels in
+// front of the first chunk. Source: events/header_page, events/*/*/format of the instance (its sub-buffer size differs
+// from the top level's).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "analysis/base/result.h"
+#include "analysis/chunk/batch.h"
+#include "analysis/trace/format.h"
+
+namespace wakewatch {
+
+struct EventFormats {
+  FormatTable table;
+  FormatsDelta delta;               // of the same formats, hash included
+  std::vector<std::string> usable;  // those of the events asked for that the table took, "system/name"
+};
+// Reads the formats of `events`, and of the few events that a write to the instance's trace_marker makes. A format that
+// cannot be read or used is named in a warning and left out. Errors: header_page cannot be read or makes no sense.
+Result<EventFormats> LoadEventFormats(const std::string& events_folder, const std::vector<std::string>& events,
+                                      uint32_t page_bytes, std::vector<std::string>* warnings);
+
+}  // namespace wakewatch

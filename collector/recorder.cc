@@ -1,0 +1,307 @@
+#include "collector/recorder.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "collector/batch_builder.h"
+#include "collector/cpu_pages.h"
+#include "collector/event_formats.h"
+#include "collector/event_profiles.h"
+#include "collector/page_queue.h"
+#include "collector/session_log.h"
+#include "collector/tracefs_session.h"
+
+namespace wakewatch {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+using Sink = std::function<Status(Batch&&)>;
+
+// An event gets its time stamp before it is committed, and a page shows committed events only. A writer that is held up
+// in between (by a nested interrupt, or a hypervisor) may commit behind the frontier; this much delay is allowed for.
+constexpr uint64_t kFrontierGuardNs = 2'000'000;
+
+constexpr std::chrono::milliseconds kStopPoll{50};  // how soon `stop` is seen
+
+// What may wait between reading and encoding: at two million events a second, a third of a second of a blocked sink.
+constexpr size_t kQueueBytes = 32u << 20;
+constexpr size_t kQueueBufferBytes = 64u << 10;
+
+// A batch is also handed out early when this many times batch_bytes_max were decoded for it, which bounds the memory of
+// chunks that are still open.
+constexpr size_t kRawBytesFactor = 4;
+
+class TracefsRecorder final : public Recorder {
+ public:
+  TracefsRecorder(RecorderOptions options, std::vector<std::string> warnings) : options_(std::move(options)) {
+    totals_.warnings = std::move(warnings);
+  }
+
+  Status Prepare(const EventProfile& profile, const std::string& tracefs);
+
+  const RecorderOptions& options() const override { return options_; }
+  const RecorderTotals& totals() const override { return totals_; }
+  Status Run(std::chrono::nanoseconds duration, const std::atomic<bool>& stop, const Sink& sink) override;
+
+ private:
+  Status Pump(std::chrono::nanoseconds duration, const std::atomic<bool>& stop, const Sink& sink);
+  Status Begin();
+  // Each handles one item of the queue.
+  Status Take(PagesRead run, const Sink& sink);
+  Status Take(const RoundEnd& round, const Sink& sink);
+  Status Take(const ReadFailure& failure, const Sink& sink);
+  Status Emit(uint64_t now_ns, bool complete, const Sink& sink);
+  void AddOpening(uint64_t now_ns, Batch* batch);
+  void AddStats(Batch* batch);
+  void AccountForLoss(const CpuStats& stats);
+  void Settle();
+
+  const RecorderOptions options_;
+  RecorderTotals totals_;
+  std::unique_ptr<TracefsSession> session_;
+  std::optional<BufferSetup> setup_;
+  std::optional<EventFormats> formats_;
+  std::vector<uint32_t> cpus_;  // that have a buffer
+  std::optional<BatchBuilder> builder_;
+  std::optional<SessionLog> log_;
+  std::optional<SessionInfo> opening_;  // until the first batch
+  std::unique_ptr<PageQueue> queue_;
+  std::unique_ptr<PageReader> reader_;
+  std::vector<uint32_t> online_;
+  std::vector<uint64_t> drops_seen_;  // by CPU number: drops that no page marks and that have become gaps already
+  uint64_t frontier_ns_ = 0;          // 0: no complete round yet
+  size_t raw_bytes_ = 0;              // decoded since the last batch
+  uint64_t events_delivered_ = 0, kernel_lost_ = 0;
+  bool ran_ = false, last_ = false;
+};
+
+Status TracefsRecorder::Prepare(const EventProfile& profile, const std::string& tracefs) {
+  auto& warnings = totals_.warnings;
+  auto session = TracefsSession::Create(tracefs, options_.instance_prefix, &warnings);
+  if (!session) return Fail(session.error());
+  session_ = *std::move(session);
+  auto setup = ConfigureBuffers(session_->path(), {options_.buffer_kb_per_cpu, options_.subbuffer_kb}, &warnings);
+  if (!setup) return Fail(setup.error());
+  setup_ = *setup;
+  auto cpus = session_->Cpus();
+  if (!cpus) return Fail(cpus.error());
+  cpus_ = *std::move(cpus);
+
+  std::vector<std::string> wanted = profile.events;
+  wanted.insert(wanted.end(), options_.extra_events.begin(), options_.extra_events.end());
+  auto selection = SelectEvents(session_->events_folder(), wanted);
+  if (!selection) return Fail(selection.error());
+  if (!selection->missing.empty()) {
+    std::string names;
+    for (const std::string& name : selection->missing) names += (names.empty() ? "" : ", ") + name;
+    warnings.push_back("this kernel does not have, so they are not recorded: " + names);
+  }
+  auto formats = LoadEventFormats(session_->events_folder(), selection->present, setup_->subbuffer_bytes, &warnings);
+  if (!formats) return Fail(formats.error());
+  formats_ = *std::move(formats);
+  auto enabled = session_->EnableEvents(formats_->usable, &warnings);
+  if (!enabled) return Fail(enabled.error());
+  formats_->usable = *std::move(enabled);
+  return {};
+}
+
+Status TracefsRecorder::Begin() {
+  const Topology topology;
+  online_ = topology.Online();
+  auto info = DescribeSession(setup_->clock, static_cast<uint32_t>(online_.size()));
+  if (!info) return Fail(info.error());
+  opening_ = *std::move(info);
+  drops_seen_.resize(cpus_.back() + 1);
+  builder_.emplace(formats_->table, cpus_, options_.compression);
+  log_.emplace(setup_->clock, topology, KthreadInventory());
+  log_->Begin();
+
+  const size_t buffer_bytes = std::max<size_t>(setup_->subbuffer_bytes, kQueueBufferBytes);
+  queue_ = std::make_unique<PageQueue>(buffer_bytes, std::max(kQueueBytes / buffer_bytes, 2 * cpus_.size()));
+  const PageReaderSettings settings{setup_->clock, formats_->table.page(), setup_->buffer_bytes_per_cpu,
+                                    options_.batch_span};
+  auto reader = PageReader::Open(session_->path(), cpus_, settings, topology, queue_.get());
+  if (!reader) return Fail(reader.error());
+  reader_ = *std::move(reader);
+  if (auto started = session_->Start(); !started) return started;
+  reader_->Start();
+  return {};
+}
+
+Status TracefsRecorder::Run(std::chrono::nanoseconds duration, const std::atomic<bool>& stop, const Sink& sink) {
+  if (ran_) return Fail(ErrorCode::kInvalidArgument, "a recorder runs once");
+  ran_ = true;
+  Status status = Begin();
+  if (status) status = Pump(duration, stop, sink);
+  if (!status) {
+    // Nobody takes the rest: what the kernel still holds, and what was read but not handed over, counts as lost.
+    (void)session_->Stop();
+    reader_.reset();
+    kernel_lost_ = 0;
+    for (const uint32_t cpu : cpus_) {
+      if (const auto stats = session_->ReadStats(cpu)) {
+        kernel_lost_ += stats->entries + stats->overrun + stats->commit_overrun + stats->dropped;
+        totals_.lost += stats->read;
+      }
+    }
+    totals_.lost -= std::min(totals_.lost, events_delivered_);
+  }
+  reader_.reset();
+  if (auto removed = session_->Remove(); !removed) totals_.warnings.push_back(removed.error().Text());
+  Settle();
+  return status;
+}
+
+Status TracefsRecorder::Pump(std::chrono::nanoseconds duration, const std::atomic<bool>& stop, const Sink& sink) {
+  const auto begin = SteadyClock::now();
+  bool finishing = false;
+  while (!last_) {
+    if (!finishing && (stop.load() || (duration.count() > 0 && SteadyClock::now() - begin >= duration))) {
+      finishing = true;
+      if (auto stopped = session_->Stop(); !stopped) return stopped;
+      reader_->Finish();
+    }
+    auto item = queue_->Pop(kStopPoll);
+    if (!item) {
+      if (queue_->closed()) return Fail(ErrorCode::kInternal, "the reading thread ran out of memory");
+      continue;
+    }
+    auto taken = std::visit([&](auto&& entry) { return Take(std::move(entry), sink); }, *std::move(item));
+    if (!taken) return taken;
+  }
+  return {};
+}
+
+Status TracefsRecorder::Take(PagesRead run, const Sink& sink) {
+  const Bytes bytes(run.buffer.get(), run.bytes);
+  for (size_t at = 0; at < bytes.size(); at += setup_->subbuffer_bytes) {
+    builder_->AddPage(run.cpu, bytes.subspan(at, std::min<size_t>(setup_->subbuffer_bytes, bytes.size() - at)));
+  }
+  totals_.bytes_read += bytes.size();
+  raw_bytes_ += bytes.size();
+  queue_->GiveBack(std::move(run.buffer));
+  if (builder_->finished_bytes() < options_.batch_bytes_max &&
+      raw_bytes_ < kRawBytesFactor * options_.batch_bytes_max) {
+    return {};
+  }
+  return Emit(setup_->clock.NowNs(), false, sink);
+}
+
+Status TracefsRecorder::Take(const RoundEnd& round, const Sink& sink) {
+  if (!round.complete) return {};
+  last_ = round.last;
+  online_ = round.online;
+  const uint64_t guard_ns = last_ ? 0 : kFrontierGuardNs;
+  frontier_ns_ = std::max(frontier_ns_, round.started_ns - std::min(round.started_ns, guard_ns));
+  return Emit(round.started_ns, true, sink);
+}
+
+Status TracefsRecorder::Take(const ReadFailure& failure, const Sink&) {
+  totals_.warnings.push_back(failure.text + "; this CPU was recorded no further");
+  builder_->AddGap(failure.cpu, kLostUnknown, GapCause::kCollector);
+  return {};
+}
+
+Status TracefsRecorder::Emit(uint64_t now_ns, bool complete, const Sink& sink) {
+  Batch batch;
+  batch.sequence = ++totals_.batches;
+  if (opening_) AddOpening(now_ns, &batch);
+  log_->AddDue(now_ns, online_, last_, &batch);
+  if (last_ || (complete && log_->StatsDue(now_ns))) AddStats(&batch);
+  builder_->TakeInto(&batch, last_);
+  batch.symbols = builder_->symbols().TakeNew(now_ns, &totals_.warnings);
+  if (frontier_ns_ != 0) {
+    for (const uint32_t cpu : online_) batch.frontiers.push_back({cpu, frontier_ns_});
+  }
+  raw_bytes_ = 0;
+  totals_.events = builder_->events();
+  totals_.gaps = builder_->gaps();
+  if (auto taken = sink(std::move(batch)); !taken) return taken;
+  events_delivered_ = builder_->events();
+  return {};
+}
+
+void TracefsRecorder::AddOpening(uint64_t now_ns, Batch* batch) {
+  batch->session = *std::exchange(opening_, std::nullopt);
+  batch->formats = formats_->delta;
+  batch->profiles.push_back({now_ns, options_.profile, formats_->usable, "start"});
+  if (!reader_->raised_priority()) {
+    totals_.warnings.push_back("the reading thread could not raise its priority; a busy machine may cost events");
+  }
+}
+
+void TracefsRecorder::AddStats(Batch* batch) {
+  for (const uint32_t cpu : cpus_) {
+    const auto stats = session_->ReadStats(cpu);
+    if (!stats) {
+      if (last_) totals_.warnings.push_back(stats.error().Text() + "; loss on this CPU is known from its pages only");
+      continue;
+    }
+    AccountForLoss(*stats);
+    batch->stats.push_back(*stats);
+  }
+}
+
+void TracefsRecorder::AccountForLoss(const CpuStats& stats) {
+  const std::string cpu_name = "CPU " + std::to_string(stats.cpu);
+  // The kernel counts these without a mark in any page: writers that found the tail page caught up with them.
+  const uint64_t drops = stats.commit_overrun + stats.dropped;
+  if (drops > drops_seen_[stats.cpu]) {
+    builder_->AddGap(stats.cpu, drops - drops_seen_[stats.cpu], GapCause::kOverrun);
+    drops_seen_[stats.cpu] = drops;
+  }
+  if (!last_) return;
+  if (drops > 0) {
+    totals_.warnings.push_back(cpu_name + ": the kernel dropped " + std::to_string(drops) +
+                               " events without saying where; their gaps stand at the end of the second they fell in");
+  }
+  const uint64_t lost = stats.overrun + drops + stats.entries;
+  kernel_lost_ += lost;
+  const auto marked = builder_->marked(stats.cpu);
+  if (lost <= marked.lost) return;
+  const uint64_t unmarked = lost - marked.lost;
+  if (marked.unknown) {
+    totals_.warnings.push_back(cpu_name + ": " + std::to_string(unmarked) +
+                               " lost events fell into gaps whose pages had no room for a count");
+    return;
+  }
+  builder_->AddGap(stats.cpu, unmarked, stats.entries >= unmarked ? GapCause::kCollector : GapCause::kOverrun);
+  totals_.warnings.push_back(cpu_name + ": " + std::to_string(unmarked) +
+                             " lost events were not marked in any page; they are a gap at the end");
+}
+
+void TracefsRecorder::Settle() {
+  if (!builder_) return;
+  totals_.events = builder_->events();
+  totals_.gaps = builder_->gaps();
+  uint64_t marked = 0;
+  for (const uint32_t cpu : cpus_) marked += builder_->marked(cpu).lost;
+  totals_.lost += std::max(kernel_lost_, marked);
+  for (size_t i = 0; i < kAnomalyCount; ++i) {
+    const uint64_t count = builder_->anomalies().all()[i];
+    if (count == 0) continue;
+    totals_.warnings.push_back(std::string(kAnomalyInfo[i].sentence) + ": " + std::to_string(count));
+  }
+  const auto& failures = builder_->failures();
+  totals_.warnings.insert(totals_.warnings.end(), failures.begin(), failures.end());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Recorder>> Recorder::Create(const RecorderOptions& options) {
+  auto profile = FindEventProfile(options.profile);
+  if (!profile) return Fail(profile.error());
+  if (options.batch_span.count() <= 0 || options.buffer_kb_per_cpu == 0 || options.batch_bytes_max == 0) {
+    return Fail(ErrorCode::kInvalidArgument, "the batch span, batch size and buffer size must be above zero");
+  }
+  std::vector<std::string> warnings;
+  auto tracefs = FindTracefs(options.tracefs, &warnings);
+  if (!tracefs) return Fail(tracefs.error());
+  auto recorder = std::make_unique<TracefsRecorder>(options, std::move(warnings));
+  if (auto prepared = recorder->Prepare(*profile, *tracefs); !prepared) return Fail(prepared.error());
+  return recorder;
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,57 @@
+// Why: the collector as a library: a private tracefs instance in, batches out. `wakewatch record` writes them to a
+// file, the agent will send them. It changes nothing outside its own instance and removes that instance when it ends.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "analysis/base/result.h"
+#include "analysis/chunk/batch.h"
+
+namespace wakewatch {
+
+struct RecorderOptions {
+  std::string tracefs = {};  // empty: found among the mounts, mounted at /sys/kernel/tracing if there is none
+  // Our instances are <prefix>-<pid>-<start ticks>; those of dead processes are ours to reap.
+  std::string instance_prefix = "wakewatch";
+  std::string profile = "standard";            // see EventProfiles()
+  std::vector<std::string> extra_events = {};  // "sched/sched_stat_runtime"
+  uint32_t buffer_kb_per_cpu = 8192;
+  uint32_t subbuffer_kb = 64;  // used where the kernel has buffer_subbuf_size_kb (6.8+)
+  std::chrono::milliseconds batch_span{500};
+  size_t batch_bytes_max = 8u << 20;
+  int compression = 1;  // zstd level of the chunks
+};
+
+struct EventProfile {
+  std::string name, description;
+  std::vector<std::string> events;  // "system/name" or "system" for all of a system; missing ones are skipped and named
+};
+std::vector<EventProfile> EventProfiles();
+
+struct RecorderTotals {
+  uint64_t events = 0, bytes_read = 0, batches = 0, lost = 0, gaps = 0;
+  std::vector<std::string> warnings;  // EPERM on optional files, events this kernel does not have, …
+};
+
+class Recorder {
+ public:
+  // Prepares the instance (mounting tracefs if needed, reaping left-overs), does not start recording. Errors say which
+  // file, why, and what to do: kPermission (not root, read-only tracefs), kNotFound (no tracefs in this kernel).
+  static Result<std::unique_ptr<Recorder>> Create(const RecorderOptions& options);
+  virtual ~Recorder() = default;  // stops and removes the instance
+
+  virtual const RecorderOptions& options() const = 0;
+  // Records until `stop` is true or `duration` has passed (zero: no limit), handing each batch to `sink` on the calling
+  // thread. A sink error ends the recording and is returned; the instance is still drained and removed.
+  virtual Status Run(std::chrono::nanoseconds duration, const std::atomic<bool>& stop,
+                     const std::function<Status(Batch&&)>& sink) = 0;
+  virtual const RecorderTotals& totals() const = 0;
+};
+
+}  // namespace wakewatch
