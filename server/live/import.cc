@@ -1,0 +1,91 @@
+#include "server/live/import.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "server/live/event_storer.h"
+
+namespace wakewatch {
+namespace {
+
+// Passes on what another reader reads, after it has been stored: on the thread that decodes, which has the time.
+class StoringReader final : public CpuReader {
+ public:
+  StoringReader(CpuReader* reader, EventStorer* storer, const std::atomic<bool>* stop)
+      : reader_(reader), storer_(storer), stop_(stop) {}
+
+  Result<bool> Fill(EventBlock* block, size_t target) override {
+    const bool stopped = stop_ != nullptr && stop_->load(std::memory_order_relaxed);
+    if (over_ || (stopped && ends_in_gap_)) {
+      block->Clear();
+      return false;
+    }
+    if (stopped) {
+      over_ = true;
+      FillWithGap(block);
+    } else {
+      const auto more = reader_->Fill(block, target);
+      if (!more || !*more) {
+        over_ = true;
+        return more;
+      }
+      if (!block->events.empty()) Remember(block->events.back());
+    }
+    if (auto status = storer_->Store(reader_->cpu(), block->events); !status) return Fail(status.error());
+    return true;
+  }
+  uint32_t cpu() const override { return reader_->cpu(); }
+  const AnomalyCounts& anomalies() const override { return reader_->anomalies(); }
+
+ private:
+  void Remember(const Event& last) {
+    last_ns_ = last.ts_ns;
+    ends_in_gap_ = last.type == EventType::kGap && last.gap.end_ns == UINT64_MAX;
+  }
+
+  // CPUs are read to different times when the import is stopped. A gap says so, in the report and in the recording:
+  // without it, a wait for an event that was not read would look like one that never came.
+  void FillWithGap(EventBlock* block) const {
+    block->Clear();
+    Event gap{};
+    gap.type = EventType::kGap;
+    gap.cpu = static_cast<uint16_t>(reader_->cpu());
+    gap.ts_ns = last_ns_;
+    gap.gap = {UINT64_MAX, kLostUnknown, GapCause::kCollector};
+    block->events.push_back(gap);
+  }
+
+  CpuReader* const reader_;
+  EventStorer* const storer_;
+  const std::atomic<bool>* const stop_;
+  uint64_t last_ns_ = 0;  // of its last event or gap
+  bool ends_in_gap_ = false, over_ = false;
+};
+
+}  // namespace
+
+Result<Report> ImportTrace(const TraceInput& input, RecordingWriter& writer, const EngineOptions& options,
+                           const PipelineOptions& pipeline) {
+  const auto engine = Engine::Create(input, options);
+  if (!engine) return Fail(engine.error());
+  const auto readers = input.OpenCpus();
+  if (!readers) return Fail(readers.error());
+  EventStorer storer(input, readers->size(), &writer);
+  std::vector<StoringReader> storing;
+  storing.reserve(readers->size());
+  for (const auto& reader : *readers) storing.emplace_back(reader.get(), &storer, pipeline.stop);
+  std::vector<CpuReader*> borrowed;
+  for (StoringReader& reader : storing) borrowed.push_back(&reader);
+
+  PipelineOptions push = pipeline;
+  push.stop = nullptr;  // the readers stop by themselves: all that was stored is analysed too
+  if (auto status = PushAll(borrowed, push, engine->get()); !status) return Fail(status.error());
+  if (auto status = storer.Finish(); !status) return Fail(status.error());
+  AnomalyCounts anomalies;
+  for (const CpuReader* reader : borrowed) anomalies.Merge(reader->anomalies());
+  return (*engine)->Finish(anomalies);
+}
+
+}  // namespace wakewatch
