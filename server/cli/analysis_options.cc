@@ -1,0 +1,134 @@
+#include "server/cli/analysis_options.h"
+
+#include "server/cli/interrupt.h"
+#include "server/cli/progress.h"
+#include "server/cli/values.h"
+#include "server/live/pipeline.h"
+#include "server/store/recording.h"
+
+namespace wakewatch {
+
+ThresholdOptions::ThresholdOptions(VerbOptions* options) {
+  const auto add = [&](const std::string& name, const std::string& help, std::string* value) {
+    options->Text({.names = name, .help = help, .type = "DURATION", .check = CheckedBy(ParseDuration)}, value);
+  };
+  add("--latency-threshold", "A wait at least this long is a finding", &latency_);
+  add("--sleep-threshold", "A sleep is looked at from this length on; a thread's learnt period raises it", &sleep_);
+  add("--hung-threshold", "An uninterruptible sleep (D) at least this long is a finding", &hung_);
+}
+
+void ThresholdOptions::Fill(EngineOptions* options) const {
+  // CLI11 has refused what does not parse.
+  options->latency_threshold_ns = ParseDuration(latency_).value_or(options->latency_threshold_ns);
+  options->sleep_threshold_ns = ParseDuration(sleep_).value_or(options->sleep_threshold_ns);
+  options->hung_threshold_ns = ParseDuration(hung_).value_or(options->hung_threshold_ns);
+}
+
+InputOption::InputOption(VerbOptions* options) {
+  options->Text({.names = "-i,--input,file",
+                 .help = "A trace (see `wakewatch list formats`) or a recording",
+                 .type = "FILE",
+                 .required = true},
+                &path_);
+  options->Text({.names = "--buffer",
+                 .help = "The instance buffer to read; default: the main one, or the first that has events",
+                 .type = "NAME"},
+                &buffer_);
+}
+
+Result<std::unique_ptr<TraceInput>> InputOption::Open() const {
+  OpenOptions options;
+  if (!buffer_.empty()) options.buffer = buffer_;
+  return OpenTraceOrRecording(path_, options);
+}
+
+SpanOptions::SpanOptions(VerbOptions* options) {
+  const auto add = [&](const std::string& name, const std::string& help, std::string* value) {
+    options->Text({.names = name, .help = help, .type = "TIME", .check = CheckedBy(ParseTimePoint)}, value);
+  };
+  add("--since", "Leave out what starts before: 41.5 (trace seconds) or '2026-11-21 14:03'", &since_);
+  add("--until", "Leave out what starts after", &until_);
+}
+
+Status SpanOptions::Fill(const TraceMetadata& metadata, EngineOptions* options) const {
+  const auto resolve = [&](const std::string& text, uint64_t* ns) -> Status {
+    if (text.empty()) return {};
+    const auto point = ParseTimePoint(text);
+    if (!point) return Fail(point.error());
+    auto trace = TraceTime(*point, metadata.clock_pairs);
+    if (!trace) {
+      trace.error().file = metadata.path;
+      return Fail(trace.error());
+    }
+    *ns = *trace;
+    return {};
+  };
+  if (auto status = resolve(since_, &options->since_ns); !status) return status;
+  if (auto status = resolve(until_, &options->until_ns); !status) return status;
+  if (options->since_ns > options->until_ns) {
+    return Fail(ErrorCode::kInvalidArgument, "--until " + until_ + " is before --since " + since_);
+  }
+  return {};
+}
+
+FilterOptions::FilterOptions(VerbOptions* options) {
+  options->List({.names = "--task",
+                 .help = "Show this task only: a pid, a name, or the front of one with *; may be repeated",
+                 .type = "PID|NAME"},
+                &tasks_);
+  options->Text({.names = "--cpu",
+                 .help = "Show findings that ended on these CPUs only",
+                 .type = "LIST",
+                 .check = CheckedBy(ParseCpus)},
+                &cpus_);
+  options->List({.names = "--check",
+                 .help = "Run this check only (see `wakewatch list checks`); may be repeated",
+                 .type = "NAME"},
+                &checks_);
+  options->Flag("--all", "Show user tasks too, not kernel threads alone", &all_);
+}
+
+ReportFilter FilterOptions::filter() const {
+  ReportFilter filter;
+  filter.tasks = tasks_;
+  filter.checks = checks_;
+  if (!cpus_.empty()) filter.cpus = ParseCpus(cpus_).value_or(std::vector<uint32_t>());
+  return filter;
+}
+
+FailOnOption::FailOnOption(VerbOptions* options) {
+  options->Text({.names = "--fail-on",
+                 .help = "Exit with 4 when a shown finding is at least this certain",
+                 .type = "",
+                 .choices = {"suspicious", "strong", "proven"}},
+                &level_);
+}
+
+std::optional<Confidence> FailOnOption::level() const {
+  if (level_.empty()) return std::nullopt;
+  const auto level = ParseConfidence(level_);
+  return level ? std::optional(*level) : std::nullopt;
+}
+
+AnalysisOptions::AnalysisOptions(VerbOptions* options)
+    : input_(options), span_(options), filter_(options), thresholds_(options) {}
+
+Result<Report> AnalysisOptions::Analyse() const {
+  auto input = input_.Open();
+  if (!input) return Fail(input.error());
+  EngineOptions options;
+  thresholds_.Fill(&options);
+  options.checks = filter_.filter().checks;
+  if (auto status = span_.Fill((*input)->metadata(), &options); !status) return Fail(status.error());
+  Progress progress("analysed");
+  PipelineOptions pipeline;
+  pipeline.stop = &StopFlag();
+  pipeline.progress = [&](uint64_t events) { progress.Show(events); };
+  auto report = AnalyseTrace(**input, options, pipeline);
+  if (!report) return report;
+  if (Interrupted()) return Fail(ErrorCode::kInterrupted, "interrupted");
+  Apply(filter_.filter(), &*report);
+  return report;
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,92 @@
+// Why: report, latency, findings and import analyse a trace alike, so they share the flags that say which trace, which
+// part of it and what counts as late.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/base/result.h"
+#include "analysis/report/engine.h"
+#include "analysis/report/report.h"
+#include "analysis/report/report_filter.h"
+#include "analysis/trace/reader.h"
+#include "server/cli/command_line.h"
+
+namespace wakewatch {
+
+// --latency-threshold, --sleep-threshold, --hung-threshold.
+class ThresholdOptions {
+ public:
+  explicit ThresholdOptions(VerbOptions* options);
+  void Fill(EngineOptions* options) const;
+
+ private:
+  std::string latency_ = "5ms", sleep_ = "100ms", hung_ = "120s";
+};
+
+// FILE (or -i FILE) and --buffer.
+class InputOption {
+ public:
+  explicit InputOption(VerbOptions* options);
+  const std::string& path() const { return path_; }
+  // Opens a trace of any listed format, or a recording.
+  Result<std::unique_ptr<TraceInput>> Open() const;
+
+ private:
+  std::string path_, buffer_;
+};
+
+// --since, --until.
+class SpanOptions {
+ public:
+  explicit SpanOptions(VerbOptions* options);
+  // Errors: kInvalidArgument, for a wall time on an input that has no clock pairs, or an end before its begin.
+  Status Fill(const TraceMetadata& metadata, EngineOptions* options) const;
+
+ private:
+  std::string since_, until_;
+};
+
+// --task, --cpu, --check, --all: what of the answer is shown.
+class FilterOptions {
+ public:
+  explicit FilterOptions(VerbOptions* options);
+  // User tasks are shown: asked for by --all, or by a --task that names them.
+  bool all_threads() const { return all_ || !tasks_.empty(); }
+  ReportFilter filter() const;
+
+ private:
+  std::vector<std::string> tasks_, checks_;
+  std::string cpus_;
+  bool all_ = false;
+};
+
+// --fail-on.
+class FailOnOption {
+ public:
+  explicit FailOnOption(VerbOptions* options);
+  std::optional<Confidence> level() const;
+
+ private:
+  std::string level_;
+};
+
+// All of the above together, and the analysis behind them.
+class AnalysisOptions {
+ public:
+  explicit AnalysisOptions(VerbOptions* options);
+  // Opens, analyses with progress on a terminal, and applies the filter. Errors as those of the parts; kInterrupted.
+  Result<Report> Analyse() const;
+  bool all_threads() const { return filter_.all_threads(); }
+
+ private:
+  InputOption input_;
+  SpanOptions span_;
+  FilterOptions filter_;
+  ThresholdOptions thresholds_;
+};
+
+}  // namespace wakewatch

@@ -1,0 +1,19 @@
+// Why: `wakewatch doctor`: can this machine be recorded, and what is missing if not. One line a condition, with a
+// remedy.
+#pragma once
+
+#include "server/cli/verb.h"
+
+namespace wakewatch {
+
+class DoctorVerb : public Verb {
+ public:
+  explicit DoctorVerb(CommandLine* line);
+  ExitCode Run() override;
+
+ private:
+  FormatOption format_;
+  std::string tracefs_, folder_ = ".";
+};
+
+}  // namespace wakewatch

@@ -1,0 +1,23 @@
+// Why: scripts and CI act on the exit code, so it is part of the interface and named in one place.
+#pragma once
+
+#include <optional>
+
+#include "analysis/checks/finding.h"
+#include "analysis/report/report.h"
+
+namespace wakewatch {
+
+enum class ExitCode : int {
+  kFine = 0,
+  kError = 1,
+  kUsage = 2,
+  kGaps = 3,      // done, but the data has gaps
+  kFindings = 4,  // at least one finding at or above --fail-on; wins over kGaps
+  kInterrupted = 130,
+};
+
+// The code for a finished report: kFindings, kGaps or kFine. Input that ended early counts as a gap.
+ExitCode ExitFor(const Report& report, std::optional<Confidence> fail_on);
+
+}  // namespace wakewatch

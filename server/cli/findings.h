@@ -1,0 +1,23 @@
+// Why: `wakewatch findings`: the verdicts alone, one an occurrence for programs, grouped for people.
+#pragma once
+
+#include "server/cli/analysis_options.h"
+#include "server/cli/verb.h"
+
+namespace wakewatch {
+
+class FindingsVerb : public Verb {
+ public:
+  explicit FindingsVerb(CommandLine* line);
+  ExitCode Run() override;
+
+ private:
+  std::string Text(const Report& report) const;
+
+  AnalysisOptions analysis_;
+  FormatOption format_;
+  FailOnOption fail_on_;
+  uint64_t groups_ = 100;
+};
+
+}  // namespace wakewatch

@@ -1,0 +1,82 @@
+#include "server/cli/latency.h"
+
+#include <fmt/format.h>
+
+#include "analysis/report/printable.h"
+#include "analysis/report/report_json.h"
+#include "analysis/report/report_text.h"
+#include "server/cli/diagnostics.h"
+
+namespace wakewatch {
+namespace {
+
+// One line a thread; times in nanoseconds.
+std::string ThreadsCsv(const std::vector<const ThreadSummary*>& threads) {
+  struct Measure {
+    const char* name;
+    Histogram ThreadSummary::*histogram;
+  };
+  constexpr Measure kMeasures[] = {{"wakeup_latency", &ThreadSummary::wakeup_latency_ns},
+                                   {"delivery", &ThreadSummary::delivery_ns},
+                                   {"runqueue", &ThreadSummary::runqueue_ns},
+                                   {"preempted", &ThreadSummary::preempted_ns}};
+  std::string out = "pid,comm,kind,kind_source,wakeups";
+  for (const Measure& measure : kMeasures) {
+    out += fmt::format(",{0}_n,{0}_p50_ns,{0}_p90_ns,{0}_p99_ns,{0}_max_ns", measure.name);
+  }
+  out += ",censored,voided\n";
+  for (const ThreadSummary* thread : threads) {
+    out += fmt::format("{},{},{},{},{}", thread->pid, CsvField(thread->comm), Info(thread->kind).name,
+                       Name(thread->kind_source), thread->wakeups);
+    for (const Measure& measure : kMeasures) {
+      const Histogram& histogram = thread->*measure.histogram;
+      out += fmt::format(",{},{},{},{},{}", histogram.n(), histogram.Quantile(0.5), histogram.Quantile(0.9),
+                         histogram.Quantile(0.99), histogram.max());
+    }
+    out += fmt::format(",{},{}\n", thread->censored, thread->voided);
+  }
+  return out;
+}
+
+}  // namespace
+
+LatencyVerb::LatencyVerb(CommandLine* line)
+    : Verb(line->AddVerb("latency", "How late each thread wakes: quantiles, delivery and run queue apart")),
+      analysis_(options()),
+      format_(options(), {"text", "json", "csv", "ndjson"}) {
+  options()->Number({.names = "--rows", .help = "Rows of the text", .type = "N"}, &rows_);
+  options()->Examples({"wakewatch latency rec.db", "wakewatch latency trace.dat --task 'ksoftirqd*' --format csv"});
+}
+
+std::string LatencyVerb::Text(const Report& report) const {
+  std::vector<const ThreadSummary*> threads;
+  for (const ThreadSummary& thread : report.threads) {
+    if (analysis_.all_threads() || IsKernelThread(thread.kind)) threads.push_back(&thread);
+  }
+  std::string out;
+  switch (format_.format()) {
+    case OutputFormat::kText:
+      return LossText(report) + ThreadsText(report, {.all_threads = analysis_.all_threads(), .rows_max = rows_});
+    case OutputFormat::kCsv: return ThreadsCsv(threads);
+    case OutputFormat::kNdjson:
+      for (const ThreadSummary* thread : threads) out += ThreadJson(*thread) + '\n';
+      return out;
+    case OutputFormat::kJson:
+      out = "{\"schema_version\": " + std::to_string(kReportSchemaVersion) + ",\n\"threads\": [";
+      for (const ThreadSummary* thread : threads) {
+        out += thread == threads.front() ? "\n  " : ",\n  ";
+        out += ThreadJson(*thread);
+      }
+      return out + "]}\n";
+  }
+  return out;
+}
+
+ExitCode LatencyVerb::Run() {
+  const auto report = analysis_.Analyse();
+  if (!report) return ComplainOfUsage(report.error());
+  const auto printed = Print(Text(*report));
+  return printed ? ExitFor(*report, std::nullopt) : Complain(printed.error());
+}
+
+}  // namespace wakewatch

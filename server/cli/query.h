@@ -1,0 +1,21 @@
+// Why: `wakewatch query`: plain SQL over a recording, read-only, with a deadline and a row limit.
+#pragma once
+
+#include "server/cli/verb.h"
+#include "server/store/query.h"
+
+namespace wakewatch {
+
+class QueryVerb : public Verb {
+ public:
+  explicit QueryVerb(CommandLine* line);
+  ExitCode Run() override;
+
+ private:
+  FormatOption format_;
+  std::string path_, sql_;
+  std::string deadline_ = "30s";
+  uint64_t rows_max_ = QueryLimits().rows_max;
+};
+
+}  // namespace wakewatch

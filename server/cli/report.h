@@ -1,0 +1,24 @@
+// Why: `wakewatch report`: the main answer, which kernel threads wake late and why.
+#pragma once
+
+#include "server/cli/analysis_options.h"
+#include "server/cli/verb.h"
+
+namespace wakewatch {
+
+class ReportVerb : public Verb {
+ public:
+  explicit ReportVerb(CommandLine* line);
+  ExitCode Run() override;
+
+ private:
+  AnalysisOptions analysis_;
+  FormatOption format_;
+  FailOnOption fail_on_;
+  uint64_t rows_ = 20;
+};
+
+// The report in `format`, as `report` and `record` print it.
+std::string WriteReport(const Report& report, OutputFormat format, bool all_threads, size_t rows);
+
+}  // namespace wakewatch

@@ -1,0 +1,40 @@
+#include "server/cli/verb.h"
+
+#include "server/cli/docs.h"
+#include "server/cli/doctor.h"
+#include "server/cli/findings.h"
+#include "server/cli/import.h"
+#include "server/cli/latency.h"
+#include "server/cli/list.h"
+#include "server/cli/query.h"
+#include "server/cli/record.h"
+#include "server/cli/report.h"
+
+namespace wakewatch {
+
+std::vector<std::unique_ptr<Verb>> MakeVerbs(CommandLine* line) {
+  std::vector<std::unique_ptr<Verb>> verbs;
+  verbs.push_back(std::make_unique<RecordVerb>(line));
+  verbs.push_back(std::make_unique<ImportVerb>(line));
+  verbs.push_back(std::make_unique<ReportVerb>(line));
+  verbs.push_back(std::make_unique<LatencyVerb>(line));
+  verbs.push_back(std::make_unique<FindingsVerb>(line));
+  verbs.push_back(std::make_unique<QueryVerb>(line));
+  verbs.push_back(std::make_unique<ListVerb>(line));
+  verbs.push_back(std::make_unique<DoctorVerb>(line));
+  verbs.push_back(std::make_unique<DocsVerb>(line));
+  return verbs;
+}
+
+FormatOption::FormatOption(VerbOptions* options, std::vector<std::string> formats) : text_(formats.front()) {
+  options->Text({.names = "--format", .help = "How the answer is written", .type = "", .choices = std::move(formats)},
+                &text_);
+  options->Flag("--json", "The same as --format json", &json_);
+  options->Excludes("--json", "--format");
+}
+
+OutputFormat FormatOption::format() const {
+  return json_ ? OutputFormat::kJson : ParseOutputFormat(text_).value_or(OutputFormat::kText);
+}
+
+}  // namespace wakewatch
