@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Why: recording this machine, and what Ctrl-C, a kill, a full disk and a failing command leave behind. Needs root."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from command import ERROR, FINE, GAPS, INTERRUPTED, PATIENCE_S, USAGE, WAKEWATCH, Command, main
+
+
+class Interrupts(Command):
+    def test_ctrl_c_ends_a_query(self):
+        runaway = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
+        process = subprocess.Popen([WAKEWATCH, "query", self.recording(), runaway], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(INTERRUPTED, process.wait(PATIENCE_S))
+
+
+class Recording(Command):
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            self.skipTest("recording needs root")
+        if self.run_it("doctor").returncode != FINE:
+            self.skipTest("this machine cannot be recorded (see wakewatch doctor)")
+
+    def instances(self):
+        with open("/proc/self/mounts", encoding="utf-8") as file:
+            mounts = [line.split() for line in file]
+        folders = [mount[1] for mount in mounts if mount[2] == "tracefs"]
+        return sorted(os.listdir(os.path.join(folders[0], "instances"))) if folders else []
+
+    def test_a_short_recording_and_its_report(self):
+        path = self.path("rec.db")
+        before = self.instances()
+        done = self.run_it("record", "-o", path, "--duration", "1s", "--json")
+        self.assertIn(done.returncode, (FINE, GAPS), done.stderr)
+        report = json.loads(done.stdout)
+        self.assertGreater(report["trace"]["events"], 0)
+        self.assertEqual(before, self.instances(), "an instance was left behind")
+        again = json.loads(self.run_it("report", path, "--json").stdout)
+        self.assertEqual(report["findings"], again["findings"])
+
+    def test_a_command_is_recorded_and_its_status_told(self):
+        done = self.run_it("record", "-o", self.path("rec.db"), "--no-report", "--", "sh", "-c", "sleep 0.2; exit 7")
+        self.assertIn(done.returncode, (FINE, GAPS), done.stderr)
+        self.assertIn(b"exited with status 7", done.stderr)
+
+    def test_a_command_that_does_not_exist(self):
+        done = self.run_it("record", "-o", self.path("rec.db"), "--no-report", "--", "no-such-command-here")
+        self.assertIn(b"cannot run no-such-command-here", done.stderr)
+        self.assertIn(b"exited with status 127", done.stderr)
+
+    def test_ctrl_c_keeps_what_was_recorded(self):
+        path = self.path("rec.db")
+        before = self.instances()
+        process = subprocess.Popen([WAKEWATCH, "record", "-o", path, "--json"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL)
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=PATIENCE_S)
+        self.assertEqual(INTERRUPTED, process.returncode)
+        self.assertGreater(json.loads(out)["trace"]["events"], 0)
+        self.assertIn(self.run_it("report", path).returncode, (FINE, GAPS))
+        self.assertEqual(before, self.instances())
+
+    def test_a_killed_recorder_leaves_a_readable_file_and_is_cleaned_up_after(self):
+        path = self.path("rec.db")
+        before = self.instances()
+        process = subprocess.Popen([WAKEWATCH, "record", "-o", path], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        time.sleep(2)
+        process.kill()
+        process.wait(PATIENCE_S)
+        self.assertIn(self.run_it("report", path).returncode, (FINE, GAPS))
+        self.run_it("record", "-o", self.path("next.db"), "--duration", "300ms", "--no-report")
+        self.assertEqual(before, self.instances())
+
+    def test_wall_time_on_a_recording(self):
+        path = self.path("rec.db")
+        self.run_it("record", "-o", path, "--duration", "500ms", "--no-report")
+        done = self.run_it("report", path, "--json", "--since", time.strftime("%Y-%m-%d %H:%M", time.gmtime(0)) + "Z")
+        self.assertIn(done.returncode, (FINE, GAPS), done.stderr)
+
+    def test_a_full_disk_ends_the_recording_and_leaves_it_readable(self):
+        small = self.path("small")
+        os.mkdir(small)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], capture_output=True)
+        if mounted.returncode != 0:
+            self.skipTest("cannot mount a tmpfs")
+        try:
+            load = "for i in $(seq 2000); do :|:; done; sleep 20"
+            done = self.run_it("record", "-o", os.path.join(small, "rec.db"), "--duration", "15s", "--no-report", "--",
+                               "sh", "-c", load, expect=ERROR)
+            self.assertIn(b"wakewatch: error: ", done.stderr)
+            self.assertIn(self.run_it("report", os.path.join(small, "rec.db")).returncode, (FINE, ERROR, GAPS))
+        finally:
+            subprocess.run(["umount", small], capture_output=True)
+
+    def test_a_profile_that_does_not_exist(self):
+        done = self.run_it("record", "-o", self.path("rec.db"), "--profile", "no-such-profile")
+        self.assertIn(done.returncode, (ERROR, USAGE))
+        self.assertFalse(os.path.exists(self.path("rec.db")))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
