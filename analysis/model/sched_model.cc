@@ -225,7 +225,7 @@ Task* SchedModel::Enter(CpuState* cpu, const Event& event) {
     case TaskState::kWaking:
       // T1, T2: the wakeup between is missing.
       Contradict(*task, Anomaly::kStateResync);
-      task->wait.void_from_start = true;
+      task->wait.void_from_start = task->wait.accounted_for = true;
       EndWait(task);
       break;
     case TaskState::kSleeping:
@@ -265,7 +265,7 @@ void SchedModel::EndWait(Task* task) {
   ended_ = wait;
   step_.ended = &ended_;
   step_.measured = !wait.void_from_start && !Dark(wait.start_ns, *task);
-  if (wait.void_from_start && !wait.from_unknown) Contradict(*task, Anomaly::kStateResync);
+  if (wait.void_from_start && !wait.accounted_for) Contradict(*task, Anomaly::kStateResync);
   if (step_.measured) step_.slept_since_ns = task->sleep_ns;
   task->wait.kind = WaitKind::kNone;
 }

@@ -76,8 +76,7 @@ void SchedModel::OnWaking(CpuState*, const Event& event) {
   }
   Contradict(*task, Anomaly::kStateResync);
   BeginWake(task, event);
-  task->wait.void_from_start = true;
-  task->wait.from_unknown = true;  // counted just now
+  task->wait.void_from_start = task->wait.accounted_for = true;
   task->state = TaskState::kWaking;
   task->state_ns = event.ts_ns;
 }
@@ -136,12 +135,12 @@ void SchedModel::OnWakeup(CpuState*, const Event& event) {
       // Its waking is missing, or late by the clocks' skew, or this trace has none.
       const bool gap_may_be_why = Dark(task->state_ns);
       BeginAtWakeup(task, event);
-      task->wait.from_unknown = gap_may_be_why;
+      task->wait.accounted_for = gap_may_be_why;
       return;
     }
     case TaskState::kUnknown:
       BeginAtWakeup(task, event);
-      task->wait.void_from_start = task->wait.from_unknown = true;
+      task->wait.void_from_start = task->wait.accounted_for = task->wait.from_unknown = true;
       return;
     case TaskState::kReady:
       if (task->wait.kind == WaitKind::kPreempted) return;
@@ -151,7 +150,7 @@ void SchedModel::OnWakeup(CpuState*, const Event& event) {
   }
   Contradict(*task, Anomaly::kStateResync);
   BeginAtWakeup(task, event);
-  task->wait.void_from_start = task->wait.from_unknown = true;
+  task->wait.void_from_start = task->wait.accounted_for = true;
 }
 
 void SchedModel::OnWakeupNew(CpuState*, const Event& event) {
@@ -163,8 +162,7 @@ void SchedModel::OnWakeupNew(CpuState*, const Event& event) {
   if (!follows) Contradict(*task, Anomaly::kStateResync);
   BeginAtWakeup(task, event);
   task->wait.kind = WaitKind::kNew;
-  task->wait.void_from_start = !follows;
-  task->wait.from_unknown = !follows;
+  task->wait.void_from_start = task->wait.accounted_for = !follows;
 }
 
 void SchedModel::OnMigrate(const Event& event) {

@@ -45,6 +45,7 @@ struct Wait {
   WaitKind kind = WaitKind::kNone;
   WakeContext context = WakeContext::kUnknown;
   bool void_from_start = false;      // what began it was not seen: counted when it ends, measured never
+  bool accounted_for = false;        // that it is void has a reason already: a gap, or a contradiction that was counted
   bool from_unknown = false;         // the task's state was not known when it began: it may have been on a CPU
   bool has_waking = false;           // start_ns is a sched_waking's time
   bool idle_target = false;          // the CPU it was to be delivered to was idle at start_ns
