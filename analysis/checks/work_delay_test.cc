@@ -19,6 +19,7 @@ struct Story {
   const char* told;
 };
 
+// Longer than 70 lines: one table of stories.
 TEST(WorkDelay, Stories) {
   const Story stories[] = {
       {"in time",

@@ -41,6 +41,7 @@ struct Story {
   const char* told;
 };
 
+// Longer than 70 lines: one table of stories.
 TEST(SchedModel, Stories) {
   const Story stories[] = {
       {"woken from another CPU, delivered, run",
