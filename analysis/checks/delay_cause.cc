@@ -17,9 +17,9 @@ std::string CpuText(uint32_t cpu) { return "CPU " + std::to_string(cpu); }
 
 DelayCause CauseOfDelivery(const Wait& wait) {
   const uint64_t time_ns = wait.wakeup_ns - wait.start_ns;
-  const CpuUsage& used = wait.delivery_usage;
+  const CpuUsage used = wait.slow_delivery ? wait.delivery_usage : CpuUsage{};
   const std::string cpu = CpuText(wait.cpu);
-  if (Half(wait.delivery_silent_ns, time_ns)) {
+  if (wait.slow_delivery && Half(wait.delivery_silent_ns, time_ns)) {
     return {"irq-off", cpu + " was busy and took no interrupt for " + Percent(wait.delivery_silent_ns, time_ns) +
                            " of the delivery"};
   }
@@ -86,8 +86,8 @@ DelayCause CauseOfWait(const Wait& wait, uint64_t end_ns, const CpuState& cpu) {
   const uint64_t delivery_ns = wakeup_ns - wait.start_ns;
   const uint64_t queued_ns = end_ns - wakeup_ns;
   if (delivery_ns > queued_ns) return CauseOfDelivery(wait);
-  CpuUsage used = wait.usage_before;
-  used.Add(cpu.UsageAt(end_ns).Since(wait.usage_at));
+  CpuUsage used = cpu.UsageAt(end_ns).Since(wait.usage_at);
+  if (wait.migrations > 0) used.Add(wait.usage_before);
   DelayCause cause = CauseOfUse(used, cpu, wakeup_ns, end_ns, wait.prio);
   if (cause.cls == "idle-exit" && wait.migrations > 0) {
     return {"migration", "it was moved between run queues " + std::to_string(wait.migrations) +

@@ -194,9 +194,8 @@ void SchedModel::SwitchOut(Task* task, const CpuState& cpu, const Event& event) 
   task->state_ns = event.ts_ns;
   if (prev_states_.Runnable(raw)) {
     Wait& wait = task->wait;
-    wait = Wait{};
-    wait.kind = WaitKind::kPreempted;
-    wait.start_ns = wait.wakeup_ns = event.ts_ns;
+    wait.Begin(WaitKind::kPreempted, event.ts_ns);
+    wait.wakeup_ns = event.ts_ns;
     wait.prio = event.sw.prev_prio;
     wait.cpu = wait.wakeup_cpu = wait.waker_cpu = cpu.cpu;
     wait.preempted_in_kernel = prev_states_.PreemptedInKernel(raw);
@@ -262,12 +261,10 @@ Task* SchedModel::Enter(CpuState* cpu, const Event& event) {
 void SchedModel::EndWait(Task* task) {
   const Wait& wait = task->wait;
   if (wait.kind == WaitKind::kNone) return;
-  ended_ = wait;
-  step_.ended = &ended_;
+  step_.ended = &wait;  // stays as it is until the task's next wait begins
   step_.measured = !wait.void_from_start && !Dark(wait.start_ns, *task);
   if (wait.void_from_start && !wait.accounted_for) Contradict(*task, Anomaly::kStateResync);
   if (step_.measured) step_.slept_since_ns = task->sleep_ns;
-  task->wait.kind = WaitKind::kNone;
 }
 
 void SchedModel::OnFork(const Event& event) {

@@ -113,7 +113,6 @@ class SchedModel {
   std::vector<CpuState> cpus_;
   AnomalyCounts anomalies_;
   Step step_;
-  Wait ended_;  // what step_.ended points to
   uint64_t now_ns_ = 0;
   uint64_t dark_end_ns_ = 0;  // the latest end of any CPU's gaps
   uint64_t skew_ns_ = 0, skew_pairs_ = 0;

@@ -16,10 +16,8 @@ constexpr uint64_t kDeliveryOfNoteNs = 1'000'000;
 void SchedModel::BeginWake(Task* task, const Event& event) {
   DropWait(task);
   Wait& wait = task->wait;
-  wait = Wait{};
-  wait.kind = WaitKind::kWake;
+  wait.Begin(WaitKind::kWake, event.ts_ns);
   wait.has_waking = true;
-  wait.start_ns = event.ts_ns;
   wait.context = ContextOf(event);
   wait.waker_pid = event.pid;
   wait.waker_cpu = event.cpu;
@@ -29,6 +27,8 @@ void SchedModel::BeginWake(Task* task, const Event& event) {
     wait.cpu = target->cpu;
     wait.idle_target = target->Idle();
     wait.usage_at = target->UsageAt(event.ts_ns);
+  } else {
+    wait.usage_at = CpuUsage{};
   }
 }
 
@@ -94,6 +94,7 @@ void SchedModel::Deliver(Task* task, const Event& event) {
   if (const CpuState* const from = Seen(wait.cpu);
       from != nullptr && event.ts_ns - wait.start_ns >= kDeliveryOfNoteNs) {
     wait.delivery_usage = from->UsageAt(event.ts_ns).Since(wait.usage_at);
+    wait.slow_delivery = true;
     wait.delivery_silent_ns = from->silences.LongestWithin(wait.start_ns, event.ts_ns);
   }
   const CpuState* const target = Seen(event.wake.target_cpu);
@@ -108,12 +109,11 @@ void SchedModel::Deliver(Task* task, const Event& event) {
 void SchedModel::BeginAtWakeup(Task* task, const Event& event) {
   DropWait(task);
   Wait& wait = task->wait;
-  wait = Wait{};
-  wait.kind = WaitKind::kWake;
+  wait.Begin(WaitKind::kWake, event.ts_ns);
+  wait.usage_at = CpuUsage{};
   wait.context = ContextOf(event);
   wait.waker_pid = event.pid;
   wait.waker_cpu = event.cpu;
-  wait.start_ns = event.ts_ns;
   wait.prio = event.wake.prio;
   wait.void_from_start = has_waking_;
   Deliver(task, event);
@@ -173,6 +173,7 @@ void SchedModel::OnMigrate(const Event& event) {
   if (to == nullptr) return;
   Wait& wait = task->wait;
   if (task->state == TaskState::kReady) {
+    if (wait.migrations == 0) wait.usage_before = CpuUsage{};
     if (const CpuState* const from = Seen(wait.cpu)) {
       wait.usage_before.Add(from->UsageAt(event.ts_ns).Since(wait.usage_at));
     }

@@ -40,7 +40,8 @@ enum class WaitKind : uint8_t {
   kPreempted,  // from a switch-out in R or R+
 };
 
-// From the moment a task could run, or was to be made able to, until it does.
+// From the moment a task could run, or was to be made able to, until it does. Begins some hundred thousand times a second,
+// so what few waits need is not cleared at the start of each.
 struct Wait {
   WaitKind kind = WaitKind::kNone;
   WakeContext context = WakeContext::kUnknown;
@@ -51,18 +52,31 @@ struct Wait {
   bool idle_target = false;          // the CPU it was to be delivered to was idle at start_ns
   bool preempted_in_kernel = false;  // R+
   uint64_t start_ns = 0;
-  uint64_t wakeup_ns = 0;           // sched_wakeup; 0: not delivered yet
-  int32_t waker_pid = -1;           // common_pid of what began the wait; a bystander unless context is kTask
-  int32_t prio = 0;                 // of the woken task, as the event says
-  uint32_t waker_cpu = 0;           // where the event that began the wait was recorded
-  uint32_t wakeup_cpu = 0;          // where sched_wakeup was recorded
-  int32_t waking_target = -1;       // sched_waking's target_cpu: where it slept
-  uint32_t cpu = 0;                 // whose run queue it is on, as far as is known
-  uint32_t migrations = 0;          // since it became runnable
-  CpuUsage usage_at;                // of `cpu`, when the wait on that run queue (or the delivery) began
-  CpuUsage usage_before;            // used by others on CPUs that it was moved away from
-  CpuUsage delivery_usage;          // of the target CPU from waking to wakeup
+  uint64_t wakeup_ns = 0;      // sched_wakeup; 0: not delivered yet
+  int32_t waker_pid = -1;      // common_pid of what began the wait; a bystander unless context is kTask
+  int32_t prio = 0;            // of the woken task, as the event says
+  uint32_t waker_cpu = 0;      // where the event that began the wait was recorded
+  uint32_t wakeup_cpu = 0;     // where sched_wakeup was recorded
+  int32_t waking_target = -1;  // sched_waking's target_cpu: where it slept
+  uint32_t cpu = 0;            // whose run queue it is on, as far as is known
+  uint32_t migrations = 0;     // since it became runnable
+  bool slow_delivery = false;  // delivery_usage and delivery_silent_ns hold
+  CpuUsage usage_at;           // of `cpu`, when the wait on that run queue (or the delivery) began
+  CpuUsage usage_before;       // with migrations: what the CPUs did that it was moved away from
+  CpuUsage delivery_usage;     // of the target CPU from waking to wakeup
   uint64_t delivery_silent_ns = 0;  // its longest silence in that time
+
+  void Begin(WaitKind new_kind, uint64_t now_ns) {
+    kind = new_kind;
+    context = WakeContext::kUnknown;
+    void_from_start = accounted_for = from_unknown = has_waking = idle_target = preempted_in_kernel = false;
+    slow_delivery = false;
+    start_ns = now_ns;
+    wakeup_ns = 0;
+    waker_pid = waking_target = -1;
+    prio = 0;
+    waker_cpu = wakeup_cpu = cpu = migrations = 0;
+  }
 };
 
 struct Task {
