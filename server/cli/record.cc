@@ -9,8 +9,15 @@
 #include "server/cli/report.h"
 #include "server/cli/values.h"
 #include "server/live/pipeline.h"
+#include "server/live/store_queue.h"
 
 namespace wakewatch {
+namespace {
+
+// Encoded batches that wait for the disk: some half a minute of a million events a second.
+constexpr size_t kQueueBytesMax = 48u << 20;
+
+}  // namespace
 
 RecordVerb::RecordVerb(CommandLine* line)
     : Verb(line->AddVerb("record", "Record this machine's kernel threads, then report on them (needs root)")),
@@ -60,12 +67,15 @@ RecorderOptions RecordVerb::MakeOptions() const {
 Status RecordVerb::Record(Recorder* recorder, RecordingWriter* writer, ChildCommand* command) const {
   const std::chrono::nanoseconds duration(ParseDuration(duration_).value_or(0));
   Progress progress("recorded");
-  return recorder->Run(duration, StopFlag(), [&](Batch&& batch) -> Status {
+  StoreQueue queue(*writer, kQueueBytesMax);
+  const Status recorded = recorder->Run(duration, StopFlag(), [&](Batch&& batch) -> Status {
     // The first batch shows that events are being taken.
     if (command != nullptr) command->Release();
     progress.Show(recorder->totals().events);
-    return writer->Append(batch);
+    return queue.Push(std::move(batch));
   });
+  const Status stored = queue.Close();
+  return stored ? recorded : stored;
 }
 
 Result<Report> RecordVerb::Analyse(RecordingWriter* writer) const {
