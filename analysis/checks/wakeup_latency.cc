@@ -29,10 +29,30 @@ void WakeupLatency::OnStep(const Step& step) {
   }
   const uint64_t end_ns = step.event->ts_ns;
   Measure(wait, end_ns, &counts);
+  if (input_.options.on_wakeup) HandOver(wait, step);
   if (end_ns - wait.start_ns < input_.options.latency_threshold_ns) return;
   // ksoftirqd's waits and preempted waits have checks of their own.
   if (wait.kind == WaitKind::kPreempted || task.kind == ThreadKind::kKsoftirqd) return;
   input_.findings.Add(WaitFinding(kInfo.name, wait, task, &step, end_ns, input_.model));
+}
+
+void WakeupLatency::HandOver(const Wait& wait, const Step& step) const {
+  if (wait.kind == WaitKind::kPreempted || (wait.kind == WaitKind::kWake && !wait.has_waking)) return;
+  Wakeup wakeup;
+  wakeup.pid = step.next->pid;
+  wakeup.comm = step.next->comm();
+  wakeup.kind = step.next->kind;
+  wakeup.cpu = step.event->cpu;
+  wakeup.waking_ns = wait.start_ns;
+  wakeup.wakeup_ns = wait.wakeup_ns;
+  wakeup.in_ns = step.event->ts_ns;
+  wakeup.context = wait.context;
+  if (wait.context == WakeContext::kTask) {
+    wakeup.waker_pid = wait.waker_pid;
+    const Task* const waker = input_.model.tasks().Peek(wait.waker_pid);
+    if (waker != nullptr) wakeup.waker_comm = waker->comm();
+  }
+  input_.options.on_wakeup(wakeup);
 }
 
 void WakeupLatency::Measure(const Wait& wait, uint64_t end_ns, Counts* counts) {

@@ -29,6 +29,7 @@ class WakeupLatency : public Check {
     return counts_[task.index];
   }
   void Measure(const Wait& wait, uint64_t end_ns, Counts* counts);
+  void HandOver(const Wait& wait, const Step& step) const;
 
   const CheckInput input_;
   std::deque<Counts> counts_;  // by Task::index

@@ -6,7 +6,7 @@
 namespace wakewatch {
 namespace {
 
-bool AnyTaskMatches(const ReportFilter& filter, int32_t pid, const std::string& comm) {
+bool AnyTaskMatches(const ReportFilter& filter, int32_t pid, std::string_view comm) {
   return filter.tasks.empty() || std::any_of(filter.tasks.begin(), filter.tasks.end(),
                                              [&](const std::string& task) { return TaskMatches(task, pid, comm); });
 }
@@ -22,7 +22,11 @@ bool CheckMatches(const ReportFilter& filter, const std::string& check) {
 
 }  // namespace
 
-bool TaskMatches(const std::string& task, int32_t pid, const std::string& comm) {
+bool Shows(const ReportFilter& filter, const Wakeup& wakeup) {
+  return AnyTaskMatches(filter, wakeup.pid, wakeup.comm) && CpuMatches(filter, wakeup.cpu);
+}
+
+bool TaskMatches(const std::string& task, int32_t pid, std::string_view comm) {
   if (task == std::to_string(pid) || task == comm) return true;
   return task.ends_with('*') && comm.starts_with(std::string_view(task).substr(0, task.size() - 1));
 }

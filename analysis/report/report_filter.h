@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "analysis/checks/wakeup.h"
 #include "analysis/report/report.h"
 
 namespace wakewatch {
@@ -19,7 +21,10 @@ struct ReportFilter {
 // Removes what the filter leaves out. Loss and gaps stay whatever the filter says.
 void Apply(const ReportFilter& filter, Report* report);
 
+// Whether the filter's tasks and CPUs leave this wakeup in.
+bool Shows(const ReportFilter& filter, const Wakeup& wakeup);
+
 // True when `task` is this pid in digits, this name, or a prefix of it followed by '*'.
-bool TaskMatches(const std::string& task, int32_t pid, const std::string& comm);
+bool TaskMatches(const std::string& task, int32_t pid, std::string_view comm);
 
 }  // namespace wakewatch

@@ -169,6 +169,18 @@ void AppendArray(std::string* out, std::string_view key, const Items& items, ToJ
 }  // namespace
 
 std::string FindingJson(const Finding& finding) { return Dump(FindingValue(finding)); }
+std::string WakeupJson(const Wakeup& wakeup) {
+  return Dump({{"pid", wakeup.pid},
+               {"comm", wakeup.comm},
+               {"cpu", wakeup.cpu},
+               {"waking_ns", wakeup.waking_ns},
+               {"wakeup_ns", wakeup.wakeup_ns},
+               {"in_ns", wakeup.in_ns},
+               {"waker",
+                {{"pid", PidOrNull(wakeup.waker_pid)}, {"comm", wakeup.waker_comm}, {"context", Name(wakeup.context)}}},
+               {"latency_ns", wakeup.in_ns - wakeup.waking_ns}});
+}
+
 std::string ThreadJson(const ThreadSummary& thread) { return Dump(ThreadValue(thread)); }
 
 std::string ReportJson(const Report& report, bool all_threads) {

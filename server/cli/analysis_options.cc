@@ -82,7 +82,7 @@ FilterOptions::FilterOptions(VerbOptions* options) {
                  .check = CheckedBy(ParseCpus)},
                 &cpus_);
   options->List({.names = "--check",
-                 .help = "Run this check only (see `wakewatch list checks`); may be repeated",
+                 .help = "Show findings of this check only (see `wakewatch list checks`); may be repeated",
                  .type = "NAME"},
                 &checks_);
   options->Flag("--all", "Show user tasks too, not kernel threads alone", &all_);
@@ -113,12 +113,18 @@ std::optional<Confidence> FailOnOption::level() const {
 AnalysisOptions::AnalysisOptions(VerbOptions* options)
     : input_(options), span_(options), filter_(options), thresholds_(options) {}
 
-Result<Report> AnalysisOptions::Analyse() const {
+Result<Report> AnalysisOptions::Analyse(const std::function<void(const Wakeup&)>& on_wakeup) const {
   auto input = input_.Open();
   if (!input) return Fail(input.error());
   EngineOptions options;
   thresholds_.Fill(&options);
-  options.checks = filter_.filter().checks;
+  const ReportFilter filter = filter_.filter();
+  options.checks = filter.checks;
+  if (on_wakeup) {
+    options.on_wakeup = [&](const Wakeup& wakeup) {
+      if ((all_threads() || IsKernelThread(wakeup.kind)) && Shows(filter, wakeup)) on_wakeup(wakeup);
+    };
+  }
   if (auto status = span_.Fill((*input)->metadata(), &options); !status) return Fail(status.error());
   Progress progress("analysed");
   PipelineOptions pipeline;
@@ -127,7 +133,7 @@ Result<Report> AnalysisOptions::Analyse() const {
   auto report = AnalyseTrace(**input, options, pipeline);
   if (!report) return report;
   if (Interrupted()) return Fail(ErrorCode::kInterrupted, "interrupted");
-  Apply(filter_.filter(), &*report);
+  Apply(filter, &*report);
   return report;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -79,7 +80,8 @@ class AnalysisOptions {
  public:
   explicit AnalysisOptions(VerbOptions* options);
   // Opens, analyses with progress on a terminal, and applies the filter. Errors as those of the parts; kInterrupted.
-  Result<Report> Analyse() const;
+  // `on_wakeup` sees every measured wakeup that the filter shows, while the analysis goes on.
+  Result<Report> Analyse(const std::function<void(const Wakeup&)>& on_wakeup = {}) const;
   bool all_threads() const { return filter_.all_threads(); }
 
  private:

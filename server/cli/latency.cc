@@ -1,5 +1,7 @@
 #include "server/cli/latency.h"
 
+#include <functional>
+
 #include <fmt/format.h>
 
 #include "analysis/report/printable.h"
@@ -41,7 +43,8 @@ std::string ThreadsCsv(const std::vector<const ThreadSummary*>& threads) {
 }  // namespace
 
 LatencyVerb::LatencyVerb(CommandLine* line)
-    : Verb(line->AddVerb("latency", "How late each thread wakes: quantiles, delivery and run queue apart")),
+    : Verb(line->AddVerb("latency",
+                         "How late each thread wakes: quantiles as text and CSV, every single wakeup as JSON")),
       analysis_(options()),
       format_(options(), {"text", "json", "csv", "ndjson"}) {
   options()->Number({.names = "--rows", .help = "Rows of the text", .type = "N"}, &rows_);
@@ -53,29 +56,42 @@ std::string LatencyVerb::Text(const Report& report) const {
   for (const ThreadSummary& thread : report.threads) {
     if (analysis_.all_threads() || IsKernelThread(thread.kind)) threads.push_back(&thread);
   }
-  std::string out;
   switch (format_.format()) {
     case OutputFormat::kText:
       return LossText(report) + ThreadsText(report, {.all_threads = analysis_.all_threads(), .rows_max = rows_});
     case OutputFormat::kCsv: return ThreadsCsv(threads);
-    case OutputFormat::kNdjson:
-      for (const ThreadSummary* thread : threads) out += ThreadJson(*thread) + '\n';
-      return out;
-    case OutputFormat::kJson:
-      out = "{\"schema_version\": " + std::to_string(kReportSchemaVersion) + ",\n\"threads\": [";
+    case OutputFormat::kNdjson: return {};
+    case OutputFormat::kJson: {
+      std::string out = "],\n\"threads\": [";
       for (const ThreadSummary* thread : threads) {
         out += thread == threads.front() ? "\n  " : ",\n  ";
         out += ThreadJson(*thread);
       }
       return out + "]}\n";
+    }
   }
-  return out;
+  return {};
 }
 
 ExitCode LatencyVerb::Run() {
-  const auto report = analysis_.Analyse();
+  // Wakeups are many: they are written as they are met. What goes wrong with the output shows when it is flushed.
+  Output output;
+  const bool json = format_.format() == OutputFormat::kJson;
+  const std::string_view opening = "{\"schema_version\": 1,\n\"wakeups\": [";
+  uint64_t wakeups = 0;
+  std::function<void(const Wakeup&)> on_wakeup;
+  if (json || format_.format() == OutputFormat::kNdjson) {
+    on_wakeup = [&](const Wakeup& wakeup) {
+      const std::string_view before = !json ? "" : wakeups == 0 ? opening : ",";
+      (void)output.Write(std::string(before) + (json ? "\n  " : "") + WakeupJson(wakeup) + (json ? "" : "\n"));
+      ++wakeups;
+    };
+  }
+  const auto report = analysis_.Analyse(on_wakeup);
   if (!report) return ComplainOfUsage(report.error());
-  const auto printed = Print(Text(*report));
+  if (json && wakeups == 0) (void)output.Write(opening);
+  (void)output.Write(Text(*report));
+  const auto printed = output.Flush();
   return printed ? ExitFor(*report, std::nullopt) : Complain(printed.error());
 }
 

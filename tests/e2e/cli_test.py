@@ -253,7 +253,17 @@ class Answers(Command):
         self.refused("report", self.trace(), "--since", "2026-11-21 14:03", code=USAGE, says=("wall time",))
 
     def test_latency_in_every_format(self):
-        self.assertTrue(json.loads(self.run_it("latency", self.trace(), "--json", expect=GAPS).stdout)["threads"])
+        answer = json.loads(self.run_it("latency", self.trace(), "--json", expect=GAPS).stdout)
+        self.assertTrue(answer["threads"])
+        measured = {}
+        for wakeup in answer["wakeups"]:
+            self.assertEqual(wakeup["in_ns"] - wakeup["waking_ns"], wakeup["latency_ns"])
+            self.assertLessEqual(wakeup["waking_ns"], wakeup["wakeup_ns"])
+            measured[wakeup["pid"]] = measured.get(wakeup["pid"], 0) + 1
+        counted = {thread["pid"]: thread["wakeup_latency_ns"]["n"] for thread in answer["threads"]}
+        self.assertEqual({pid: n for pid, n in counted.items() if n > 0}, measured)
+        lines = self.run_it("latency", self.trace(), "--format", "ndjson", expect=GAPS).stdout.splitlines()
+        self.assertEqual(answer["wakeups"], [json.loads(line) for line in lines])
         table = self.run_it("latency", self.trace(), "--format", "csv", expect=GAPS).stdout.decode()
         rows = list(csv.DictReader(io.StringIO(table)))
         self.assertTrue(all(int(row["wakeup_latency_p50_ns"]) <= int(row["wakeup_latency_max_ns"]) for row in rows))
