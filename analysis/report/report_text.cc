@@ -86,8 +86,10 @@ std::string HeaderText(const Report& report) {
                      DurationText(report.end_ns - report.start_ns), TraceTimeText(report.start_ns),
                      TraceTimeText(report.end_ns), DurationText(window));
   if (report.skew_pairs > 0) {
-    out += fmt::format("skew    CPUs' clocks agree within {} (n {})\n", DurationText(report.skew_ns),
-                       CountText(report.skew_pairs));
+    const std::string pairs = CountText(report.skew_pairs) + " wakeups delivered across CPUs";
+    out += report.skew_ns == 0
+               ? fmt::format("skew    none seen: no clock ran ahead in {}\n", pairs)
+               : fmt::format("skew    CPUs' clocks were up to {} apart in {}\n", DurationText(report.skew_ns), pairs);
   }
   return out + fmt::format("events  {}\n", EventsLine(report));
 }
