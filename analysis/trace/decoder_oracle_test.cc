@@ -4,8 +4,10 @@
 #include <traceevent/event-parse.h>
 #include <zstd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <iostream>
 #include <memory>
 #include <random>
 #include <string>
@@ -144,30 +146,57 @@ std::vector<uint8_t> Recording(const std::string& name) {
   return unpacked;
 }
 
-TEST(DecoderOracle, AgreesOnEveryFieldOfEveryRecordedEvent) {
-  for (const char* name : {"tiny_lost-174-A.dat", "wq_hog-141-A.dat.zst"}) {
-    SCOPED_TRACE(name);
-    const auto input = OpenTraceDatBytes(name, Recording(name), {});
-    ASSERT_TRUE(input) << input.error().Text();
-    EXPECT_EQ((*input)->formats().anomalies().Of(Anomaly::kFormatNotUsable), 0u);
-    Oracle oracle((*input)->formats());
-    const auto readers = (*input)->OpenCpus();
-    ASSERT_TRUE(readers) << readers.error().Text();
-    size_t events = 0, fields = 0;
-    for (const auto& reader : *readers) {
-      EventBlock block;
-      while (reader->Fill(&block, 4096).value_or(false)) {
-        for (const Event& event : block.events) {
-          if (event.type == EventType::kGap) continue;
-          ++events;
-          fields += oracle.Check(event);
-          if (HasFailure()) return;
-        }
+// Holds every event of a recording against the oracle; answers how many there were.
+uint64_t CheckAll(const std::string& name, std::vector<uint8_t> bytes) {
+  SCOPED_TRACE(name);
+  const auto input = OpenTraceDatBytes(name, std::move(bytes), {});
+  if (!input) {
+    ADD_FAILURE() << input.error().Text();
+    return 0;
+  }
+  EXPECT_EQ((*input)->formats().anomalies().Of(Anomaly::kFormatNotUsable), 0u);
+  Oracle oracle((*input)->formats());
+  const auto readers = (*input)->OpenCpus();
+  if (!readers) {
+    ADD_FAILURE() << readers.error().Text();
+    return 0;
+  }
+  uint64_t events = 0, fields = 0;
+  for (const auto& reader : *readers) {
+    EventBlock block;
+    while (reader->Fill(&block, 4096).value_or(false)) {
+      for (const Event& event : block.events) {
+        if (event.type == EventType::kGap) continue;
+        ++events;
+        fields += oracle.Check(event);
+        if (testing::Test::HasFailure()) return events;
       }
     }
-    EXPECT_GT(events, 1000u);
-    EXPECT_GT(fields, events);
   }
+  EXPECT_GT(events, 1000u);
+  EXPECT_GT(fields, events);
+  return events;
+}
+
+TEST(DecoderOracle, AgreesOnEveryFieldOfEveryRecordedEvent) {
+  for (const char* name : {"tiny_lost-174-A.dat", "wq_hog-141-A.dat.zst"}) CheckAll(name, Recording(name));
+}
+
+// A million real events and more, where the lab's recordings are at hand: $WAKEWATCH_LAB, or ../shared/lab.
+TEST(DecoderOracle, AgreesOnTheLabsRecordings) {
+  const char* const named = std::getenv("WAKEWATCH_LAB");
+  const std::filesystem::path traces =
+      (named != nullptr ? named : kSource / "../shared/lab") / std::filesystem::path("traces");
+  if (!std::filesystem::is_directory(traces)) GTEST_SKIP() << "no lab at " << traces << "; set WAKEWATCH_LAB";
+  uint64_t events = 0;
+  for (const auto& folder : std::filesystem::directory_iterator(traces)) {
+    const auto file = folder.path() / "trace.dat";
+    if (!std::filesystem::exists(file)) continue;
+    const std::string bytes = ReadWhole(file);
+    events += CheckAll(folder.path().filename(), {bytes.begin(), bytes.end()});
+  }
+  EXPECT_GE(events, 1'000'000u);
+  std::cout << events << " events of the lab agree\n";
 }
 
 FormatTable RealFormats(std::endian order) {
