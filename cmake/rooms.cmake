@@ -58,3 +58,29 @@ function(wakewatch_sqlite_extension name)
     target_link_libraries(${name} PRIVATE ${EXT_LINK})
   endif()
 endfunction()
+
+# The wire contract: a library of the code that protoc makes of DIR/wakewatch/v1/*.proto. Its headers are included with
+# angle brackets, since they are not in the tree.
+function(wakewatch_proto name)
+  cmake_parse_arguments(PROTO "" "DIR" "LINK" ${ARGN})
+  set(root ${PROJECT_SOURCE_DIR}/${PROTO_DIR})
+  set(out ${CMAKE_BINARY_DIR}/generated)
+  file(GLOB protos CONFIGURE_DEPENDS ${root}/wakewatch/v1/*.proto)
+  set(made "")
+  foreach(proto ${protos})
+    get_filename_component(stem ${proto} NAME_WE)
+    set(base ${out}/wakewatch/v1/${stem})
+    add_custom_command(
+      OUTPUT ${base}.pb.cc ${base}.pb.h ${base}.grpc.pb.cc ${base}.grpc.pb.h
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${out}
+      COMMAND protobuf::protoc -I ${root} --cpp_out=${out} --grpc_out=${out}
+              --plugin=protoc-gen-grpc=$<TARGET_FILE:gRPC::grpc_cpp_plugin> ${proto}
+      DEPENDS ${protos}
+      VERBATIM)
+    list(APPEND made ${base}.pb.cc ${base}.grpc.pb.cc)
+  endforeach()
+  add_library(${name} STATIC ${made})
+  target_include_directories(${name} SYSTEM PUBLIC ${out})
+  target_link_libraries(${name} PUBLIC ${PROTO_LINK})
+  target_compile_options(${name} PRIVATE -w)
+endfunction()

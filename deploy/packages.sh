@@ -5,7 +5,8 @@ set -euo pipefail
 
 what=${1:-build}
 packages=(g++ cmake ninja-build pkg-config ccache libtraceevent-dev libexpected-dev libcli11-dev nlohmann-json3-dev
-  libspdlog-dev libfmt-dev libsqlite3-dev libzstd-dev libxxhash-dev)
+  libspdlog-dev libfmt-dev libsqlite3-dev libzstd-dev libxxhash-dev zlib1g-dev libgrpc++-dev protobuf-compiler
+  protobuf-compiler-grpc libprotobuf-dev libboost-dev prometheus-cpp-dev)
 # Tests go without these where they cannot be had, and say so.
 optional=()
 case $what in

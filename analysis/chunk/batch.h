@@ -70,10 +70,11 @@ struct SessionInfo {
   std::string host, boot_id, session;  // session: unique per start of a collector
   std::string kernel, clock, collector_version;
   uint32_t cpus = 0;
+  bool loss_marked = false;  // every loss of events is a gap record: the kernel's statistics add nothing to them
 };
 
 struct Batch {
-  uint64_t sequence = 0;                // counts from 1 in a session
+  uint64_t sequence = 0;                // counts from 1 in a session, with holes where a collector had to drop
   std::optional<SessionInfo> session;   // in the first batch of a session
   std::optional<FormatsDelta> formats;  // travels before the first chunk that uses it
   std::vector<Symbol> symbols;
@@ -85,6 +86,7 @@ struct Batch {
   std::vector<GapRecord> gaps;
   std::vector<Chunk> chunks;
   std::vector<Frontier> frontiers;  // one for each online CPU
+  bool last = false;                // the session ends with this batch
 };
 
 }  // namespace wakewatch

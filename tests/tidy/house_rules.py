@@ -15,12 +15,15 @@ ROOMS = {
     "analysis/protocol": {"analysis/base", "analysis/protocol"},
     "analysis/report": {"analysis/base", "analysis/trace", "analysis/chunk", "analysis/model", "analysis/checks",
                         "analysis/protocol", "analysis/report"},
+    "proto/wire": {"analysis/base", "analysis/trace", "analysis/chunk", "proto/wire"},
+    "collector/agent": {"analysis/base", "analysis/trace", "analysis/chunk", "proto/wire", "collector"},
+    "collector/cli": {"analysis/base", "analysis/trace", "analysis/chunk", "proto/wire", "collector"},
     "collector": {"analysis/base", "analysis/trace", "analysis/chunk", "collector"},
     "server/store": {"analysis", "server/store"},
     "server/live": {"analysis", "server/store", "server/live"},
-    "server/rpc": {"analysis", "server/store", "server/live", "server/rpc"},
+    "server/rpc": {"analysis", "proto/wire", "server/store", "server/live", "server/rpc"},
     "server/http": {"analysis", "server/store", "server/live", "server/rpc", "server/http"},
-    "server/cli": {"analysis", "server", "collector"},
+    "server/cli": {"analysis", "proto/wire", "server", "collector"},
 }
 SOURCE_ENDINGS = (".h", ".cc", ".c")
 TEXT_ENDINGS = SOURCE_ENDINGS + (".py", ".sh", ".cmake", ".md", ".txt", ".proto", ".ts")
