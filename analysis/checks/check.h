@@ -51,8 +51,11 @@ class Check {
   // Once for every event of the types that its CheckInfo names, gaps included where it names kGap. The model has
   // applied the event already.
   virtual void OnStep(const Step& step) = 0;
-  // The trace ends at `end_ns`, up to which every CPU is known. Adds what was measured to *summaries. Called once.
-  virtual void Finish(uint64_t end_ns, Summaries* summaries) = 0;
+  // Adds to *summaries what was measured up to `end_ns`, up to which every CPU is known; what is open counts as
+  // censored. Changes nothing: a live run asks again and again.
+  virtual void Summarise(uint64_t /*end_ns*/, Summaries* /*summaries*/) const {}
+  // The trace ends at `end_ns`: adds the findings that only this shows. Called once.
+  virtual void Finish(uint64_t /*end_ns*/) {}
 };
 
 struct CheckInfo {

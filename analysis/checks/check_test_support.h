@@ -33,7 +33,8 @@ class CheckRun : public FindingSink {
         if (type == event.type) check->OnStep(step);
       }
     }
-    check->Finish(end_ns, &summaries_);
+    check->Finish(end_ns);
+    check->Summarise(end_ns, &summaries_);
     return *this;
   }
 

@@ -18,7 +18,7 @@ void HungTask::OnStep(const Step& step) {
   Report(*step.task, step.slept_since_ns, step.event->ts_ns, step.event);
 }
 
-void HungTask::Finish(uint64_t end_ns, Summaries*) {
+void HungTask::Finish(uint64_t end_ns) {
   for (const Task& task : input_.model.tasks().all()) {
     if (task.state != TaskState::kSleeping || task.sleep_letter != 'D' || task.sleep_ns == 0) continue;
     if (!input_.model.Dark(task.sleep_ns)) Report(task, task.sleep_ns, end_ns, nullptr);

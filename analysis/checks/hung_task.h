@@ -11,7 +11,7 @@ class HungTask : public Check {
  public:
   explicit HungTask(const CheckInput& input) : input_(input) {}
   void OnStep(const Step& step) override;
-  void Finish(uint64_t end_ns, Summaries* summaries) override;
+  void Finish(uint64_t end_ns) override;
 
   static const CheckInfo kInfo;
 

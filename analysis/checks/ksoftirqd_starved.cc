@@ -21,7 +21,7 @@ void KsoftirqdStarved::OnStep(const Step& step) {
   input_.findings.Add(WaitFinding(kInfo.name, *step.ended, *step.next, &step, end_ns, input_.model));
 }
 
-void KsoftirqdStarved::Finish(uint64_t end_ns, Summaries*) {
+void KsoftirqdStarved::Finish(uint64_t end_ns) {
   ForEachOpenWait(input_.model, end_ns, input_.options.latency_threshold_ns, [&](const Task& task) {
     if (task.kind != ThreadKind::kKsoftirqd) return;
     input_.findings.Add(WaitFinding(kInfo.name, task.wait, task, nullptr, end_ns, input_.model));

@@ -10,7 +10,7 @@ class KsoftirqdStarved : public Check {
  public:
   explicit KsoftirqdStarved(const CheckInput& input) : input_(input) {}
   void OnStep(const Step& step) override;
-  void Finish(uint64_t end_ns, Summaries* summaries) override;
+  void Finish(uint64_t end_ns) override;
 
   static const CheckInfo kInfo;
 

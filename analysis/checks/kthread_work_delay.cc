@@ -24,6 +24,6 @@ void KthreadWorkDelay::OnStep(const Step& step) {
   }
 }
 
-void KthreadWorkDelay::Finish(uint64_t, Summaries* summaries) { items_.Finish(summaries); }
+void KthreadWorkDelay::Summarise(uint64_t, Summaries* summaries) const { items_.Summarise(summaries); }
 
 }  // namespace wakewatch

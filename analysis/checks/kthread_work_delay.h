@@ -12,7 +12,7 @@ class KthreadWorkDelay : public Check {
  public:
   explicit KthreadWorkDelay(const CheckInput& input) : items_(input, kInfo.name) {}
   void OnStep(const Step& step) override;
-  void Finish(uint64_t end_ns, Summaries* summaries) override;
+  void Summarise(uint64_t end_ns, Summaries* summaries) const override;
 
   static const CheckInfo kInfo;
 

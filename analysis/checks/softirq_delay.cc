@@ -102,21 +102,18 @@ void SoftirqDelay::Report(const Step& step, const Raise& raise, bool in_ksoftirq
   input_.findings.Add(std::move(finding), event.softirq.vec);
 }
 
-void SoftirqDelay::Finish(uint64_t, Summaries* summaries) {
-  for (const Cpu& cpu : cpus_) {
-    for (uint32_t i = 0; i < kSoftirqVectors; ++i) {
-      vectors_[i].censored += (cpu.pending[i].ns != 0 ? 1u : 0u) + (cpu.taken[i].ns != 0 ? 1u : 0u);
-    }
-  }
+void SoftirqDelay::Summarise(uint64_t, Summaries* summaries) const {
   for (uint32_t i = 0; i < kSoftirqVectors; ++i) {
-    Vector& vector = vectors_[i];
-    if (vector.entries + vector.censored + vector.voided == 0) continue;
+    const Vector& vector = vectors_[i];
+    uint64_t censored = 0;
+    for (const Cpu& cpu : cpus_) censored += (cpu.pending[i].ns != 0 ? 1u : 0u) + (cpu.taken[i].ns != 0 ? 1u : 0u);
+    if (vector.entries + censored + vector.voided == 0) continue;
     SoftirqSummary& summary = summaries->softirq.emplace_back();
     summary.vector = SoftirqName(i);
-    summary.raise_to_entry_ns = std::move(vector.raise_to_entry_ns);
+    summary.raise_to_entry_ns = vector.raise_to_entry_ns;
     summary.in_ksoftirqd = vector.in_ksoftirqd;
     summary.entries = vector.entries;
-    summary.censored = vector.censored;
+    summary.censored = censored;
     summary.voided = vector.voided;
   }
 }

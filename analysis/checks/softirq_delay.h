@@ -19,7 +19,7 @@ class SoftirqDelay : public Check {
  public:
   explicit SoftirqDelay(const CheckInput& input) : input_(input) {}
   void OnStep(const Step& step) override;
-  void Finish(uint64_t end_ns, Summaries* summaries) override;
+  void Summarise(uint64_t end_ns, Summaries* summaries) const override;
 
   static const CheckInfo kInfo;
 
@@ -37,7 +37,7 @@ class SoftirqDelay : public Check {
   };
   struct Vector {
     Histogram raise_to_entry_ns;
-    uint64_t in_ksoftirqd = 0, entries = 0, censored = 0, voided = 0;
+    uint64_t in_ksoftirqd = 0, entries = 0, voided = 0;
   };
 
   Cpu& Of(uint32_t cpu) {

@@ -72,6 +72,4 @@ void SpuriousWakeup::OnLeave(const Step& step) {
   input_.findings.Add(std::move(finding));
 }
 
-void SpuriousWakeup::Finish(uint64_t, Summaries*) {}
-
 }  // namespace wakewatch

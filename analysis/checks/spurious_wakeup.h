@@ -13,7 +13,6 @@ class SpuriousWakeup : public Check {
  public:
   explicit SpuriousWakeup(const CheckInput& input) : input_(input) {}
   void OnStep(const Step& step) override;
-  void Finish(uint64_t end_ns, Summaries* summaries) override;
 
   static const CheckInfo kInfo;
 

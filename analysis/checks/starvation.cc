@@ -22,7 +22,7 @@ void Starvation::OnStep(const Step& step) {
   input_.findings.Add(WaitFinding(kInfo.name, *step.ended, *step.next, &step, end_ns, input_.model));
 }
 
-void Starvation::Finish(uint64_t end_ns, Summaries*) {
+void Starvation::Finish(uint64_t end_ns) {
   const uint64_t threshold_ns = input_.options.latency_threshold_ns;
   ForEachOpenWait(input_.model, end_ns, threshold_ns, [&](const Task& task) {
     if (task.kind == ThreadKind::kKsoftirqd) return;

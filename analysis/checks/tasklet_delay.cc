@@ -121,12 +121,12 @@ void TaskletDelay::Report(uint32_t cpu, const Raise& raise, const List& list, si
   input_.findings.Add(std::move(finding), entry.tasklet);
 }
 
-void TaskletDelay::Finish(uint64_t, Summaries* summaries) {
-  for (auto& [function, measured] : functions_) {
+void TaskletDelay::Summarise(uint64_t, Summaries* summaries) const {
+  for (const auto& [function, measured] : functions_) {
     TaskletSummary& summary = summaries->tasklets.emplace_back();
     summary.function = input_.symbols.Name(function);
-    summary.raise_to_entry_ns = std::move(measured.raise_to_entry_ns);
-    summary.run_ns = std::move(measured.run_ns);
+    summary.raise_to_entry_ns = measured.raise_to_entry_ns;
+    summary.run_ns = measured.run_ns;
   }
 }
 

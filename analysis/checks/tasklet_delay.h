@@ -17,7 +17,7 @@ class TaskletDelay : public Check {
  public:
   explicit TaskletDelay(const CheckInput& input) : input_(input) {}
   void OnStep(const Step& step) override;
-  void Finish(uint64_t end_ns, Summaries* summaries) override;
+  void Summarise(uint64_t end_ns, Summaries* summaries) const override;
 
   static const CheckInfo kInfo;
 

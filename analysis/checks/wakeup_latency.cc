@@ -67,10 +67,11 @@ void WakeupLatency::Measure(const Wait& wait, uint64_t end_ns, Counts* counts) {
   counts->delivery_ns.Add(wait.wakeup_ns - wait.start_ns);
 }
 
-void WakeupLatency::Finish(uint64_t, Summaries* summaries) {
+void WakeupLatency::Summarise(uint64_t, Summaries* summaries) const {
   const SchedModel& model = input_.model;
   for (const Task& task : model.tasks().all()) {
-    Counts& counts = Of(task);
+    static const Counts kNone;
+    const Counts& counts = task.index < counts_.size() ? counts_[task.index] : kNone;
     ThreadSummary& summary = summaries->threads.emplace_back();
     summary.pid = task.pid;
     summary.first_seen_ns = task.first_seen_ns;
@@ -78,10 +79,10 @@ void WakeupLatency::Finish(uint64_t, Summaries* summaries) {
     summary.kind = task.kind;
     summary.kind_source = task.kind_source;
     summary.wakeups = counts.wakeups;
-    summary.wakeup_latency_ns = std::move(counts.wakeup_latency_ns);
-    summary.delivery_ns = std::move(counts.delivery_ns);
-    summary.runqueue_ns = std::move(counts.runqueue_ns);
-    summary.preempted_ns = std::move(counts.preempted_ns);
+    summary.wakeup_latency_ns = counts.wakeup_latency_ns;
+    summary.delivery_ns = counts.delivery_ns;
+    summary.runqueue_ns = counts.runqueue_ns;
+    summary.preempted_ns = counts.preempted_ns;
     summary.on_cpu_ns = task.OnCpuAt(model.now_ns());
     summary.voided = counts.voided + task.dropped_waits;
     if (!task.Waiting()) continue;

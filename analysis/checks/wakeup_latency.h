@@ -13,7 +13,7 @@ class WakeupLatency : public Check {
  public:
   explicit WakeupLatency(const CheckInput& input) : input_(input) {}
   void OnStep(const Step& step) override;
-  void Finish(uint64_t end_ns, Summaries* summaries) override;
+  void Summarise(uint64_t end_ns, Summaries* summaries) const override;
 
   static const CheckInfo kInfo;
 

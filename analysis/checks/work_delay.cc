@@ -25,6 +25,6 @@ void WorkDelay::OnStep(const Step& step) {
   }
 }
 
-void WorkDelay::Finish(uint64_t, Summaries* summaries) { items_.Finish(summaries); }
+void WorkDelay::Summarise(uint64_t, Summaries* summaries) const { items_.Summarise(summaries); }
 
 }  // namespace wakewatch

@@ -125,21 +125,32 @@ void WorkItems::Report(const Step& step, uint64_t work, const Queued& queued, st
   input_.findings.Add(std::move(finding), work);
 }
 
-void WorkItems::Finish(Summaries* summaries) {
+void WorkItems::Summarise(Summaries* summaries) const {
+  struct Open {
+    uint64_t censored = 0, voided = 0;
+  };
+  std::map<uint64_t, Open> open;  // by function
   for (const auto& [work, queued] : queued_) {
     if (!input_.options.Inside(queued.queued_ns)) continue;
-    Function& measured = functions_[queued.function];
-    ++(input_.model.Dark(queued.queued_ns) ? measured.voided : measured.censored);
+    Open& counts = open[queued.function];
+    ++(input_.model.Dark(queued.queued_ns) ? counts.voided : counts.censored);
   }
   if (given_up_ > 0) summaries->anomalies.Add(Anomaly::kOpenLimit, given_up_);
-  for (auto& [function, measured] : functions_) {
+  const auto add = [&](uint64_t function, const Function& measured, const Open& counts) {
     WorkSummary& summary = summaries->work.emplace_back();
     summary.function = input_.symbols.Name(function);
-    summary.queue_to_start_ns = std::move(measured.queue_to_start_ns);
-    summary.run_ns = std::move(measured.run_ns);
-    summary.censored = measured.censored;
-    summary.voided = measured.voided;
+    summary.queue_to_start_ns = measured.queue_to_start_ns;
+    summary.run_ns = measured.run_ns;
+    summary.censored = counts.censored;
+    summary.voided = measured.voided + counts.voided;
     summary.unmatched = measured.unmatched;
+  };
+  for (const auto& [function, measured] : functions_) {
+    const auto found = open.find(function);
+    add(function, measured, found == open.end() ? Open{} : found->second);
+  }
+  for (const auto& [function, counts] : open) {
+    if (!functions_.contains(function)) add(function, Function{}, counts);
   }
 }
 

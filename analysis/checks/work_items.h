@@ -31,12 +31,12 @@ class WorkItems {
   void Start(const Step& step, uint64_t work, uint64_t function, std::string_view start_event);
   void End(const Event& event, uint64_t work);
   void OnSwitch(const Step& step) { log_.OnSwitch(step); }
-  void Finish(Summaries* summaries);
+  void Summarise(Summaries* summaries) const;
 
  private:
   struct Function {
     Histogram queue_to_start_ns, run_ns;
-    uint64_t censored = 0, voided = 0, unmatched = 0;
+    uint64_t voided = 0, unmatched = 0;
   };
   static constexpr size_t kQueuedMax = 1u << 20;  // open at once; a trace with more is hostile or has lost their starts
 

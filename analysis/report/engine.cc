@@ -44,7 +44,7 @@ class Findings : public FindingSink {
     std::sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
       return a.start_ns != b.start_ns ? a.start_ns < b.start_ns : a.id < b.id;
     });
-    return std::move(findings_);
+    return std::exchange(findings_, {});
   }
   uint64_t beyond() const { return beyond_; }
 
@@ -97,6 +97,9 @@ class CheckingEngine final : public Engine {
   }
 
   Report Finish(const AnomalyCounts& readers) override;
+  Report Snapshot(const AnomalyCounts& readers) const override;
+  std::vector<Finding> TakeFindings() override { return findings_.Take(); }
+  std::vector<uint8_t> Save() const override { return {}; }
 
  private:
   void Count(const Event& event) {
@@ -191,12 +194,21 @@ void CheckingEngine::SumUpCpus(Report* report) const {
 }
 
 Report CheckingEngine::Finish(const AnomalyCounts& readers) {
+  Report bounds;
+  SumUpCpus(&bounds);
+  for (const auto& check : checks_) check->Finish(bounds.window_end_ns);
+  Report report = Snapshot(readers);
+  report.findings = findings_.Take();
+  return report;
+}
+
+Report CheckingEngine::Snapshot(const AnomalyCounts& readers) const {
   Report report;
   SumUpCpus(&report);
   Describe(&report);
-  report.gaps = std::move(gaps_);
+  report.gaps = gaps_;
   Summaries summaries;
-  for (const auto& check : checks_) check->Finish(report.window_end_ns, &summaries);
+  for (const auto& check : checks_) check->Summarise(report.window_end_ns, &summaries);
   report.threads = std::move(summaries.threads);
   std::sort(report.threads.begin(), report.threads.end(), [](const ThreadSummary& a, const ThreadSummary& b) {
     return a.pid != b.pid ? a.pid < b.pid : a.first_seen_ns < b.first_seen_ns;
@@ -206,7 +218,6 @@ Report CheckingEngine::Finish(const AnomalyCounts& readers) {
   report.softirq = std::move(summaries.softirq);
   report.tasklets = std::move(summaries.tasklets);
   report.undecidable = std::move(summaries.undecidable);
-  report.findings = findings_.Take();
   report.anomalies = readers;
   for (const AnomalyCounts& counts : {input_.metadata().anomalies, input_.formats().anomalies(), model_.anomalies(),
                                       std::as_const(summaries.anomalies)}) {
@@ -221,6 +232,10 @@ Report CheckingEngine::Finish(const AnomalyCounts& readers) {
 Result<std::unique_ptr<Engine>> Engine::Create(const TraceInput& input, const EngineOptions& options) {
   if (auto known = CheckNames(options.checks); !known) return Fail(known.error());
   return std::make_unique<CheckingEngine>(input, options);
+}
+
+Result<std::unique_ptr<Engine>> Engine::Restore(const TraceInput&, const EngineOptions&, Bytes) {
+  return Fail(ErrorCode::kUnsupported, "this build makes no checkpoints");
 }
 
 }  // namespace wakewatch

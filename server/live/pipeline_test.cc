@@ -34,6 +34,9 @@ class FakeEngine : public Engine {
     if (on_push) on_push(seen_.size());
   }
   Report Finish(const AnomalyCounts&) override { return {}; }
+  Report Snapshot(const AnomalyCounts&) const override { return {}; }
+  std::vector<Finding> TakeFindings() override { return {}; }
+  std::vector<uint8_t> Save() const override { return {}; }
 
   const std::vector<Seen>& seen() const { return seen_; }
   bool records_intact() const { return records_intact_; }
