@@ -119,7 +119,7 @@ std::vector<Evidence> EvidenceOf(const Wait& wait, const Task& task, const Step*
 void SetWaker(WakeContext context, int32_t pid, const SchedModel& model, Finding* finding) {
   if (context != WakeContext::kTask || pid < 0) return;
   finding->waker_pid = pid;
-  const Task* const waker = model.tasks().Peek(pid);
+  const Task* const waker = model.TaskOf(pid);
   if (waker != nullptr) finding->waker_comm = waker->comm();
 }
 

@@ -19,10 +19,10 @@ void HungTask::OnStep(const Step& step) {
 }
 
 void HungTask::Finish(uint64_t end_ns) {
-  for (const Task& task : input_.model.tasks().all()) {
-    if (task.state != TaskState::kSleeping || task.sleep_letter != 'D' || task.sleep_ns == 0) continue;
+  input_.model.tasks().ForEach([&](const Task& task) {
+    if (task.state != TaskState::kSleeping || task.sleep_letter != 'D' || task.sleep_ns == 0) return;
     if (!input_.model.Dark(task.sleep_ns)) Report(task, task.sleep_ns, end_ns, nullptr);
-  }
+  });
 }
 
 void HungTask::Report(const Task& task, uint64_t start_ns, uint64_t end_ns, const Event* waking) {

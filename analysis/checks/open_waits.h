@@ -12,14 +12,14 @@ namespace wakewatch {
 // run since, and was not touched by a gap.
 template <typename Visit>
 void ForEachOpenWait(const SchedModel& model, uint64_t end_ns, uint64_t threshold_ns, Visit&& visit) {
-  for (const Task& task : model.tasks().all()) {
+  model.tasks().ForEach([&](const Task& task) {
     const Wait& wait = task.wait;
     if (task.state != TaskState::kReady || wait.kind == WaitKind::kNone || wait.void_from_start || wait.from_unknown) {
-      continue;
+      return;
     }
-    if (wait.start_ns >= end_ns || end_ns - wait.start_ns < threshold_ns) continue;
+    if (wait.start_ns >= end_ns || end_ns - wait.start_ns < threshold_ns) return;
     if (!model.Dark(wait.start_ns, task)) visit(task);
-  }
+  });
 }
 
 }  // namespace wakewatch

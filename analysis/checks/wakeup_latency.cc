@@ -49,7 +49,7 @@ void WakeupLatency::HandOver(const Wait& wait, const Step& step) const {
   wakeup.context = wait.context;
   if (wait.context == WakeContext::kTask) {
     wakeup.waker_pid = wait.waker_pid;
-    const Task* const waker = input_.model.tasks().Peek(wait.waker_pid);
+    const Task* const waker = input_.model.TaskOf(wait.waker_pid);
     if (waker != nullptr) wakeup.waker_comm = waker->comm();
   }
   input_.options.on_wakeup(wakeup);
@@ -69,7 +69,7 @@ void WakeupLatency::Measure(const Wait& wait, uint64_t end_ns, Counts* counts) {
 
 void WakeupLatency::Summarise(uint64_t, Summaries* summaries) const {
   const SchedModel& model = input_.model;
-  for (const Task& task : model.tasks().all()) {
+  model.tasks().ForEach([&](const Task& task) {
     static const Counts kNone;
     const Counts& counts = task.index < counts_.size() ? counts_[task.index] : kNone;
     ThreadSummary& summary = summaries->threads.emplace_back();
@@ -85,10 +85,10 @@ void WakeupLatency::Summarise(uint64_t, Summaries* summaries) const {
     summary.preempted_ns = counts.preempted_ns;
     summary.on_cpu_ns = task.OnCpuAt(model.now_ns());
     summary.voided = counts.voided + task.dropped_waits;
-    if (!task.Waiting()) continue;
+    if (!task.Waiting()) return;
     const bool whole = !task.wait.void_from_start && !model.Dark(task.wait.start_ns, task);
     ++(whole ? summary.censored : summary.voided);
-  }
+  });
 }
 
 }  // namespace wakewatch

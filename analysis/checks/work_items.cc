@@ -68,7 +68,7 @@ void WorkItems::End(const Event& event, uint64_t work) {
 
 WorkItems::Cause WorkItems::CauseOfExecution(const WorkerLog::Execution& execution, std::string_view before) const {
   const std::string name = input_.symbols.Name(execution.function);
-  const Task* const worker = input_.model.tasks().Peek(execution.pid);
+  const Task* const worker = input_.model.TaskOf(execution.pid);
   const std::string who = worker == nullptr ? "pid " + std::to_string(execution.pid) : TaskText(*worker);
   Cause cause;
   cause.cls = execution.Ran() ? "hog" : "dependency";

@@ -28,7 +28,7 @@ struct Best {
 }  // namespace
 
 uint64_t WorkerLog::OnCpu(int32_t pid, uint64_t now_ns) const {
-  const Task* const task = model_.tasks().Peek(pid);
+  const Task* const task = model_.TaskOf(pid);
   return task == nullptr ? 0 : task->OnCpuAt(now_ns);
 }
 

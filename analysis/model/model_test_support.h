@@ -22,12 +22,16 @@ class ScriptInput : public TraceInput {
   }
   TraceMetadata& meta() { return metadata_; }
   SymbolTable& names() { return symbols_; }
-  void AddThread(int32_t pid, std::string comm, uint32_t flags) {
-    ThreadInfo& info = metadata_.threads[pid];
+  // It holds from `since_ns` on.
+  void AddThread(int32_t pid, std::string comm, uint32_t flags, uint64_t since_ns = 0, std::string affinity = {}) {
+    ThreadInfo info;
     info.pid = pid;
     info.comm = std::move(comm);
     info.flags = flags;
+    info.first_seen_ns = since_ns;
+    info.affinity = std::move(affinity);
     info.from_inventory = true;
+    metadata_.threads.Add(std::move(info));
   }
   Result<std::vector<std::unique_ptr<CpuReader>>> OpenCpus() const override {
     return std::vector<std::unique_ptr<CpuReader>>();

@@ -23,7 +23,7 @@ bool PrintsStaleSleeps(const std::string& release) {
 
 SchedModel::SchedModel(const TraceInput& input)
     : prev_states_(input.formats().prev_states()),
-      stats_(input.metadata().stats),
+      metadata_(input.metadata()),
       stale_sleep_kernel_(PrintsStaleSleeps(input.metadata().kernel)),
       tasks_(input.metadata().threads),
       tick_(input.symbols()) {}
@@ -50,6 +50,8 @@ const Step& SchedModel::Apply(const Event& event) {
   step_.event = &event;
   step_.cpu = cpu;
   now_ns_ = event.ts_ns;
+  if (tasks_.Behind(now_ns_)) [[unlikely]]
+    tasks_.CatchUp(now_ns_, cpus_);
   if (event.type == EventType::kGap) {
     OnGap(cpu, event);
     return step_;
@@ -81,8 +83,9 @@ void SchedModel::FirstEvent(CpuState* cpu, const Event& event) {
   cpu->task_use = event.pid == 0 ? Use::kIdle : Use::kFair;
   cpu->use = cpu->task_use;
   if (cpu->dark_end_ns != 0) return;
+  if (metadata_.loss_marked) return;
   // The kernel says that this buffer overflowed, and no page says where: perhaps in front of its first event.
-  for (const CpuStats& stats : stats_) {
+  for (const CpuStats& stats : metadata_.stats) {
     if (stats.cpu == cpu->cpu && stats.overrun > 0) {
       cpu->dark_end_ns = event.ts_ns;
       dark_end_ns_ = std::max(dark_end_ns_, event.ts_ns);
@@ -207,6 +210,7 @@ void SchedModel::SwitchOut(Task* task, const CpuState& cpu, const Event& event) 
   if (task->sleep_letter == 'X' || task->sleep_letter == 'Z') {
     task->state = TaskState::kDead;
     task->wait.kind = WaitKind::kNone;
+    tasks_.Died(*task);
     return;
   }
   task->sleep_ns = event.ts_ns;
@@ -270,6 +274,8 @@ void SchedModel::EndWait(Task* task) {
 void SchedModel::OnFork(const Event& event) {
   const Event::Fork& fork = event.fork;
   if (fork.child_pid == 0) return;
+  // Whoever had the pid died unseen.
+  if (Task* const former = tasks_.Holder(fork.child_pid)) Die(former, event.ts_ns);
   Task* const task = tasks_.Replace(fork.child_pid, event.ts_ns);
   step_.task = task;
   task->state = TaskState::kNew;
@@ -290,10 +296,18 @@ void SchedModel::OnExit(const Event& event) {
 
 void SchedModel::OnFree(const Event& event) {
   if (event.task.pid == 0) return;
-  Task* const task = tasks_.Of(event.task.pid, event.ts_ns);
+  Task* task = tasks_.Holder(event.task.pid);
+  if (task == nullptr) task = tasks_.Of(event.task.pid, event.ts_ns);
   step_.task = task;
+  Die(task, event.ts_ns);
+}
+
+void SchedModel::Die(Task* task, uint64_t now_ns) {
+  if (task->state == TaskState::kDead) return;
   DropWait(task);
   task->state = TaskState::kDead;
+  task->state_ns = now_ns;
+  tasks_.Died(*task);
 }
 
 void SchedModel::OnGap(CpuState* cpu, const Event& event) {

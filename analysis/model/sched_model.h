@@ -8,7 +8,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analysis/base/anomaly.h"
@@ -53,6 +55,12 @@ class SchedModel {
   const CpuState& cpu(uint32_t cpu) const;
   const std::vector<CpuState>& cpus() const { return cpus_; }
   const TaskTable& tasks() const { return tasks_; }
+  // The task that `pid` names now; null when it is not known.
+  const Task* TaskOf(int32_t pid) const { return tasks_.Peek(pid, now_ns_); }
+  // From now on tasks that died are retired, at a later event's beginning.
+  void RetireDead(const TaskLimits& limits, std::function<void(const Task&)> on_retire) {
+    tasks_.RetireDead(limits, std::move(on_retire));
+  }
   const PrevStates& prev_states() const { return prev_states_; }
   // Contradictions that no gap explains.
   const AnomalyCounts& anomalies() const { return anomalies_; }
@@ -86,6 +94,7 @@ class SchedModel {
   Task* Enter(CpuState* cpu, const Event& event);
   void EndWait(Task* task);
   void DropWait(Task* task);
+  void Die(Task* task, uint64_t now_ns);
   void OnWaking(CpuState* cpu, const Event& event);
   void OnWakeup(CpuState* cpu, const Event& event);
   void OnWakeupNew(CpuState* cpu, const Event& event);
@@ -105,7 +114,7 @@ class SchedModel {
   void Lose(Task* task);
 
   const PrevStates& prev_states_;
-  const std::vector<CpuStats>& stats_;
+  const TraceMetadata& metadata_;
   const bool stale_sleep_kernel_;
   bool has_waking_ = false;
   TaskTable tasks_;

@@ -307,6 +307,8 @@ TEST(SchedModel, AnOverrunThatNoPageMarksVoidsTheBeginning) {
   ScriptInput input;
   input.meta().stats.push_back({.cpu = 2, .overrun = 1});
   EXPECT_EQ("7 woken void; ", Play(script, input));
+  input.meta().loss_marked = true;
+  EXPECT_EQ("7 woken 1+19; ", Play(script, input)) << "a gap would say so";
 }
 
 TEST(SchedModel, KindsComeFromTheInventoryThenFromForksThenFromNames) {
@@ -316,11 +318,11 @@ TEST(SchedModel, KindsComeFromTheInventoryThenFromForksThenFromNames) {
   Script script;
   script.On(0).Switch(10, 7, kSleepS, 0).Fork(20, 2, 9).Fork(30, 5, 10).WakeupNew(31, 5, 10, 0);
   for (const Event& event : script.events()) model.Apply(event);
-  EXPECT_EQ(ThreadKind::kKthread, model.tasks().Peek(7)->kind);
-  EXPECT_EQ(KindSource::kInventory, model.tasks().Peek(7)->kind_source);
-  EXPECT_EQ(ThreadKind::kKthread, model.tasks().Peek(9)->kind);
-  EXPECT_EQ(KindSource::kFork, model.tasks().Peek(9)->kind_source);
-  EXPECT_EQ(ThreadKind::kUser, model.tasks().Peek(10)->kind);
+  EXPECT_EQ(ThreadKind::kKthread, model.TaskOf(7)->kind);
+  EXPECT_EQ(KindSource::kInventory, model.TaskOf(7)->kind_source);
+  EXPECT_EQ(ThreadKind::kKthread, model.TaskOf(9)->kind);
+  EXPECT_EQ(KindSource::kFork, model.TaskOf(9)->kind_source);
+  EXPECT_EQ(ThreadKind::kUser, model.TaskOf(10)->kind);
 }
 
 TEST(SchedModel, HostilePidsAndCpusAreJustNumbers) {

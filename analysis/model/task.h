@@ -40,8 +40,8 @@ enum class WaitKind : uint8_t {
   kPreempted,  // from a switch-out in R or R+
 };
 
-// From the moment a task could run, or was to be made able to, until it does. Begins some hundred thousand times a second,
-// so what few waits need is not cleared at the start of each.
+// From the moment a task could run, or was to be made able to, until it does. Begins some hundred thousand times a
+// second, so what few waits need is not cleared at the start of each.
 struct Wait {
   WaitKind kind = WaitKind::kNone;
   WakeContext context = WakeContext::kUnknown;
@@ -52,18 +52,18 @@ struct Wait {
   bool idle_target = false;          // the CPU it was to be delivered to was idle at start_ns
   bool preempted_in_kernel = false;  // R+
   uint64_t start_ns = 0;
-  uint64_t wakeup_ns = 0;      // sched_wakeup; 0: not delivered yet
-  int32_t waker_pid = -1;      // common_pid of what began the wait; a bystander unless context is kTask
-  int32_t prio = 0;            // of the woken task, as the event says
-  uint32_t waker_cpu = 0;      // where the event that began the wait was recorded
-  uint32_t wakeup_cpu = 0;     // where sched_wakeup was recorded
-  int32_t waking_target = -1;  // sched_waking's target_cpu: where it slept
-  uint32_t cpu = 0;            // whose run queue it is on, as far as is known
-  uint32_t migrations = 0;     // since it became runnable
-  bool slow_delivery = false;  // delivery_usage and delivery_silent_ns hold
-  CpuUsage usage_at;           // of `cpu`, when the wait on that run queue (or the delivery) began
-  CpuUsage usage_before;       // with migrations: what the CPUs did that it was moved away from
-  CpuUsage delivery_usage;     // of the target CPU from waking to wakeup
+  uint64_t wakeup_ns = 0;           // sched_wakeup; 0: not delivered yet
+  int32_t waker_pid = -1;           // common_pid of what began the wait; a bystander unless context is kTask
+  int32_t prio = 0;                 // of the woken task, as the event says
+  uint32_t waker_cpu = 0;           // where the event that began the wait was recorded
+  uint32_t wakeup_cpu = 0;          // where sched_wakeup was recorded
+  int32_t waking_target = -1;       // sched_waking's target_cpu: where it slept
+  uint32_t cpu = 0;                 // whose run queue it is on, as far as is known
+  uint32_t migrations = 0;          // since it became runnable
+  bool slow_delivery = false;       // delivery_usage and delivery_silent_ns hold
+  CpuUsage usage_at;                // of `cpu`, when the wait on that run queue (or the delivery) began
+  CpuUsage usage_before;            // with migrations: what the CPUs did that it was moved away from
+  CpuUsage delivery_usage;          // of the target CPU from waking to wakeup
   uint64_t delivery_silent_ns = 0;  // its longest silence in that time
 
   void Begin(WaitKind new_kind, uint64_t now_ns) {
@@ -83,11 +83,12 @@ struct Task {
   static constexpr size_t kCommBytes = 16;
 
   int32_t pid = 0;
-  uint32_t index = 0;  // place in TaskTable, never reused: pids are
+  uint32_t index = 0;  // place in TaskTable; reused only when the task that had it was retired
   TaskState state = TaskState::kUnknown;
   ThreadKind kind = ThreadKind::kUser;
   KindSource kind_source = KindSource::kName;
   bool exiting = false;        // sched_process_exit seen
+  bool retired = false;        // nobody's: a place that waits for another task
   char sleep_letter = 0;       // of the last switch-out: 'S', 'D', 'I' …
   int16_t prio = 0;            // last seen
   int32_t cpu = -1;            // last known
@@ -97,7 +98,8 @@ struct Task {
   uint64_t on_cpu_ns = 0;      // up to its last switch-out; spans whose begin was not seen are left out
   uint32_t dropped_waits = 0;  // begun, and given up before their end
   uint64_t first_seen_ns = 0;
-  Wait wait;  // of kReady, kWaking; in kRunningWoken the wake that is under way
+  uint64_t not_before_ns = 0;  // what was said of its pid before this was about a former owner
+  Wait wait;                   // of kReady, kWaking; in kRunningWoken the wake that is under way
 
   std::array<char, kCommBytes> comm_bytes{};  // as the events carry it: what is behind the NUL is not defined
   std::string_view comm() const;

@@ -3,16 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include "analysis/base/cpu_list.h"
+#include "analysis/model/only_cpu.h"
 
 namespace wakewatch {
 namespace {
-
-// The CPU of an affinity list that names exactly one; -1 otherwise.
-int32_t OnlyCpuOf(std::string_view affinity) {
-  const auto cpus = ParseCpuList(affinity);
-  return cpus && cpus->size() == 1 ? static_cast<int32_t>(cpus->front()) : -1;
-}
 
 // smpboot threads carry their CPU behind the slash and run nowhere else while it is online.
 int32_t CpuOfName(ThreadKind kind, std::string_view comm) {
@@ -43,16 +37,6 @@ void SetCommText(Task* task, std::string_view comm) {
   std::memcpy(task->comm_bytes.data(), comm.data(), std::min(comm.size(), Task::kCommBytes - 1));
 }
 
-void Describe(const ThreadInfo& info, Task* task) {
-  SetCommText(task, info.comm);
-  task->only_cpu = OnlyCpuOf(info.affinity);
-  if (info.from_inventory && info.flags != 0) {
-    task->kind = KindFromInventory(task->pid, info.flags, info.comm);
-    task->kind_source = KindSource::kInventory;
-  }
-  Classify(task);
-}
-
 }  // namespace
 
 std::string_view Name(WakeContext context) {
@@ -67,49 +51,69 @@ std::string_view Name(WakeContext context) {
 
 std::string_view Task::comm() const { return {comm_bytes.data(), strnlen(comm_bytes.data(), kCommBytes - 1)}; }
 
-Task** TaskTable::SlotOf(int32_t pid) {
-  const auto at = static_cast<uint32_t>(pid);
-  if (at >= kDensePids) return &others_[pid];
-  std::unique_ptr<Page>& page = pages_[at / kPagePids];
-  if (page == nullptr) page = std::make_unique<Page>();
-  return &(*page)[at % kPagePids];
-}
-
-const Task* TaskTable::Peek(int32_t pid) const {
+Task* TaskTable::Holder(int32_t pid) const {
   const auto at = static_cast<uint32_t>(pid);
   if (at < kDensePids) {
     const Page* const page = pages_[at / kPagePids].get();
-    return page == nullptr ? nullptr : (*page)[at % kPagePids];
+    return page == nullptr ? nullptr : page->tasks[at % kPagePids];
   }
   const auto other = others_.find(pid);
   return other == others_.end() ? nullptr : other->second;
 }
 
-Task* TaskTable::Find(int32_t pid, uint64_t now_ns) {
-  Task** const slot = SlotOf(pid);
-  if (*slot == nullptr) {
-    *slot = Make(pid, now_ns);
-    const auto known = known_->find(pid);
-    if (known != known_->end()) Describe(known->second, *slot);
+void TaskTable::Put(int32_t pid, Task* task) {
+  const auto at = static_cast<uint32_t>(pid);
+  if (at >= kDensePids) {
+    if (task != nullptr) {
+      others_[pid] = task;
+    } else {
+      others_.erase(pid);
+    }
+    return;
   }
-  return *slot;
+  std::unique_ptr<Page>& page = pages_[at / kPagePids];
+  if (page == nullptr) page = std::make_unique<Page>();
+  Task*& slot = page->tasks[at % kPagePids];
+  if (slot == nullptr && task != nullptr) ++page->used;
+  if (slot != nullptr && task == nullptr) --page->used;
+  slot = task;
+  if (page->used == 0) page.reset();
 }
 
-Task* TaskTable::Make(int32_t pid, uint64_t now_ns) {
-  Task& task = tasks_.emplace_back();
-  task.pid = pid;
-  task.index = static_cast<uint32_t>(tasks_.size() - 1);
-  task.first_seen_ns = now_ns;
-  return &task;
+Task* TaskTable::Find(int32_t pid, uint64_t now_ns) {
+  Task* const holder = Holder(pid);
+  if (holder == nullptr) return Make(pid, now_ns, 0);
+  return Gone(*holder, now_ns) ? Make(pid, now_ns, holder->state_ns + 1) : holder;
 }
 
-Task* TaskTable::Replace(int32_t pid, uint64_t now_ns) {
-  Task** const slot = SlotOf(pid);
-  *slot = Make(pid, now_ns);
-  // What was known before this moment was said of the pid's former owner.
-  const auto known = known_->find(pid);
-  if (known != known_->end() && known->second.first_seen_ns >= now_ns) Describe(known->second, *slot);
-  return *slot;
+Task* TaskTable::Make(int32_t pid, uint64_t now_ns, uint64_t not_before_ns) {
+  Task* task = nullptr;
+  if (free_.empty()) {
+    task = &tasks_.emplace_back();
+    task->index = static_cast<uint32_t>(tasks_.size() - 1);
+  } else {
+    task = &tasks_[free_.back()];
+    free_.pop_back();
+  }
+  task->retired = false;
+  task->pid = pid;
+  task->first_seen_ns = now_ns;
+  task->not_before_ns = not_before_ns;
+  Put(pid, task);
+  const auto known = known_.find(pid);
+  if (known != known_.end() && known->second.since_ns >= not_before_ns) Describe(known->second, task);
+  if (on_retire_ && kept() > limits_.tasks_max) due_ns_ = 0;
+  return task;
+}
+
+void TaskTable::Describe(const Known& known, Task* task) {
+  SetCommText(task, known.comm);
+  task->only_cpu = known.only_cpu;
+  if (known.from_inventory && known.flags != 0) {
+    task->kind = KindFromInventory(task->pid, known.flags, known.comm);
+    task->kind_source = KindSource::kInventory;
+  }
+  Classify(task);
 }
 
 void TaskTable::SetComm(Task* task, const Event& event, TextRef comm) {

@@ -1,60 +1,145 @@
 // Why: tasks by pid, at the cost of two loads an event, also when pids are reused: the table answers with whoever has
-// the pid now and keeps those who had it before, for the report.
+// the pid now and keeps those who had it before, for the report. What /proc said about tasks is taken in as event time
+// reaches it. In a run without an end tasks that died are retired, or they would pile up for weeks.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <map>
+#include <functional>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "analysis/model/cpu_state.h"
 #include "analysis/model/task.h"
-#include "analysis/trace/reader.h"
+#include "analysis/trace/thread_infos.h"
 
 namespace wakewatch {
 
+// How long a pid goes on to name the task that died with it: a wait that it began can end later. An event that names
+// the pid after that is about somebody else, whose fork was not seen.
+inline constexpr uint64_t kDeadNamedNs = 10'000'000'000;
+
+// What bounds the tasks of a run without an end.
+struct TaskLimits {
+  size_t dead_kthreads_max = 4096;  // kernel threads that died are kept for the report, up to this many
+  // More tasks at once are silent ones whose end was lost, or a hostile trace: a quarter is given up, the most silent.
+  size_t tasks_max = 1u << 17;
+};
+
 class TaskTable {
  public:
-  // `known`: what /proc or the trace's header says about tasks, by pid.
-  explicit TaskTable(const std::map<int32_t, ThreadInfo>& known) : known_(&known) {}
+  // `infos`: what /proc or the trace's header says about tasks.
+  explicit TaskTable(const ThreadInfos& infos) : infos_(&infos) {}
+
+  // Before each event: true when there is something to do before it, which CatchUp does.
+  bool Behind(uint64_t now_ns) const { return now_ns >= due_ns_ || infos_->added() != taken_; }
+  // `cpus`: who runs there is not retired.
+  void CatchUp(uint64_t now_ns, std::span<const CpuState> cpus);
 
   // The task that has `pid` now; made on first sight. Never of pid 0: the idle tasks are no tasks here.
   Task* Of(int32_t pid, uint64_t now_ns) {
     const auto at = static_cast<uint32_t>(pid);
     if (at < kDensePids) [[likely]] {
-      Page* const page = pages_[at / kPagePids].get();
-      if (page != nullptr && (*page)[at % kPagePids] != nullptr) [[likely]]
-        return (*page)[at % kPagePids];
+      const Page* const page = pages_[at / kPagePids].get();
+      if (page != nullptr) [[likely]] {
+        Task* const task = page->tasks[at % kPagePids];
+        if (task != nullptr && task->state != TaskState::kDead) [[likely]]
+          return task;
+      }
     }
     return Find(pid, now_ns);
   }
-  // The same without making one: null when nothing had this pid yet.
-  const Task* Peek(int32_t pid) const;
+  // Who had this pid last, dead or not; null when nobody did.
+  Task* Holder(int32_t pid) const;
+  // The task that `pid` names at `now_ns`, without making one.
+  const Task* Peek(int32_t pid, uint64_t now_ns) const {
+    const Task* const task = Holder(pid);
+    return task == nullptr || Gone(*task, now_ns) ? nullptr : task;
+  }
   // A new task takes over `pid`.
-  Task* Replace(int32_t pid, uint64_t now_ns);
+  Task* Replace(int32_t pid, uint64_t now_ns) { return Make(pid, now_ns, now_ns); }
+  // To be told of each death, after state and state_ns say so.
+  void Died(const Task& task);
   // The task's name as an event at hand has it.
   static void SetComm(Task* task, const Event& event, TextRef comm);
 
-  const std::deque<Task>& all() const { return tasks_; }
-  std::deque<Task>& all() { return tasks_; }
+  // Retires tasks from now on, telling `on_retire` first; then Task::index is free for another.
+  void RetireDead(const TaskLimits& limits, std::function<void(const Task&)> on_retire);
+  uint64_t given_up() const { return given_up_; }  // retired alive, since there were too many
+
+  // Calls visit(const Task&) for every task that is kept.
+  template <typename Visit>
+  void ForEach(Visit&& visit) const {
+    for (const Task& task : tasks_) {
+      if (!task.retired) visit(task);
+    }
+  }
 
  private:
   // PID_MAX_LIMIT of 64-bit kernels. A hostile trace may name others; those go into a map.
   static constexpr uint32_t kDensePids = 1u << 22;
   static constexpr uint32_t kPagePids = 1024;
-  using Page = std::array<Task*, kPagePids>;
+  struct Page {
+    std::array<Task*, kPagePids> tasks{};
+    uint32_t used = 0;
+  };
+  // What is known of the task that has a pid, or will be seen to have it.
+  struct Known {
+    uint64_t since_ns = 0;
+    uint32_t flags = 0;
+    int32_t only_cpu = -1;
+    bool from_inventory = false;
+    std::string comm;
+  };
+  struct Upcoming {
+    uint64_t since_ns = 0, number = 0;  // as taken, which decides between those of one moment
+    int32_t pid = 0;
+    Known known;
+  };
+  struct Death {
+    uint64_t ns = 0;
+    uint32_t index = 0;
+  };
 
+  static bool Gone(const Task& task, uint64_t now_ns) {
+    return task.state == TaskState::kDead && now_ns > task.state_ns && now_ns - task.state_ns > kDeadNamedNs;
+  }
+  static bool Later(const Upcoming& a, const Upcoming& b) {
+    return a.since_ns != b.since_ns ? a.since_ns > b.since_ns : a.number > b.number;
+  }
+  static void Describe(const Known& known, Task* task);
   Task* Find(int32_t pid, uint64_t now_ns);
-  Task** SlotOf(int32_t pid);
-  Task* Make(int32_t pid, uint64_t now_ns);
+  // What was said of the pid before `not_before_ns` was about a former owner.
+  Task* Make(int32_t pid, uint64_t now_ns, uint64_t not_before_ns);
+  void Put(int32_t pid, Task* task);
+  void TakeInfos(uint64_t now_ns);
+  void Learn(int32_t pid, Known known);
+  void RetireDue(uint64_t now_ns, std::span<const CpuState> cpus);
+  void GiveUpSilent(std::span<const CpuState> cpus);
+  void Retire(Task* task);
+  bool StillDead(const Death& death) const;
+  size_t kept() const { return tasks_.size() - free_.size(); }
 
-  const std::map<int32_t, ThreadInfo>* known_;
+  const ThreadInfos* infos_;
+  uint64_t taken_ = 0;              // of infos_
+  uint64_t due_ns_ = UINT64_MAX;    // when CatchUp has something to do
+  std::vector<Upcoming> upcoming_;  // a heap, the earliest in front
+  std::unordered_map<int32_t, Known> known_;
   std::deque<Task> tasks_;
   std::vector<std::unique_ptr<Page>> pages_{kDensePids / kPagePids};
   std::unordered_map<int32_t, Task*> others_;
+
+  std::function<void(const Task&)> on_retire_;  // empty: nothing is retired
+  TaskLimits limits_;
+  std::vector<uint32_t> free_;  // places in tasks_
+  std::deque<Death> deaths_;    // by time; tasks may have come back, or died again, since
+  std::deque<Death> dead_kthreads_;
+  uint64_t given_up_ = 0;
 };
 
 }  // namespace wakewatch

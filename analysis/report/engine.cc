@@ -97,7 +97,7 @@ class CheckingEngine final : public Engine {
   }
 
   Report Finish(const AnomalyCounts& readers) override;
-  Report Snapshot(const AnomalyCounts& readers) const override;
+  Report Snapshot(const AnomalyCounts& readers) const override { return Summary(false, readers); }
   std::vector<Finding> TakeFindings() override { return findings_.Take(); }
   std::vector<uint8_t> Save() const override { return {}; }
 
@@ -126,8 +126,9 @@ class CheckingEngine final : public Engine {
     return cpus_[cpu];
   }
   void Describe(Report* report) const;
-  void SumUpCpus(Report* report) const;
-  CpuSummary WithStats(uint32_t number) const;
+  void SumUpCpus(bool final, Report* report) const;
+  Report Summary(bool final, const AnomalyCounts& readers) const;
+  CpuSummary WithStats(uint32_t number, bool gaps_tell) const;
 
   const TraceInput& input_;
   const EngineOptions options_;
@@ -156,14 +157,16 @@ void CheckingEngine::Describe(Report* report) const {
   }
 }
 
-// The kernel's own account counts what no page marks.
-CpuSummary CheckingEngine::WithStats(uint32_t number) const {
+// The kernel's own account counts what no page marks. Where `gaps_tell` every loss, it has its word at the end only:
+// until then it may be ahead of the events.
+CpuSummary CheckingEngine::WithStats(uint32_t number, bool gaps_tell) const {
   CpuSummary cpu = cpus_[number];
   cpu.cpu = number;
   for (const CpuStats& stats : input_.metadata().stats) {
     if (stats.cpu != number) continue;
     cpu.stats = stats;
     cpu.have_stats = true;
+    if (gaps_tell) continue;
     const uint64_t lost = stats.overrun + stats.commit_overrun + stats.dropped;
     if (lost >= cpu.lost) {
       cpu.lost = lost;
@@ -173,11 +176,11 @@ CpuSummary CheckingEngine::WithStats(uint32_t number) const {
   return cpu;
 }
 
-void CheckingEngine::SumUpCpus(Report* report) const {
+void CheckingEngine::SumUpCpus(bool final, Report* report) const {
   report->window_end_ns = UINT64_MAX;
   for (uint32_t number = 0; number < cpus_.size(); ++number) {
     if (cpus_[number].events == 0 && cpus_[number].gaps == 0) continue;
-    const CpuSummary cpu = WithStats(number);
+    const CpuSummary cpu = WithStats(number, !final && input_.metadata().loss_marked);
     if (cpu.events > 0) {
       const bool first = report->events == 0;
       report->start_ns = first ? cpu.first_ns : std::min(report->start_ns, cpu.first_ns);
@@ -195,16 +198,16 @@ void CheckingEngine::SumUpCpus(Report* report) const {
 
 Report CheckingEngine::Finish(const AnomalyCounts& readers) {
   Report bounds;
-  SumUpCpus(&bounds);
+  SumUpCpus(true, &bounds);
   for (const auto& check : checks_) check->Finish(bounds.window_end_ns);
-  Report report = Snapshot(readers);
+  Report report = Summary(true, readers);
   report.findings = findings_.Take();
   return report;
 }
 
-Report CheckingEngine::Snapshot(const AnomalyCounts& readers) const {
+Report CheckingEngine::Summary(bool final, const AnomalyCounts& readers) const {
   Report report;
-  SumUpCpus(&report);
+  SumUpCpus(final, &report);
   Describe(&report);
   report.gaps = gaps_;
   Summaries summaries;

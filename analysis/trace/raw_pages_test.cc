@@ -63,7 +63,7 @@ TEST(RawPages, HoldTheEventsThatTraceCmdReports) {
   EXPECT_EQ(about.clock, "mono");
   EXPECT_EQ(about.cpus, 4u);
   EXPECT_THAT(about.buffers, ElementsAre(""));
-  EXPECT_EQ(about.threads.at(31).comm, "ksoftirqd/3");
+  EXPECT_EQ(about.threads.Latest(31)->comm, "ksoftirqd/3");
   ASSERT_EQ(about.stats.size(), 4u);
   EXPECT_EQ(about.stats[3].cpu, 3u);
   EXPECT_GT(about.stats[3].read, 0u);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +13,7 @@
 #include "analysis/trace/event.h"
 #include "analysis/trace/format.h"
 #include "analysis/trace/symbols.h"
+#include "analysis/trace/thread_infos.h"
 
 namespace wakewatch {
 
@@ -48,20 +48,6 @@ struct ClockPair {
   uint64_t trace_ns, real_ns;  // the same instant on the trace clock and on CLOCK_REALTIME
 };
 
-// A task known from /proc at recording time (or from saved_cmdlines: then only pid and comm are set).
-struct ThreadInfo {
-  int32_t pid = 0;
-  std::string comm;
-  uint64_t start_ticks = 0;          // /proc/PID/stat field 22, clock ticks since boot; 0: unknown
-  uint64_t first_seen_ns = 0;        // trace clock
-  uint32_t flags = 0;                // PF_* of field 9; 0: unknown
-  int32_t parent_pid = -1;
-  std::string affinity;              // CPU list, "0-3,8"; empty: unknown
-  int32_t policy = -1;               // SCHED_*; -1: unknown
-  int32_t rt_priority = 0;
-  bool from_inventory = false;       // flags, affinity, policy were read from /proc
-};
-
 struct TraceMetadata {
   std::string path;
   std::string input_kind;            // "trace.dat v7", "raw pages", "recording"
@@ -72,8 +58,9 @@ struct TraceMetadata {
   std::vector<std::string> buffers;  // names of all buffers with events; "" is the main one
   std::string buffer;                // the one these readers read
   std::vector<CpuStats> stats;
+  bool loss_marked = false;          // every loss is a gap: `stats` then say nothing about the events
   std::vector<ClockPair> clock_pairs;
-  std::map<int32_t, ThreadInfo> threads;  // by pid
+  ThreadInfos threads;
   AnomalyCounts anomalies;           // of opening; readers have their own
 };
 

@@ -389,8 +389,8 @@ TEST(TraceDatDamage, UnreadableCommandNamesAndOptionsAreCountedAndSkipped) {
   ASSERT_TRUE(input) << input.error().Text();
   const TraceMetadata& about = (*input)->metadata();
   EXPECT_EQ(about.anomalies.Of(Anomaly::kBadSection), 6u);  // five options and the list of names
-  EXPECT_EQ(about.threads.size(), 3u);
-  EXPECT_EQ(about.threads.at(3).comm, "two words");
+  EXPECT_EQ(about.threads.added(), 3u);
+  EXPECT_EQ(about.threads.Latest(3)->comm, "two words");
 }
 
 // The files that the sweeps below damage: every shape, small enough to be read hundreds of times.

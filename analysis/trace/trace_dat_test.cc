@@ -115,7 +115,7 @@ TEST_P(TraceDatRecording, HoldsTheEventsThatTraceCmdReports) {
   uint64_t overrun = 0;
   for (const CpuStats& stats : about.stats) overrun += stats.overrun;
   EXPECT_EQ(overrun, story.overrun);
-  EXPECT_EQ(about.threads.at(2).comm, "kthreadd");
+  EXPECT_EQ(about.threads.Latest(2)->comm, "kthreadd");
   EXPECT_FALSE((*input)->symbols().empty());
 }
 
@@ -246,7 +246,7 @@ TEST_P(TraceDatMade, OptionsDescribeTheRecording) {
   ASSERT_EQ(sys->metadata().stats.size(), 1u);
   EXPECT_EQ(sys->metadata().stats[0].cpu, 1u);
   EXPECT_EQ(sys->metadata().stats[0].overrun, 20u);
-  EXPECT_EQ(about.threads.at(14).comm, "ksoftirqd/0");
+  EXPECT_EQ(about.threads.Latest(14)->comm, "ksoftirqd/0");
   EXPECT_EQ(about.anomalies.Of(Anomaly::kBadSection), 0u);
 }
 

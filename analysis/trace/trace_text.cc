@@ -19,7 +19,7 @@ std::string_view TakeWord(std::string_view* text) {
   return word;
 }
 
-bool ParseCommandLines(std::string_view text, std::map<int32_t, ThreadInfo>* threads) {
+bool ParseCommandLines(std::string_view text, ThreadInfos* threads) {
   bool all_read = true;
   while (!text.empty()) {
     std::string_view line = TakeLine(&text);
@@ -30,7 +30,7 @@ bool ParseCommandLines(std::string_view text, std::map<int32_t, ThreadInfo>* thr
       continue;
     }
     thread.comm = line.substr(1);
-    (*threads)[thread.pid] = std::move(thread);
+    threads->Add(std::move(thread));
   }
   return all_read;
 }

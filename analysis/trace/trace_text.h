@@ -6,7 +6,6 @@
 
 #include <charconv>
 #include <cstdint>
-#include <map>
 #include <string_view>
 #include <system_error>
 
@@ -26,7 +25,7 @@ bool ParseNumber(std::string_view text, int base, T* value) {
 }
 
 // Lines of "PID COMM". False when some did not parse; the others are added.
-bool ParseCommandLines(std::string_view text, std::map<int32_t, ThreadInfo>* threads);
+bool ParseCommandLines(std::string_view text, ThreadInfos* threads);
 // "local global [mono] boot": the bracketed one; empty when there is none.
 std::string_view ParseTraceClock(std::string_view text);
 // One "KEY: VALUE" of a CPU's stats. Keys that are not kept are fine; false when a kept one has no number.

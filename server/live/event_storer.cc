@@ -35,6 +35,7 @@ void EventStorer::DescribeInput() {
   session.kernel = about.kernel;
   session.clock = about.clock;
   session.cpus = about.cpus;
+  session.loss_marked = about.loss_marked;
 
   const FormatTable& table = input_.formats();
   FormatsDelta& formats = batch_.formats.emplace();
@@ -45,7 +46,7 @@ void EventStorer::DescribeInput() {
   formats.header_page = table.header_page_text();
   for (const EventFormat& event : table.events()) formats.events.push_back({event.system, event.text});
 
-  for (const auto& [pid, thread] : about.threads) batch_.threads.push_back(thread);
+  batch_.threads.assign(about.threads.all().begin(), about.threads.all().end());
   batch_.clock_pairs = about.clock_pairs;
   batch_.stats = about.stats;
 }

@@ -45,9 +45,8 @@ class MadeUpInput : public TraceInput {
     worker.parent_pid = 2;
     worker.affinity = "0";
     worker.from_inventory = true;
-    metadata_.threads[100] = worker;
-    metadata_.threads[101].pid = 101;
-    metadata_.threads[101].comm = "rcu";
+    metadata_.threads.Add(worker);
+    metadata_.threads.Add({.pid = 101, .comm = "rcu"});
     symbols_.SetKallsyms(
         "ffffffff81000000 T vmstat_update\n"
         "ffffffff81000100 T wb_workfn\n"
@@ -157,9 +156,10 @@ TEST(Import, WhatTheInputSaysAboutItselfTravels) {
   EXPECT_EQ(got.clock_pairs[1].real_ns, want.clock_pairs[1].real_ns);
   ASSERT_EQ(got.stats.size(), want.stats.size());
   EXPECT_EQ(got.stats[1].dropped, want.stats[1].dropped);
-  ASSERT_EQ(got.threads.size(), want.threads.size());
-  for (const auto& [pid, thread] : want.threads) {
-    const ThreadInfo& again = got.threads.at(pid);
+  ASSERT_EQ(got.threads.added(), want.threads.added());
+  for (const ThreadInfo& thread : want.threads.all()) {
+    ASSERT_NE(got.threads.Latest(thread.pid), nullptr);
+    const ThreadInfo& again = *got.threads.Latest(thread.pid);
     EXPECT_EQ(again.comm, thread.comm);
     EXPECT_EQ(again.flags, thread.flags);
     EXPECT_EQ(again.parent_pid, thread.parent_pid);

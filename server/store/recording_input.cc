@@ -106,11 +106,11 @@ Status RecordingInput::LoadSession() {
 }
 
 Status RecordingInput::LoadTasks() {
-  // Two tasks may have had one pid; the later one, and what /proc said over a mere name, comes last and stays.
+  // Of two that hold from the same moment, what /proc said wins over a mere name: it comes last.
   STORE_TRY(ForEachRow(
       db_,
       "SELECT pid, start_ticks, first_seen_ns, comm, flags, parent_pid, affinity, policy, rt_priority, from_inventory "
-      "FROM main.thread ORDER BY from_inventory, first_seen_ns, start_ticks",
+      "FROM main.thread ORDER BY first_seen_ns, from_inventory, start_ticks",
       [&](const Statement& row) {
         ThreadInfo info;
         info.pid = static_cast<int32_t>(row.Integer(0));
@@ -123,7 +123,7 @@ Status RecordingInput::LoadTasks() {
         info.policy = row.IsNull(7) ? -1 : static_cast<int32_t>(row.Integer(7));
         info.rt_priority = static_cast<int32_t>(row.Integer(8));
         info.from_inventory = row.Integer(9) != 0;
-        metadata_.threads[info.pid] = std::move(info);
+        metadata_.threads.Add(std::move(info));
       }));
   return ForEachRow(db_, "SELECT address, name FROM main.symbol",
                     [&](const Statement& row) { symbols_.Add(row.Unsigned(0), row.Text(1)); });

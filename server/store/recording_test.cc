@@ -107,8 +107,8 @@ TEST_F(RecordingTest, WhatIsKnownBesidesEventsComesBack) {
   EXPECT_EQ(metadata.clock, "mono");
   EXPECT_EQ(metadata.hostname, "box");
   EXPECT_EQ(metadata.cpus, 8u);
-  ASSERT_EQ(metadata.threads.size(), 1u);
-  const ThreadInfo& thread = metadata.threads.at(7);
+  ASSERT_NE(metadata.threads.Latest(7), nullptr);
+  const ThreadInfo& thread = *metadata.threads.Latest(7);
   EXPECT_EQ(thread.comm, "ksoftirqd/0");
   EXPECT_EQ(thread.flags, 0x200040u);
   EXPECT_EQ(thread.parent_pid, 2);
