@@ -1,0 +1,18 @@
+// Why: a recording that was imported, or made before there were timelines, has no rows of one; this makes them from its
+// events, in one pass over each CPU.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "analysis/base/result.h"
+#include "analysis/report/timeline.h"
+#include "analysis/trace/reader.h"
+
+namespace wakewatch {
+
+// All rows of `input`, up to the last event of any CPU. `go_on` (may be empty) is asked every few milliseconds; when it
+// answers false the error is kInterrupted.
+Result<std::vector<TimelineRow>> BuildTimeline(const TraceInput& input, const std::function<bool()>& go_on = {});
+
+}  // namespace wakewatch
