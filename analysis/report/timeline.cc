@@ -33,6 +33,7 @@ TimelineBuilder::Cpu::Cpu(uint32_t cpu, uint64_t ts_ns)
 
 void TimelineBuilder::Cpu::AdvanceFar(uint64_t ts_ns, std::vector<TimelineRow>* finished) {
   Spend(bin_end_ns - since_ns);
+  LeaveTask();
   FinishOpen(0, finished);
   if (const uint64_t whole = (ts_ns - bin_end_ns) >> TimelineShift(0); whole > 0) Append(0, whole, finished);
   since_ns = StartOfBin(ts_ns, 0);
@@ -93,9 +94,10 @@ TimelineRow TimelineBuilder::Cpu::Current(unsigned level) const {
   for (unsigned below = 0; below <= level; ++below) {
     for (size_t use = 0; use < kTimelineUses; ++use) bin.ns[use] += open[below].bin.ns[use];
     bin.switches += open[below].bin.switches;
-    if (level > 0) pids.Merge(open[below].pids);
+    pids.Merge(open[below].pids);
   }
-  const PidTimes::Entry busiest = (level > 0 ? pids : open[0].pids).Busiest();
+  pids.Add(track.pid(), task_ns);
+  const PidTimes::Entry busiest = pids.Busiest();
   bin.busiest_pid = busiest.pid;
   bin.busiest_ns = busiest.ns;
   return rows[level].Current(bin);
@@ -112,6 +114,7 @@ void TimelineBuilder::Push(const Event& event) {
   if (event.type == EventType::kGap) {
     if (cpu == nullptr) return;
     cpu->Advance(ts_ns, &finished_);
+    cpu->LeaveTask();
     cpu->track.Lose();
     return;
   }
@@ -123,6 +126,7 @@ void TimelineBuilder::Push(const Event& event) {
   switch (event.type) {
     case EventType::kSchedSwitch:
       cpu->Advance(ts_ns, &finished_);
+      cpu->LeaveTask();
       cpu->track.Switch(event.sw.next_pid, event.sw.next_prio);
       ++cpu->open[0].bin.switches;
       break;

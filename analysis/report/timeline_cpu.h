@@ -26,6 +26,11 @@ struct TimelineBuilder::Cpu {
     }
     since_ns = std::max(since_ns, ts_ns);
   }
+  // Another task comes, or nobody knows who.
+  void LeaveTask() {
+    open[0].pids.Add(track.pid(), task_ns);
+    task_ns = 0;
+  }
   // The unfinished row of a level, up to the last Advance.
   TimelineRow Current(unsigned level) const;
 
@@ -41,13 +46,14 @@ struct TimelineBuilder::Cpu {
   CpuTrack track;
   uint64_t since_ns;                       // all before is in a bin
   uint64_t bin_end_ns;                     // of the open bin of level 0
+  uint64_t task_ns = 0;                    // of the task that is on the CPU, in that bin, not yet in its pids
   std::array<Open, kTimelineLevels> open;  // a level's holds what is finished on the level below, and not yet in a bin
   std::array<TimelineRowWriter, kTimelineLevels> rows;
 
  private:
   void Spend(uint64_t ns) {
     open[0].bin.Of(track.use()) += ns;
-    if (InTask()) open[0].pids.Add(track.pid(), ns);
+    task_ns += InTask() ? ns : 0;
   }
   bool InTask() const { return track.use() == TimelineUse::kFair || track.use() == TimelineUse::kRealTime; }
   void AdvanceFar(uint64_t ts_ns, std::vector<TimelineRow>* finished);

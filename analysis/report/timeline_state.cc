@@ -54,6 +54,7 @@ bool GetPids(ByteCursor* from, uint64_t task_ns, PidTimes* pids) {
 void TimelineBuilder::Cpu::Save(std::vector<uint8_t>* to) const {
   PutVarint(to, since_ns);
   PutVarint(to, track.Packed());
+  PutVarint(to, task_ns);
   for (unsigned level = 0; level < kTimelineLevels; ++level) {
     for (const uint64_t ns : open[level].bin.ns) PutVarint(to, ns);
     PutVarint(to, open[level].bin.switches);
@@ -68,6 +69,7 @@ void TimelineBuilder::Cpu::Save(std::vector<uint8_t>* to) const {
 
 bool TimelineBuilder::Cpu::Restore(ByteCursor* from) {
   track = CpuTrack::Unpacked(from->Varint());
+  task_ns = from->Varint();
   uint64_t known_below_ns = since_ns;
   for (unsigned level = 0; level < kTimelineLevels; ++level) {
     TimelineBin& bin = open[level].bin;
@@ -79,7 +81,10 @@ bool TimelineBuilder::Cpu::Restore(ByteCursor* from) {
     const uint64_t start_ns = since_ns >> TimelineShift(level) << TimelineShift(level);
     if (bin.TotalNs() != known_below_ns - start_ns) return false;
     known_below_ns = start_ns;
-    if (!GetPids(from, bin.TaskNs(), &open[level].pids)) return false;
+    const uint64_t task_max_ns = bin.TaskNs();
+    const uint64_t elsewhere_ns = level == 0 ? task_ns : 0;
+    if (elsewhere_ns > task_max_ns) return false;
+    if (!GetPids(from, task_max_ns - elsewhere_ns, &open[level].pids)) return false;
     if (!rows[level].Restore(from) || rows[level].next_bin() != since_ns >> TimelineShift(level)) return false;
   }
   return from->ok();
