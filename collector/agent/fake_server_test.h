@@ -1,0 +1,178 @@
+// Why: the uplink is tested against a server that does what the test says: it refuses, forgets, hangs up and comes
+// back. In this process, on a loopback port.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <wakewatch/v1/ingest.grpc.pb.h>
+
+#include "analysis/chunk/chunk.h"
+#include "proto/wire/batch_codec.h"
+
+namespace wakewatch::agent_test {
+
+// True as soon as `condition` is; false when it has not become so in a long time.
+inline bool Eventually(const std::function<bool()>& condition) {
+  for (int i = 0; i < 3000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+struct Script {
+  grpc::Status answer_hello = grpc::Status::OK;  // anything else ends the stream
+  bool silent = false;                           // no Welcome
+  uint32_t wire_version = kWireVersionNewest, chunk_version = kChunkVersion;
+  uint32_t window = 8;
+  uint64_t message_bytes_max = kMessageBytesMax;
+  bool acknowledge = true;
+  std::set<uint64_t> refuse = {};                 // sequences
+  std::optional<uint64_t> hang_up_at = {};        // after this many batches of a stream
+  bool store_before_hanging_up = true;            // the last of them
+  std::chrono::milliseconds pause{0};             // before each batch is stored
+  std::vector<v1::IngestResponse> requests = {};  // sent after Welcome
+};
+
+class FakeServer final : public v1::IngestService::Service {
+ public:
+  FakeServer() { Start(); }
+  ~FakeServer() override { Stop(); }
+
+  void Start() {
+    grpc::ServerBuilder builder;
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddListeningPort("127.0.0.1:" + std::to_string(port_), grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterService(this);
+    builder.SetMaxReceiveMessageSize(static_cast<int>(kMessageBytesMax));
+    server_ = builder.BuildAndStart();
+    ASSERT_NE(server_, nullptr);
+  }
+  // Breaks all streams.
+  void Stop() {
+    if (server_) server_->Shutdown(std::chrono::system_clock::now());
+    server_.reset();
+  }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+  void Set(const Script& script) {
+    const std::lock_guard lock(mutex_);
+    script_ = script;
+  }
+  template <typename T>
+  T Get(T FakeServer::*member) const {
+    const std::lock_guard lock(mutex_);
+    return this->*member;
+  }
+  // Forgets all that was stored, as a server on an empty disk.
+  void Forget() {
+    const std::lock_guard lock(mutex_);
+    stored.clear();
+    committed = 0;
+  }
+
+  std::vector<Batch> stored = {};
+  std::vector<std::string> wrong = {};  // what no collector should do
+  std::vector<v1::CollectorState> states = {};
+  std::vector<v1::TaskSnapshot> snapshots = {};
+  v1::Hello hello = {};
+  uint64_t committed = 0;
+  int hellos = 0, streams = 0, received = 0, duplicates = 0;
+
+  grpc::Status Stream(grpc::ServerContext* context,
+                      grpc::ServerReaderWriter<v1::IngestResponse, v1::IngestRequest>* stream) override {
+    Script script;
+    v1::IngestResponse response;
+    v1::IngestRequest request;
+    if (!stream->Read(&request)) return grpc::Status::OK;
+    {
+      const std::lock_guard lock(mutex_);
+      script = script_;
+      ++hellos;
+      if (!request.has_hello()) wrong.push_back("the first message is no Hello");
+      hello = request.hello();
+      v1::Welcome& welcome = *response.mutable_welcome();
+      welcome.set_wire_version(script.wire_version);
+      welcome.set_chunk_version(script.chunk_version);
+      welcome.set_committed_sequence(committed);
+      welcome.set_window_batches(script.window);
+      welcome.set_message_bytes_max(script.message_bytes_max);
+    }
+    if (!script.answer_hello.ok()) return script.answer_hello;
+    while (script.silent && !context->IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    if (script.silent) return grpc::Status::OK;
+    {
+      const std::lock_guard lock(mutex_);
+      ++streams;
+    }
+    stream->Write(response);
+    for (const v1::IngestResponse& more : script.requests) stream->Write(more);
+    uint64_t batches = 0;
+    while (stream->Read(&request)) {
+      if (request.has_batch()) {
+        ++batches;
+        const bool hang_up = script.hang_up_at && batches >= *script.hang_up_at;
+        std::this_thread::sleep_for(script.pause);
+        if (!hang_up || script.store_before_hanging_up) Take(request.mutable_batch(), script, &response);
+        if (hang_up) return {grpc::StatusCode::UNAVAILABLE, "the script says so"};
+        if (script.acknowledge) stream->Write(response);
+      } else {
+        TakeOther(request);
+      }
+    }
+    return grpc::Status::OK;
+  }
+
+ private:
+  void Take(v1::Batch* message, const Script& script, v1::IngestResponse* response) {
+    const std::lock_guard lock(mutex_);
+    ++received;
+    response->Clear();
+    auto batch = BatchFromMessage(message);
+    if (!batch) {
+      wrong.push_back(batch.error().Text());
+      return;
+    }
+    if (script.refuse.count(batch->sequence) != 0) {
+      response->mutable_refusal()->set_sequence(batch->sequence);
+      response->mutable_refusal()->set_cause("the script says so");
+      return;
+    }
+    response->mutable_ack()->set_sequence(batch->sequence);
+    if (batch->sequence <= committed) {
+      ++duplicates;
+      return;
+    }
+    committed = batch->sequence;
+    stored.push_back(*std::move(batch));
+  }
+
+  void TakeOther(const v1::IngestRequest& request) {
+    const std::lock_guard lock(mutex_);
+    if (request.has_state()) {
+      states.push_back(request.state());
+    } else if (request.has_snapshot()) {
+      snapshots.push_back(request.snapshot());
+    } else {
+      wrong.push_back("a message of no use here");
+    }
+  }
+
+  mutable std::mutex mutex_;
+  Script script_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace wakewatch::agent_test
