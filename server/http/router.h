@@ -1,0 +1,41 @@
+// Why: what answers a request, decided twice: by its head, so that no body is read in vain, and then in full.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "server/http/access_rules.h"
+#include "server/http/connect_bridge.h"
+#include "server/http/gateway.h"
+#include "server/http/static_files.h"
+
+namespace wakewatch {
+
+class Router {
+ public:
+  // `bridge` must outlive the router.
+  Router(AccessRules access, StaticFiles files, const ConnectBridge& bridge, std::function<std::string()> metrics,
+         std::function<Health()> health);
+
+  // The answer to a request that gets none by its body: a refusal, or a preflight's. nullopt: read the body.
+  std::optional<HttpResponse> AnswerByHead(const HttpRequest& head) const;
+  // Whether the request, which AnswerByHead let through, is for the bridge; else Answer has its answer.
+  bool IsCall(const HttpRequest& request) const { return bridge_.IsCall(request.path); }
+  HttpResponse Answer(const HttpRequest& request) const;
+
+  const ConnectBridge& bridge() const { return bridge_; }
+  const AccessRules& access() const { return access_; }
+
+ private:
+  HttpResponse Metrics(const HttpRequest& request) const;
+
+  const AccessRules access_;
+  const StaticFiles files_;
+  const ConnectBridge& bridge_;
+  const std::function<std::string()> metrics_;
+  const std::function<Health()> health_;
+};
+
+}  // namespace wakewatch
