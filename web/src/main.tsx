@@ -1,0 +1,8 @@
+import { render } from "preact";
+import { App } from "./app";
+import { adoptPath } from "./router";
+import "./style/base.css";
+import "./style/parts.css";
+
+adoptPath();
+render(<App />, document.getElementById("app")!);

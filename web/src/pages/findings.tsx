@@ -1,0 +1,151 @@
+import { useMemo } from "preact/hooks";
+import { analysis, findings, fleet, kUnaryMs } from "../api/client";
+import { worstFeed } from "../api/feed";
+import { usePoll, useStream } from "../api/hooks";
+import type { Finding, WatchFindingsResponse } from "../gen/wakewatch/v1/findings_pb";
+import { Fed } from "../parts/feed_note";
+import { ConfidenceMark, WarningGlyph } from "../parts/marks";
+import { Table, type Column } from "../parts/table";
+import { Foreign, Task, When } from "../parts/text";
+import { useSort } from "../parts/use_sort";
+import { findingAddress, replaceQuery } from "../router";
+import {
+  filterOf, findingKey, kConfidences, kNoLiveFindings, mergeFindings, reduceFindings, whenNs, type Filter,
+  type LiveFindings,
+} from "../state/findings";
+import { count, duration, plural } from "../text/units";
+import { visible } from "../text/visible";
+
+const kListed = 500;
+const kRelistMs = 30_000;
+
+const kColumns: readonly Column<Finding>[] = [
+  { id: "time", title: "When", rem: 13.5, numeric: true, value: whenNs, hint: "Its start on the host's wall clock",
+    cell: (one) => <a href={findingAddress(one.host, one.id)}><When realNs={whenNs(one)} /></a> },
+  { id: "host", title: "Host", rem: 8, value: (one) => one.host, cell: (one) => <Foreign text={one.host} /> },
+  { id: "confidence", title: "Confidence", rem: 7.5, value: (one) => one.confidence,
+    cell: (one) => <ConfidenceMark confidence={one.confidence} /> },
+  { id: "check", title: "Check", rem: 9, value: (one) => one.check, cell: (one) => <Foreign text={one.check} /> },
+  { id: "class", title: "Class", rem: 9, value: (one) => one.class, cell: (one) => <Foreign text={one.class} empty="–" /> },
+  { id: "thread", title: "Thread", rem: 11, value: (one) => one.comm, cell: (one) => <Task comm={one.comm} pid={one.pid} /> },
+  { id: "cpu", title: "CPU", rem: 3.5, numeric: true, value: (one) => one.cpu ?? -1, cell: (one) => one.cpu ?? "–" },
+  { id: "waited", title: "Waited", rem: 6, numeric: true, value: (one) => one.waitedNs,
+    cell: (one) => duration(one.waitedNs) },
+  { id: "explanation", title: "Explanation", rem: 26,
+    cell: (one) => <span title={visible(one.explanation)}><Foreign text={one.explanation} empty="–" /></span> },
+];
+
+const kHostColumns = kColumns.filter(({ id }) => id !== "host");
+
+export function FindingsPage({ query }: { query: URLSearchParams }) {
+  const filter = filterOf(query);
+  return (
+    <>
+      <h1>Findings</h1>
+      <FindingList filter={filter} query={query} columns={kColumns} anyHost />
+    </>
+  );
+}
+
+export function HostFindings({ host, query }: { host: string; query: URLSearchParams }) {
+  return <FindingList filter={{ ...filterOf(query), host }} query={query} columns={kHostColumns} anyHost={false} />;
+}
+
+interface ListProps {
+  filter: Filter;
+  query: URLSearchParams;
+  columns: readonly Column<Finding>[];
+  anyHost: boolean;
+}
+
+function FindingList({ filter, query, columns, anyHost }: ListProps) {
+  const { sort, onSort } = useSort(query, columns, { column: "time", descending: true });
+  const watched = useStream<WatchFindingsResponse, LiveFindings>(
+    `findings ${filter.host}`,
+    (signal) => findings.watchFindings({ host: filter.host, backlog: kListed }, { signal }),
+    kNoLiveFindings,
+    reduceFindings,
+  );
+  const worstFirst = sort.column === "waited" && sort.descending;
+  const live = watched.state;
+  // What the stream left out is in the list, so a miss asks for the list again.
+  const listed = usePoll(
+    `list ${JSON.stringify(filter)} ${worstFirst} ${live.missed}`,
+    (signal) => findings.listFindings({ ...filter, limit: kListed, worstFirst }, { signal, timeoutMs: kUnaryMs }),
+    kRelistMs,
+  );
+  const list = listed.state;
+  const filterText = JSON.stringify(filter);
+  const rows = useMemo(() => mergeFindings(list?.findings ?? [], live.findings, filter), [list, live, filterText]);
+  const total = Math.max(Number(list?.total ?? 0n), rows.length);
+  const open = (finding: Finding) => (window.location.hash = findingAddress(finding.host, finding.id));
+  // A stream that has nothing to say yet is no reason to show nothing: the list alone makes the page.
+  const feed = listed.feed.hasData
+    ? { ...(watched.feed.phase === "connecting" ? listed.feed : worstFeed([listed.feed, watched.feed])), hasData: true }
+    : listed.feed;
+  const retryNow = () => {
+    watched.retryNow();
+    listed.retryNow();
+  };
+  return (
+    <>
+      <Filters filter={filter} anyHost={anyHost} seen={rows} />
+      <Fed feed={feed} retryNow={retryNow} what="findings">
+        <p class="quiet" role="status">
+          {rows.length < total ? `${count(rows.length)} of ${plural(total, "finding", "findings")}` : plural(total, "finding", "findings")}
+          {rows.length < total && (worstFirst ? ", the longest waits" : ", the newest")}
+          {live.missed > 0n && <> <WarningGlyph /> {count(live.missed)} came faster than this page could take them; the list was asked for again.</>}
+        </p>
+        <Table caption="Findings" columns={columns} rows={rows} rowKey={findingKey} sort={sort} onSort={onSort} onOpen={open}
+          empty="Nothing was found that matches. Waits below the thresholds are no findings; they are in the threads' figures." />
+      </Fed>
+    </>
+  );
+}
+
+function Filters({ filter, anyHost, seen }: { filter: Filter; anyHost: boolean; seen: readonly Finding[] }) {
+  const hosts = usePoll("hosts of the filter", (signal) => fleet.listHosts({}, { signal, timeoutMs: kUnaryMs }), Infinity);
+  const model = usePoll("checks", (signal) => analysis.getModel({}, { signal, timeoutMs: kUnaryMs }), Infinity);
+  const names = useMemo(() => [...new Set(seen.map((one) => one.class))].filter((name) => name !== "").sort(), [seen]);
+  const checks = model.state?.checks.map(({ name }) => name) ?? [];
+  const confidence = kConfidences[filter.confidenceMin];
+  return (
+    <div class="toolbar" role="search" aria-label="Filter findings">
+      {anyHost && (
+        <Choice label="Host" value={filter.host} names={hosts.state?.hosts.map(({ name }) => name) ?? []} all="all hosts"
+          onChange={(host) => replaceQuery({ host })} />
+      )}
+      <Choice label="Check" value={filter.check} names={checks} all="all checks" onChange={(check) => replaceQuery({ check })} />
+      <Choice label="Class" value={filter.class} names={names} all="all classes" onChange={(name) => replaceQuery({ class: name })} />
+      <Choice label="Confidence" value={filter.confidenceMin === 0 ? "" : confidence!} names={kConfidences.slice(1)}
+        all="any" onChange={(name) => replaceQuery({ confidence: name })} />
+      <label>
+        PID
+        <input type="number" min="1" inputMode="numeric" value={filter.pid === 0 ? "" : filter.pid}
+          onInput={(event) => replaceQuery({ pid: event.currentTarget.value })} />
+      </label>
+    </div>
+  );
+}
+
+interface ChoiceProps {
+  label: string;
+  value: string;
+  names: readonly string[];
+  all: string;
+  onChange(value: string): void;
+}
+
+function Choice({ label, value, names, all, onChange }: ChoiceProps) {
+  // A value that the address names stays choosable though the server does not list it.
+  const options = value === "" || names.includes(value) ? names : [value, ...names];
+  return (
+    <label>
+      {label}
+      <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+        <option value="">{all}</option>
+        {options.map((name) => <option key={name} value={name}>{visible(name)}</option>)}
+      </select>
+    </label>
+  );
+}

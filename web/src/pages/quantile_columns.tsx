@@ -1,0 +1,30 @@
+import type { Quantiles } from "../gen/wakewatch/v1/analysis_pb";
+import type { Column } from "../parts/table";
+import { Figure } from "../parts/text";
+import { count, duration } from "../text/units";
+
+export type Which = "n" | "p50Ns" | "p90Ns" | "p99Ns" | "maxNs";
+const kTitles: Record<Which, string> = { n: "n", p50Ns: "p50", p90Ns: "p90", p99Ns: "p99", maxNs: "max" };
+
+/** Columns of one distribution. Where nothing was measured there is a dash, and it sorts below every figure. */
+export function quantileColumns<R>(
+  prefix: string, group: string, of: (row: R) => Quantiles | undefined, which: readonly Which[], hint?: string,
+): Column<R>[] {
+  return which.map((one) => ({
+    id: `${prefix}.${kTitles[one]}`,
+    title: kTitles[one],
+    group,
+    ...(hint === undefined ? {} : { hint }),
+    rem: 5,
+    numeric: true,
+    value: (row: R) => {
+      const quantiles = of(row);
+      return quantiles === undefined || (quantiles.n === 0n && one !== "n") ? -1n : quantiles[one];
+    },
+    cell: (row: R) => {
+      const quantiles = of(row);
+      if (one === "n") return count(quantiles?.n ?? 0n);
+      return <Figure text={duration(quantiles?.[one] ?? 0n)} none={quantiles === undefined || quantiles.n === 0n} />;
+    },
+  }));
+}

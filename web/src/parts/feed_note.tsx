@@ -1,0 +1,88 @@
+// What is shown instead of data, and above data that may be out of date.
+import type { ComponentChildren } from "preact";
+import { isStale, type Feed } from "../api/feed";
+import { useNow } from "../api/hooks";
+import { visible } from "../text/visible";
+import { wallTime } from "../text/times";
+import { WarningGlyph } from "./marks";
+
+function retryWords(feed: Feed, nowMs: number): string {
+  if (feed.retryAtMs === 0) return "retrying now";
+  const seconds = Math.max(0, Math.ceil((feed.retryAtMs - nowMs) / 1000));
+  return seconds === 0 ? "retrying now" : `retrying in ${seconds} s`;
+}
+
+export function LostNote({ feed, retryNow }: { feed: Feed; retryNow(): void }) {
+  const now = useNow();
+  if (!isStale(feed)) return null;
+  return (
+    <div class="note bad" role="status">
+      <WarningGlyph />
+      <span>
+        <strong>{feed.phase === "lost" ? "Connection lost" : "The server refused"}</strong>, {retryWords(feed, now)}.
+        What you see is as of {wallTime(BigInt(feed.staleSinceMs) * 1_000_000n, now)}.{" "}
+        <span class="quiet">{visible(feed.problem)}</span>
+      </span>
+      <button type="button" onClick={retryNow}>Retry now</button>
+    </div>
+  );
+}
+
+/** Data once there is some; before that, what keeps it from coming. */
+export function Fed(props: { feed: Feed; retryNow(): void; what: string; children: ComponentChildren }) {
+  const { feed, retryNow, what, children } = props;
+  const now = useNow();
+  if (feed.hasData) {
+    return (
+      <div class={isStale(feed) ? "fed stale" : "fed"}>
+        <LostNote feed={feed} retryNow={retryNow} />
+        {children}
+      </div>
+    );
+  }
+  if (feed.phase === "lost" || feed.phase === "refused") {
+    return (
+      <div class="empty" role="status">
+        <h2>{feed.phase === "lost" ? "No connection to the server" : `The server gave no ${what}`}</h2>
+        <p>{visible(feed.problem)}</p>
+        <p class="quiet">{retryWords(feed, now)}</p>
+        <button type="button" onClick={retryNow}>Retry now</button>
+      </div>
+    );
+  }
+  if (feed.phase === "ended") return <Empty title={`There is no ${what}`}>The server had nothing to say about it.</Empty>;
+  return (
+    <div class="loading" role="status" aria-label={`Loading ${what}`}>
+      <span class="bar" />
+      <span class="bar" />
+      <span class="bar" />
+    </div>
+  );
+}
+
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+  return (
+    <div class="empty">
+      <h2>{title}</h2>
+      {children === undefined ? null : <p>{children}</p>}
+    </div>
+  );
+}
+
+export function ConnectionMark({ feed }: { feed: Feed }) {
+  const words: Record<Feed["phase"], [string, string]> = {
+    connecting: ["connecting", "tone-quiet"],
+    live: ["live", "tone-good"],
+    ended: ["live", "tone-good"],
+    paused: ["paused", "tone-quiet"],
+    lost: ["connection lost, retrying", "tone-bad"],
+    refused: ["refused by the server", "tone-bad"],
+  };
+  const [word, tone] = words[feed.phase];
+  return (
+    <span class={`connection ${tone}`} role="status" aria-live="polite">
+      <span class="dot" aria-hidden="true" />
+      {word}
+    </span>
+  );
+}

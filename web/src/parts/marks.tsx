@@ -1,0 +1,60 @@
+// States as a shape, a colour and a word: none of them is needed to tell the others.
+import { HostStatus } from "../gen/wakewatch/v1/fleet_pb";
+import { Confidence } from "../gen/wakewatch/v1/findings_pb";
+import { confidenceName } from "../state/findings";
+
+type Shape = "disc" | "half" | "ring" | "triangle" | "square";
+
+function Glyph({ shape, tone }: { shape: Shape; tone: string }) {
+  return (
+    <svg class={`glyph ${tone}`} viewBox="0 0 12 12" aria-hidden="true">
+      {shape === "disc" && <circle cx="6" cy="6" r="5" />}
+      {shape === "ring" && <circle cx="6" cy="6" r="4.2" fill="none" stroke="currentColor" stroke-width="1.6" />}
+      {shape === "half" && (
+        <>
+          <circle cx="6" cy="6" r="4.2" fill="none" stroke="currentColor" stroke-width="1.6" />
+          <path d="M6 1.8a4.2 4.2 0 0 1 0 8.4z" />
+        </>
+      )}
+      {shape === "triangle" && <path d="M6 1 11.5 11H.5z" />}
+      {shape === "square" && <rect x="1.5" y="1.5" width="9" height="9" rx="1" />}
+    </svg>
+  );
+}
+
+const kStatus: Record<HostStatus, [Shape, string, string]> = {
+  [HostStatus.UNSPECIFIED]: ["ring", "tone-quiet", "unknown"],
+  [HostStatus.STREAMING]: ["disc", "tone-good", "streaming"],
+  [HostStatus.DISCONNECTED]: ["triangle", "tone-bad", "disconnected"],
+  [HostStatus.ENDED]: ["square", "tone-quiet", "ended"],
+};
+
+export function StatusMark({ status }: { status: HostStatus }) {
+  const [shape, tone, word] = kStatus[status] ?? kStatus[HostStatus.UNSPECIFIED];
+  return (
+    <span class="mark">
+      <Glyph shape={shape} tone={tone} />
+      {word}
+    </span>
+  );
+}
+
+const kConfidence: Partial<Record<Confidence, [Shape, string]>> = {
+  [Confidence.PROVEN]: ["disc", "tone-bad"],
+  [Confidence.STRONG]: ["half", "tone-warn"],
+  [Confidence.SUSPICIOUS]: ["ring", "tone-note"],
+};
+
+export function ConfidenceMark({ confidence }: { confidence: Confidence }) {
+  const [shape, tone] = kConfidence[confidence] ?? ["ring", "tone-quiet"];
+  return (
+    <span class="mark">
+      <Glyph shape={shape} tone={tone} />
+      {confidenceName(confidence)}
+    </span>
+  );
+}
+
+export function WarningGlyph() {
+  return <Glyph shape="triangle" tone="tone-warn" />;
+}

@@ -1,0 +1,29 @@
+import { describe, expect, it } from "vitest";
+import { findingAddress, findingsAddress, hostAddress, parseRoute, type Page } from "./router";
+
+describe("parseRoute", () => {
+  it.each<[string, Page]>([
+    ["", { name: "fleet" }],
+    ["#/", { name: "fleet" }],
+    ["#/host/db1", { name: "host", host: "db1", tab: "threads" }],
+    ["#/host/db1/work", { name: "host", host: "db1", tab: "work" }],
+    ["#/host/db1/nothing", { name: "unknown", path: "/host/db1/nothing" }],
+    ["#/host/a%2Fb", { name: "host", host: "a/b", tab: "threads" }],
+    ["#/host/%E0%A4%A", { name: "unknown", path: "/host/%E0%A4%A" }],
+    ["#/host", { name: "unknown", path: "/host" }],
+    ["#/findings?check=lost-wakeup", { name: "findings" }],
+    ["#/finding/db1/abc", { name: "finding", host: "db1", id: "abc" }],
+    ["#/finding/db1", { name: "unknown", path: "/finding/db1" }],
+    ["#/finding/db1/abc/more", { name: "unknown", path: "/finding/db1/abc/more" }],
+  ])("%s", (hash, page) => expect(parseRoute(hash).page).toEqual(page));
+
+  it("gives the query", () => expect(parseRoute("#/host/a?pid=14&q=a%26b").query.get("q")).toBe("a&b"));
+});
+
+it("addresses lead back to what they were made of, whatever the names hold", () => {
+  for (const name of ["db1", "a/b", "?x#y", "100%", "<b>", "日本", "a b"]) {
+    expect(parseRoute(hostAddress(name, "work")).page).toEqual({ name: "host", host: name, tab: "work" });
+    expect(parseRoute(findingAddress(name, name)).page).toEqual({ name: "finding", host: name, id: name });
+    expect(parseRoute(findingsAddress({ host: name, pid: undefined })).query.get("host")).toBe(name);
+  }
+});

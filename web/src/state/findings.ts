@@ -1,0 +1,66 @@
+// Findings out of two sources: the list that matches a filter, and the stream of new ones.
+import { Confidence, type Finding, type WatchFindingsResponse } from "../gen/wakewatch/v1/findings_pb";
+
+export interface Filter {
+  host: string;
+  check: string;
+  class: string;
+  confidenceMin: Confidence;
+  pid: number; // 0: all
+}
+
+/** Names of Confidence, by its numbers. */
+export const kConfidences: readonly string[] = ["unknown", "suspicious", "strong", "proven"];
+export const confidenceName = (confidence: Confidence): string => kConfidences[confidence] ?? "unknown";
+
+export const kNoFilter: Filter = { host: "", check: "", class: "", confidenceMin: Confidence.UNSPECIFIED, pid: 0 };
+
+export function matches(filter: Filter, finding: Finding): boolean {
+  return (
+    (filter.host === "" || finding.host === filter.host) &&
+    (filter.check === "" || finding.check === filter.check) &&
+    (filter.class === "" || finding.class === filter.class) &&
+    finding.confidence >= filter.confidenceMin &&
+    (filter.pid === 0 || finding.pid === filter.pid)
+  );
+}
+
+export const findingKey = (finding: Finding) => `${finding.host}\u0000${finding.id}`;
+
+/** When it happened, on the host's wall clock if that is known, else when it was found. */
+export function whenNs(finding: Finding): bigint {
+  return finding.startRealNs || finding.foundRealNs;
+}
+
+export interface LiveFindings {
+  findings: readonly Finding[]; // newest last
+  missed: bigint; // in all, since the page was opened
+}
+
+export const kNoLiveFindings: LiveFindings = { findings: [], missed: 0n };
+const kLiveMax = 2000;
+
+export function reduceFindings(live: LiveFindings, message: WatchFindingsResponse): LiveFindings {
+  const byKey = new Map(live.findings.map((finding) => [findingKey(finding), finding]));
+  for (const finding of message.findings) byKey.set(findingKey(finding), finding);
+  return { findings: [...byKey.values()].slice(-kLiveMax), missed: live.missed + message.missed };
+}
+
+/** Each finding once. What the stream says is newer than what the list said. */
+export function mergeFindings(listed: readonly Finding[], live: readonly Finding[], filter: Filter): Finding[] {
+  const byKey = new Map(listed.map((finding) => [findingKey(finding), finding]));
+  for (const finding of live) if (matches(filter, finding)) byKey.set(findingKey(finding), finding);
+  return [...byKey.values()];
+}
+
+export function filterOf(query: URLSearchParams): Filter {
+  const pid = Number(query.get("pid") ?? "0");
+  return {
+    host: query.get("host") ?? "",
+    check: query.get("check") ?? "",
+    class: query.get("class") ?? "",
+    confidenceMin: Math.max(kConfidences.indexOf(query.get("confidence") ?? ""), Confidence.UNSPECIFIED),
+    pid: Number.isInteger(pid) && pid > 0 && pid < 2 ** 31 ? pid : 0,
+  };
+}
+
