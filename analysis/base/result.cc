@@ -43,6 +43,7 @@ std::string_view Name(ErrorCode code) {
     case ErrorCode::kInterrupted: return "interrupted";
     case ErrorCode::kDeadline: return "deadline";
     case ErrorCode::kTooLarge: return "too-large";
+    case ErrorCode::kConflict: return "conflict";
     case ErrorCode::kInternal: return "internal";
   }
   return "internal";

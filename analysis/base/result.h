@@ -24,6 +24,7 @@ enum class ErrorCode {
   kInterrupted,
   kDeadline,
   kTooLarge,  // a limit that protects this process
+  kConflict,  // somebody else has what was asked for
   kInternal,
 };
 

@@ -24,6 +24,16 @@ void ThresholdOptions::Fill(EngineOptions* options) const {
   options->hung_threshold_ns = ParseDuration(hung_).value_or(options->hung_threshold_ns);
 }
 
+void ThresholdOptions::Fill(RemoteView* view) const {
+  EngineOptions own;
+  Fill(&own);
+  const EngineOptions usual;
+  const auto unless_usual = [](uint64_t ns, uint64_t usual_ns) { return ns == usual_ns ? 0 : ns; };
+  view->latency_threshold_ns = unless_usual(own.latency_threshold_ns, usual.latency_threshold_ns);
+  view->sleep_threshold_ns = unless_usual(own.sleep_threshold_ns, usual.sleep_threshold_ns);
+  view->hung_threshold_ns = unless_usual(own.hung_threshold_ns, usual.hung_threshold_ns);
+}
+
 InputOption::InputOption(VerbOptions* options) {
   options->Text({.names = "-i,--input,file",
                  .help = "A trace (see `wakewatch list formats`) or a recording",
@@ -34,6 +44,13 @@ InputOption::InputOption(VerbOptions* options) {
                  .help = "The instance buffer to read; default: the main one, or the first that has events",
                  .type = "NAME"},
                 &buffer_);
+}
+
+ServerOption::ServerOption(VerbOptions* options) {
+  options->Text({.names = "--server",
+                 .help = "Ask this server; FILE is then a host, or HOST/RECORDING",
+                 .type = "HOST:PORT"},
+                &server_);
 }
 
 Result<std::unique_ptr<TraceInput>> InputOption::Open() const {
@@ -68,6 +85,19 @@ Status SpanOptions::Fill(const TraceMetadata& metadata, EngineOptions* options) 
   if (options->since_ns > options->until_ns) {
     return Fail(ErrorCode::kInvalidArgument, "--until " + until_ + " is before --since " + since_);
   }
+  return {};
+}
+
+Status SpanOptions::Fill(RemoteView* view) const {
+  const auto since = since_.empty() ? Result<TimePoint>(TimePoint()) : ParseTimePoint(since_);
+  const auto until = until_.empty() ? Result<TimePoint>(TimePoint()) : ParseTimePoint(until_);
+  if (!since || !until) return Fail(!since ? since.error() : until.error());
+  if (!since_.empty() && !until_.empty() && since->wall != until->wall) {
+    return Fail(ErrorCode::kInvalidArgument, "--since and --until must both be trace times or both wall times");
+  }
+  view->since_ns = since->ns;
+  view->until_ns = until->ns;
+  view->real_time = since->wall || until->wall;
   return {};
 }
 
@@ -111,7 +141,7 @@ std::optional<Confidence> FailOnOption::level() const {
 }
 
 AnalysisOptions::AnalysisOptions(VerbOptions* options)
-    : input_(options), span_(options), filter_(options), thresholds_(options) {}
+    : input_(options), server_(options), span_(options), filter_(options), thresholds_(options) {}
 
 Result<Report> AnalysisOptions::Analyse(const std::function<void(const Wakeup&)>& on_wakeup) const {
   auto input = input_.Open();
@@ -135,6 +165,18 @@ Result<Report> AnalysisOptions::Analyse(const std::function<void(const Wakeup&)>
   if (Interrupted()) return Fail(ErrorCode::kInterrupted, "interrupted");
   Apply(filter, &*report);
   return report;
+}
+
+Result<RemoteView> AnalysisOptions::MakeRemoteView(const ViewOptions& view) const {
+  RemoteView remote;
+  auto recording = ParseRemoteRecording(input_.path());
+  if (!recording) return Fail(recording.error());
+  remote.recording = std::move(*recording);
+  remote.view = view;
+  remote.filter = filter_.filter();
+  thresholds_.Fill(&remote);
+  if (auto status = span_.Fill(&remote); !status) return Fail(status.error());
+  return remote;
 }
 
 }  // namespace wakewatch

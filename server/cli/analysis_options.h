@@ -15,6 +15,7 @@
 #include "analysis/report/report_filter.h"
 #include "analysis/trace/reader.h"
 #include "server/cli/command_line.h"
+#include "server/cli/remote.h"
 
 namespace wakewatch {
 
@@ -23,6 +24,8 @@ class ThresholdOptions {
  public:
   explicit ThresholdOptions(VerbOptions* options);
   void Fill(EngineOptions* options) const;
+  // Leaves out those that have their default, since the server has analysed with it.
+  void Fill(RemoteView* view) const;
 
  private:
   std::string latency_ = "5ms", sleep_ = "100ms", hung_ = "120s";
@@ -40,12 +43,25 @@ class InputOption {
   std::string path_, buffer_;
 };
 
+// --server. With it a file argument names a host and perhaps one of its recordings.
+class ServerOption {
+ public:
+  explicit ServerOption(VerbOptions* options);
+  // HOST:PORT; empty: none.
+  const std::string& server() const { return server_; }
+
+ private:
+  std::string server_;
+};
+
 // --since, --until.
 class SpanOptions {
  public:
   explicit SpanOptions(VerbOptions* options);
   // Errors: kInvalidArgument, for a wall time on an input that has no clock pairs, or an end before its begin.
   Status Fill(const TraceMetadata& metadata, EngineOptions* options) const;
+  // The same for a server, which knows the clocks. Both must be of one clock.
+  Status Fill(RemoteView* view) const;
 
  private:
   std::string since_, until_;
@@ -82,10 +98,15 @@ class AnalysisOptions {
   // Opens, analyses with progress on a terminal, and applies the filter. Errors as those of the parts; kInterrupted.
   // `on_wakeup` sees every measured wakeup that the filter shows, while the analysis goes on.
   Result<Report> Analyse(const std::function<void(const Wakeup&)>& on_wakeup = {}) const;
+  // The server to be asked instead; empty: none.
+  const std::string& server() const { return server_.server(); }
+  // What it is to be asked.
+  Result<RemoteView> MakeRemoteView(const ViewOptions& view) const;
   bool all_threads() const { return filter_.all_threads(); }
 
  private:
   InputOption input_;
+  ServerOption server_;
   SpanOptions span_;
   FilterOptions filter_;
   ThresholdOptions thresholds_;

@@ -1,17 +1,16 @@
 #include "server/cli/exit_code.h"
 
-#include <algorithm>
+#include "analysis/report/report_view.h"
 
 namespace wakewatch {
 
 ExitCode ExitFor(const Report& report, std::optional<Confidence> fail_on) {
-  const bool failed = fail_on && std::any_of(report.findings.begin(), report.findings.end(),
-                                             [&](const Finding& finding) { return finding.confidence >= *fail_on; });
-  if (failed) return ExitCode::kFindings;
-  for (size_t i = 0; i < kAnomalyCount; ++i) {
-    if (kAnomalyInfo[i].severity == Severity::kDataLoss && report.anomalies.all()[i] > 0) return ExitCode::kGaps;
-  }
-  return report.HasGaps() || report.lost_events > 0 || report.lost_unknown ? ExitCode::kGaps : ExitCode::kFine;
+  return ExitFor(Incomplete(report), BestConfidence(report), fail_on);
+}
+
+ExitCode ExitFor(bool incomplete, std::optional<Confidence> best, std::optional<Confidence> fail_on) {
+  if (fail_on && best && *best >= *fail_on) return ExitCode::kFindings;
+  return incomplete ? ExitCode::kGaps : ExitCode::kFine;
 }
 
 }  // namespace wakewatch

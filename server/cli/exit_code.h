@@ -19,5 +19,7 @@ enum class ExitCode : int {
 
 // The code for a finished report: kFindings, kGaps or kFine. Input that ended early counts as a gap.
 ExitCode ExitFor(const Report& report, std::optional<Confidence> fail_on);
+// The same, where what matters of the report is known already; see analysis/report/report_view.h.
+ExitCode ExitFor(bool incomplete, std::optional<Confidence> best, std::optional<Confidence> fail_on);
 
 }  // namespace wakewatch

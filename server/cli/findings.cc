@@ -1,9 +1,6 @@
 #include "server/cli/findings.h"
 
-#include "analysis/report/report_csv.h"
-#include "analysis/report/report_json.h"
-#include "analysis/report/report_text.h"
-#include "server/cli/diagnostics.h"
+#include "server/cli/view.h"
 
 namespace wakewatch {
 
@@ -17,31 +14,9 @@ FindingsVerb::FindingsVerb(CommandLine* line)
                        "wakewatch findings trace.dat --task 'kworker*' --fail-on proven"});
 }
 
-std::string FindingsVerb::Text(const Report& report) const {
-  const TextOptions options{.all_threads = analysis_.all_threads(), .groups_max = groups_};
-  std::string out;
-  switch (format_.format()) {
-    case OutputFormat::kText: return LossText(report) + FindingsText(report, options);
-    case OutputFormat::kCsv: return FindingsCsv(report);
-    case OutputFormat::kNdjson:
-      for (const Finding& finding : report.findings) out += FindingJson(finding) + '\n';
-      return out;
-    case OutputFormat::kJson:
-      out = "{\"schema_version\": " + std::to_string(kReportSchemaVersion) + ",\n\"findings\": [";
-      for (const Finding& finding : report.findings) {
-        out += &finding == &report.findings.front() ? "\n  " : ",\n  ";
-        out += FindingJson(finding);
-      }
-      return out + "]}\n";
-  }
-  return out;
-}
-
 ExitCode FindingsVerb::Run() {
-  const auto report = analysis_.Analyse();
-  if (!report) return ComplainOfUsage(report.error());
-  const auto printed = Print(Text(*report));
-  return printed ? ExitFor(*report, fail_on_.level()) : Complain(printed.error());
+  return ShowView(analysis_, {.view = ReportView::kFindings, .format = format_.format(), .groups_max = groups_},
+                  fail_on_.level());
 }
 
 }  // namespace wakewatch

@@ -12,8 +12,6 @@ class FindingsVerb : public Verb {
   ExitCode Run() override;
 
  private:
-  std::string Text(const Report& report) const;
-
   AnalysisOptions analysis_;
   FormatOption format_;
   FailOnOption fail_on_;

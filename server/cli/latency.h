@@ -12,8 +12,6 @@ class LatencyVerb : public Verb {
   ExitCode Run() override;
 
  private:
-  std::string Text(const Report& report) const;
-
   AnalysisOptions analysis_;
   FormatOption format_;
   uint64_t rows_ = 1000;

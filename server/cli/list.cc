@@ -14,12 +14,6 @@
 namespace wakewatch {
 namespace {
 
-// A list as rows of text under column names, which are also the JSON keys.
-struct Listing {
-  std::vector<std::string> columns;
-  std::vector<std::vector<std::string>> rows;
-};
-
 std::string Joined(const std::vector<std::string>& parts) {
   std::string text;
   for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
@@ -105,27 +99,42 @@ std::string Write(const Listing& listing, OutputFormat format) {
 }  // namespace
 
 ListVerb::ListVerb(CommandLine* line)
-    : Verb(line->AddVerb("list", "Formats, checks, profiles, thread kinds, or the events a trace holds")),
+    : Verb(line->AddVerb("list",
+                         "Formats, checks, profiles, thread kinds, the events a trace holds, or what a server has")),
+      server_(options()),
       format_(options(), {"text", "json", "csv"}) {
   options()->Text({.names = "what",
                    .help = "What to list",
                    .type = "",
                    .required = true,
-                   .choices = {"formats", "checks", "profiles", "kinds", "events"}},
+                   .choices = {"formats", "checks", "profiles", "kinds", "events", "hosts", "recordings"}},
                   &what_);
-  options()->Text({.names = "-i,--input,file", .help = "The trace or recording, for `list events`", .type = "FILE"},
+  options()->Text({.names = "-i,--input,file", .help = "The trace or recording, for `list events`; the host, for `list recordings`", .type = "FILE"},
                   &path_);
-  options()->Examples({"wakewatch list checks", "wakewatch list events trace.dat"});
+  options()->Examples({"wakewatch list checks", "wakewatch list events trace.dat",
+                       "wakewatch list hosts --server 127.0.0.1:7400"});
+}
+
+Result<Listing> ListVerb::ListRemote() const {
+  return what_ == "hosts" ? ListHostsRemotely(server_.server()) : ListRecordingsRemotely(server_.server(), path_);
 }
 
 ExitCode ListVerb::Run() {
-  if ((what_ == "events") == path_.empty()) {
+  const bool remote = what_ == "hosts" || what_ == "recordings";
+  if (remote != !server_.server().empty()) {
+    return ComplainOfUsage(Error{.code = ErrorCode::kInvalidArgument,
+                                 .cause = remote ? "`list " + what_ + "` asks a server: which one?"
+                                                 : "a server is asked for hosts and recordings only",
+                                 .remedy = "wakewatch list hosts --server HOST:PORT"});
+  }
+  if (what_ != "recordings" && (what_ == "events") == path_.empty()) {
     return ComplainOfUsage(Error{
         .code = ErrorCode::kInvalidArgument,
         .cause = what_ == "events" ? "`list events` needs a trace or a recording" : "only `list events` takes a file",
         .remedy = "wakewatch list events FILE"});
   }
-  Result<Listing> listing = what_ == "formats"    ? ListFormats()
+  Result<Listing> listing = remote                ? ListRemote()
+                            : what_ == "formats"  ? ListFormats()
                             : what_ == "checks"   ? ListChecks()
                             : what_ == "profiles" ? ListProfiles()
                             : what_ == "kinds"    ? ListKinds()

@@ -2,6 +2,8 @@
 // comes from the list that the program itself works by.
 #pragma once
 
+#include "server/cli/analysis_options.h"
+#include "server/cli/listing.h"
 #include "server/cli/verb.h"
 
 namespace wakewatch {
@@ -12,6 +14,9 @@ class ListVerb : public Verb {
   ExitCode Run() override;
 
  private:
+  Result<Listing> ListRemote() const;
+
+  ServerOption server_;
   FormatOption format_;
   std::string what_, path_;
 };

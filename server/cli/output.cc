@@ -6,14 +6,6 @@
 
 namespace wakewatch {
 
-std::optional<OutputFormat> ParseOutputFormat(std::string_view text) {
-  if (text == "text") return OutputFormat::kText;
-  if (text == "json") return OutputFormat::kJson;
-  if (text == "csv") return OutputFormat::kCsv;
-  if (text == "ndjson") return OutputFormat::kNdjson;
-  return std::nullopt;
-}
-
 Status Output::Write(std::string_view text) {
   constexpr size_t kBufferBytes = 64 * 1024;
   buffer_ += text;

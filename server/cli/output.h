@@ -11,9 +11,6 @@
 
 namespace wakewatch {
 
-enum class OutputFormat { kText, kJson, kCsv, kNdjson };
-std::optional<OutputFormat> ParseOutputFormat(std::string_view text);
-
 // Buffers up to 64 KiB. Errors stick: they are answered by every later call.
 class Output {
  public:

@@ -15,6 +15,7 @@ namespace wakewatch {
 
 QueryVerb::QueryVerb(CommandLine* line)
     : Verb(line->AddVerb("query", "Run one read-only SQL statement over a recording")),
+      server_(options()),
       format_(options(), {"text", "json", "csv", "ndjson"}) {
   options()->Text({.names = "-i,--input,file", .help = "A recording", .type = "FILE", .required = true}, &path_);
   options()->Text({.names = "sql", .help = "One SELECT", .type = "SQL", .required = true}, &sql_);
@@ -27,17 +28,28 @@ QueryVerb::QueryVerb(CommandLine* line)
                        "desc\" --format csv"});
 }
 
-ExitCode QueryVerb::Run() {
+Result<QueryEnd> QueryVerb::Ask(const QueryLimits& limits,
+                                const std::function<void(const std::vector<std::string>&)>& on_columns,
+                                const std::function<bool(const std::vector<SqlValue>&)>& on_row) const {
+  if (!server_.server().empty()) {
+    const auto recording = ParseRemoteRecording(path_);
+    if (!recording) return Fail(recording.error());
+    return QueryRemotely(server_.server(), *recording, sql_, limits, on_columns, on_row);
+  }
   std::error_code ignored;
   if (std::filesystem::exists(path_, ignored) && !IsRecording(path_)) {
-    return Complain(Error{.code = ErrorCode::kUnsupported,
-                          .cause = "not a recording, and SQL works on recordings only",
-                          .file = path_,
-                          .remedy = "if it is a trace: wakewatch import " + path_ + " -o rec.db"});
+    return Fail(Error{.code = ErrorCode::kUnsupported,
+                      .cause = "not a recording, and SQL works on recordings only",
+                      .file = path_,
+                      .remedy = "if it is a trace: wakewatch import " + path_ + " -o rec.db"});
   }
-  ExitOnSignals();  // a statement may run for long between two rows, and reading leaves nothing to put in order
   const auto query = RecordingQuery::Open(path_);
-  if (!query) return Complain(query.error());
+  if (!query) return Fail(query.error());
+  return (*query)->Run(sql_, limits, on_columns, on_row);
+}
+
+ExitCode QueryVerb::Run() {
+  ExitOnSignals();  // a statement may run for long between two rows, and reading leaves nothing to put in order
   Output output;
   const auto writer = QueryWriter::Make(format_.format(), &output);
   Status written;
@@ -48,8 +60,8 @@ ExitCode QueryVerb::Run() {
   QueryLimits limits;
   limits.deadline = std::chrono::milliseconds(ParseDuration(deadline_).value_or(0) / 1'000'000);
   limits.rows_max = rows_max_;
-  const auto end = (*query)->Run(
-      sql_, limits, [&](const std::vector<std::string>& columns) { keep(writer->Begin(columns)); },
+  const auto end = Ask(
+      limits, [&](const std::vector<std::string>& columns) { keep(writer->Begin(columns)); },
       [&](const std::vector<SqlValue>& row) { return keep(writer->Row(row)); });
   if (!written) return Complain(written.error());
   if (!end) return Complain(end.error());

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/report/output_format.h"
 #include "server/cli/output.h"
 #include "server/store/query.h"
 

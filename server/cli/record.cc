@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include "analysis/report/printable.h"
+#include "analysis/report/report_view.h"
 #include "server/cli/diagnostics.h"
 #include "server/cli/interrupt.h"
 #include "server/cli/progress.h"
-#include "server/cli/report.h"
 #include "server/cli/values.h"
 #include "server/live/pipeline.h"
 #include "server/live/store_queue.h"
@@ -136,7 +136,11 @@ ExitCode RecordVerb::Run() {
   if (!report) return Complain(report.error());
   if (!closed) return Complain(closed.error());
   if (!no_report_) {
-    const auto printed = Print(WriteReport(*report, format_.format(), all_, rows_));
+    std::string text;
+    ViewWriter({.format = format_.format(), .all_threads = all_, .rows_max = rows_}, [&](std::string_view piece) {
+      text += piece;
+    }).Finish(*report);
+    const auto printed = Print(text);
     if (!printed) return Complain(printed.error());
   }
   if (Interrupted()) return ExitCode::kInterrupted;

@@ -18,7 +18,4 @@ class ReportVerb : public Verb {
   uint64_t rows_ = 20;
 };
 
-// The report in `format`, as `report` and `record` print it.
-std::string WriteReport(const Report& report, OutputFormat format, bool all_threads, size_t rows);
-
 }  // namespace wakewatch

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "analysis/base/cpu_list.h"
+#include "analysis/trace/clock_pairs.h"
 
 namespace wakewatch {
 namespace {
@@ -58,7 +59,8 @@ struct Unit {
   std::string_view name;
   uint64_t ns;
 };
-constexpr Unit kUnits[] = {{"ns", 1}, {"us", 1000}, {"ms", 1'000'000}, {"s", kSecondNs}, {"min", 60 * kSecondNs}};
+constexpr Unit kUnits[] = {{"ns", 1}, {"us", 1000}, {"ms", 1'000'000}, {"s", kSecondNs},
+                           {"min", 60 * kSecondNs}, {"h", 3600 * kSecondNs},    {"d", 86'400 * kSecondNs}};
 
 // Exactly `digits` digits, between `low` and `high`.
 std::optional<int> TakeField(std::string_view* text, size_t digits, int low, int high) {
@@ -148,22 +150,7 @@ Result<TimePoint> ParseTimePoint(std::string_view text) {
 }
 
 Result<uint64_t> TraceTime(const TimePoint& point, const std::vector<ClockPair>& pairs) {
-  if (!point.wall) return point.ns;
-  if (pairs.empty()) {
-    return Fail(Error{.code = ErrorCode::kInvalidArgument,
-                      .cause = "this input does not say which wall time its trace clock stood for",
-                      .remedy =
-                          "give --since and --until in seconds of the trace clock; wall times work on recordings made "
-                          "with `wakewatch record`"});
-  }
-  const auto distance = [&](const ClockPair& pair) {
-    return pair.real_ns > point.ns ? pair.real_ns - point.ns : point.ns - pair.real_ns;
-  };
-  const ClockPair& nearest = *std::min_element(
-      pairs.begin(), pairs.end(), [&](const ClockPair& a, const ClockPair& b) { return distance(a) < distance(b); });
-  const uint64_t away = distance(nearest);
-  if (point.ns < nearest.real_ns) return nearest.trace_ns > away ? nearest.trace_ns - away : 0;
-  return nearest.trace_ns + std::min(away, UINT64_MAX - nearest.trace_ns);
+  return point.wall ? TraceTimeOf(point.ns, pairs) : Result<uint64_t>(point.ns);
 }
 
 Result<std::vector<uint32_t>> ParseCpus(std::string_view text) {
@@ -179,6 +166,21 @@ Result<uint64_t> ParseBufferKb(std::string_view text) {
   if (!kb || !rest.empty() || *kb < kLeast || *kb > kMost)
     return Refuse(text, "is not a buffer size in KiB (64 to 4194304)", "8192");
   return *kb;
+}
+
+Result<Endpoint> ParseEndpoint(std::string_view text) {
+  const auto refuse = [&] { return Refuse(text, "is not an address and a port", "127.0.0.1:7400 or [::1]:7400"); };
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return refuse();
+  std::string_view address = text.substr(0, colon), port = text.substr(colon + 1);
+  if (address.size() > 2 && address.front() == '[' && address.back() == ']') {
+    address = address.substr(1, address.size() - 2);
+  } else if (address.find(':') != std::string_view::npos) {
+    return refuse();
+  }
+  const auto number = TakeNumber(&port);
+  if (address.empty() || !number || !port.empty() || *number > UINT16_MAX) return refuse();
+  return Endpoint{std::string(address), static_cast<uint16_t>(*number)};
 }
 
 Result<Confidence> ParseConfidence(std::string_view text) {

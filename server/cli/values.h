@@ -32,6 +32,13 @@ Result<std::vector<uint32_t>> ParseCpus(std::string_view text);
 // KiB of ring buffer a CPU, 64 to 4 GiB.
 Result<uint64_t> ParseBufferKb(std::string_view text);
 
+// "127.0.0.1:7400", "[::1]:7400", "localhost:0".
+struct Endpoint {
+  std::string address;
+  uint16_t port = 0;
+};
+Result<Endpoint> ParseEndpoint(std::string_view text);
+
 // "suspicious", "strong", "proven".
 Result<Confidence> ParseConfidence(std::string_view text);
 

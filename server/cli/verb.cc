@@ -9,11 +9,13 @@
 #include "server/cli/query.h"
 #include "server/cli/record.h"
 #include "server/cli/report.h"
+#include "server/cli/serve.h"
 
 namespace wakewatch {
 
 std::vector<std::unique_ptr<Verb>> MakeVerbs(CommandLine* line) {
   std::vector<std::unique_ptr<Verb>> verbs;
+  verbs.push_back(std::make_unique<ServeVerb>(line));
   verbs.push_back(std::make_unique<RecordVerb>(line));
   verbs.push_back(std::make_unique<ImportVerb>(line));
   verbs.push_back(std::make_unique<ReportVerb>(line));

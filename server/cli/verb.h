@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "analysis/report/output_format.h"
 #include "server/cli/command_line.h"
 #include "server/cli/exit_code.h"
 #include "server/cli/output.h"

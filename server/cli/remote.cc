@@ -1,0 +1,214 @@
+#include "server/cli/remote.h"
+
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+#include <grpcpp/create_channel.h>
+#include <wakewatch/v1/analysis.grpc.pb.h>
+#include <wakewatch/v1/fleet.grpc.pb.h>
+#include <wakewatch/v1/sql.grpc.pb.h>
+
+#include "proto/wire/batch_codec.h"
+#include "server/cli/values.h"
+
+namespace wakewatch {
+namespace {
+
+std::shared_ptr<grpc::Channel> ChannelTo(const std::string& server) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(static_cast<int>(kMessageBytesMax));
+  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+}
+
+ErrorCode CodeOf(grpc::StatusCode code) {
+  switch (code) {
+    case grpc::StatusCode::INVALID_ARGUMENT: return ErrorCode::kInvalidArgument;
+    case grpc::StatusCode::NOT_FOUND: return ErrorCode::kNotFound;
+    case grpc::StatusCode::PERMISSION_DENIED:
+    case grpc::StatusCode::UNAUTHENTICATED: return ErrorCode::kPermission;
+    case grpc::StatusCode::DEADLINE_EXCEEDED: return ErrorCode::kDeadline;
+    case grpc::StatusCode::RESOURCE_EXHAUSTED: return ErrorCode::kTooLarge;
+    case grpc::StatusCode::DATA_LOSS: return ErrorCode::kCorrupt;
+    case grpc::StatusCode::FAILED_PRECONDITION:
+    case grpc::StatusCode::UNIMPLEMENTED: return ErrorCode::kUnsupported;
+    case grpc::StatusCode::UNAVAILABLE: return ErrorCode::kIo;
+    default: return ErrorCode::kInternal;
+  }
+}
+
+Error FromStatus(const std::string& server, const grpc::Status& status) {
+  Error error{.code = CodeOf(status.error_code()), .cause = status.error_message(), .file = server};
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+    error.remedy = "is the server running there? wakewatch serve --help";
+  }
+  return error;
+}
+
+v1::TextFormat ToMessage(OutputFormat format) {
+  switch (format) {
+    case OutputFormat::kText: return v1::TEXT_FORMAT_TEXT;
+    case OutputFormat::kJson: return v1::TEXT_FORMAT_JSON;
+    case OutputFormat::kCsv: return v1::TEXT_FORMAT_CSV;
+    case OutputFormat::kNdjson: return v1::TEXT_FORMAT_NDJSON;
+  }
+  return v1::TEXT_FORMAT_UNSPECIFIED;
+}
+
+v1::View ToMessage(ReportView view) {
+  switch (view) {
+    case ReportView::kReport: return v1::VIEW_REPORT;
+    case ReportView::kLatency: return v1::VIEW_LATENCY;
+    case ReportView::kFindings: return v1::VIEW_FINDINGS;
+  }
+  return v1::VIEW_UNSPECIFIED;
+}
+
+v1::RenderRequest ToMessage(const RemoteView& view) {
+  v1::RenderRequest request;
+  v1::RecordingRef* const recording = request.mutable_recording();
+  recording->set_host(view.recording.host);
+  recording->set_recording(view.recording.recording);
+  recording->set_since_ns(view.since_ns);
+  recording->set_until_ns(view.until_ns);
+  recording->set_real_time(view.real_time);
+  request.set_view(ToMessage(view.view.view));
+  request.set_format(ToMessage(view.view.format));
+  request.set_user_tasks(view.view.all_threads);
+  request.set_rows(static_cast<uint32_t>(view.view.rows_max));
+  request.set_groups(static_cast<uint32_t>(view.view.groups_max));
+  for (const std::string& task : view.filter.tasks) request.add_tasks(task);
+  for (const std::string& check : view.filter.checks) request.add_checks(check);
+  for (const uint32_t cpu : view.filter.cpus) request.add_cpus(cpu);
+  request.set_latency_threshold_ns(view.latency_threshold_ns);
+  request.set_sleep_threshold_ns(view.sleep_threshold_ns);
+  request.set_hung_threshold_ns(view.hung_threshold_ns);
+  return request;
+}
+
+SqlValue FromMessage(v1::SqlValue* value) {
+  switch (value->value_case()) {
+    case v1::SqlValue::kInteger: return value->integer();
+    case v1::SqlValue::kReal: return value->real();
+    case v1::SqlValue::kText: return std::move(*value->mutable_text());
+    case v1::SqlValue::VALUE_NOT_SET: break;
+  }
+  return std::monostate();
+}
+
+const char* NameOf(v1::HostStatus status) {
+  switch (status) {
+    case v1::HOST_STATUS_STREAMING: return "streaming";
+    case v1::HOST_STATUS_DISCONNECTED: return "disconnected";
+    case v1::HOST_STATUS_ENDED: return "ended";
+    default: return "unknown";
+  }
+}
+
+}  // namespace
+
+Result<RemoteRecording> ParseRemoteRecording(const std::string& text) {
+  const size_t slash = text.find('/');
+  RemoteRecording recording{text.substr(0, slash), slash == std::string::npos ? "" : text.substr(slash + 1)};
+  if (recording.host.empty() || (slash != std::string::npos && recording.recording.empty())) {
+    return Fail(Error{.code = ErrorCode::kInvalidArgument,
+                      .cause = "with --server a recording is named HOST or HOST/RECORDING, not \"" + text + "\"",
+                      .remedy = "wakewatch list recordings --server HOST:PORT names them"});
+  }
+  return recording;
+}
+
+Result<RemoteEnd> RenderRemotely(const std::string& server, const RemoteView& view,
+                                 const std::function<bool(std::string_view)>& write) {
+  const auto stub = v1::AnalysisService::NewStub(ChannelTo(server));
+  grpc::ClientContext context;
+  const auto reader = stub->Render(&context, ToMessage(view));
+  RemoteEnd end;
+  v1::RenderResponse response;
+  bool wanted = true;
+  while (reader->Read(&response)) {
+    if (response.end()) {
+      end.incomplete = response.has_gaps();
+      if (const auto best = ParseConfidence(response.worst_confidence())) end.best = *best;
+    }
+    if (wanted && !response.text().empty() && !write(response.text())) {
+      wanted = false;
+      context.TryCancel();
+    }
+  }
+  const grpc::Status status = reader->Finish();
+  if (!status.ok() && wanted) return Fail(FromStatus(server, status));
+  return end;
+}
+
+Result<QueryEnd> QueryRemotely(const std::string& server, const RemoteRecording& recording, const std::string& sql,
+                               const QueryLimits& limits,
+                               const std::function<void(const std::vector<std::string>&)>& on_columns,
+                               const std::function<bool(const std::vector<SqlValue>&)>& on_row) {
+  const auto stub = v1::SqlService::NewStub(ChannelTo(server));
+  v1::SqlQueryRequest request;
+  request.set_host(recording.host);
+  request.set_recording(recording.recording);
+  request.set_sql(sql);
+  request.set_rows_max(limits.rows_max);
+  request.set_milliseconds_max(static_cast<uint32_t>(limits.deadline.count()));
+  grpc::ClientContext context;
+  const auto reader = stub->Query(&context, request);
+  QueryEnd end;
+  v1::SqlQueryResponse response;
+  bool wanted = true;
+  while (reader->Read(&response)) {
+    if (response.columns_size() > 0) on_columns({response.columns().begin(), response.columns().end()});
+    for (v1::SqlRow& row : *response.mutable_rows()) {
+      std::vector<SqlValue> values;
+      for (v1::SqlValue& value : *row.mutable_values()) values.push_back(FromMessage(&value));
+      if (!wanted || on_row(values)) continue;
+      wanted = false;
+      context.TryCancel();
+    }
+    if (response.has_end()) {
+      end.rows = response.end().rows();
+      end.truncated = response.end().truncated();
+      end.chunks_unreadable = response.end().chunks_unreadable();
+    }
+  }
+  const grpc::Status status = reader->Finish();
+  if (!status.ok() && wanted) return Fail(FromStatus(server, status));
+  return end;
+}
+
+Result<Listing> ListHostsRemotely(const std::string& server) {
+  const auto stub = v1::FleetService::NewStub(ChannelTo(server));
+  grpc::ClientContext context;
+  v1::ListHostsResponse response;
+  const grpc::Status status = stub->ListHosts(&context, {}, &response);
+  if (!status.ok()) return Fail(FromStatus(server, status));
+  Listing listing{{"host", "status", "recording", "kernel", "cpus", "events", "events/s", "lost", "findings"}, {}};
+  for (const v1::Host& host : response.hosts()) {
+    listing.rows.push_back({host.name(), NameOf(host.status()), host.recording(), host.kernel(),
+                          std::to_string(host.cpus()), std::to_string(host.events()),
+                          fmt::format("{:.0f}", host.events_per_s()),
+                          std::to_string(host.lost_events()) + (host.lost_unknown() ? "+" : ""),
+                          std::to_string(host.findings())});
+  }
+  return listing;
+}
+
+Result<Listing> ListRecordingsRemotely(const std::string& server, const std::string& host) {
+  const auto stub = v1::FleetService::NewStub(ChannelTo(server));
+  grpc::ClientContext context;
+  v1::ListRecordingsRequest request;
+  request.set_host(host);
+  v1::ListRecordingsResponse response;
+  const grpc::Status status = stub->ListRecordings(&context, request, &response);
+  if (!status.ok()) return Fail(FromStatus(server, status));
+  Listing listing{{"host", "recording", "kernel", "events", "bytes", "parts", "findings", "gaps", "state"}, {}};
+  for (const v1::Recording& row : response.recordings()) {
+    listing.rows.push_back({row.host(), row.id(), row.kernel(), std::to_string(row.events()),
+                          std::to_string(row.bytes()), std::to_string(row.parts()), std::to_string(row.findings()),
+                          std::to_string(row.gaps()), row.live() ? "live" : row.trimmed() ? "trimmed" : "complete"});
+  }
+  return listing;
+}
+
+}  // namespace wakewatch

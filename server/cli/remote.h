@@ -1,0 +1,54 @@
+// Why: `--server HOST:PORT` asks a server instead of reading a file. gRPC stays behind this header.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "analysis/base/result.h"
+#include "analysis/report/report_filter.h"
+#include "analysis/report/report_view.h"
+#include "server/cli/listing.h"
+#include "server/store/query.h"
+
+namespace wakewatch {
+
+// "HOST" or "HOST/RECORDING", as a file argument beside --server.
+struct RemoteRecording {
+  std::string host, recording;
+};
+Result<RemoteRecording> ParseRemoteRecording(const std::string& text);
+
+struct RemoteView {
+  RemoteRecording recording;
+  ViewOptions view;
+  ReportFilter filter;
+  uint64_t since_ns = 0, until_ns = 0;  // 0, 0: all
+  bool real_time = false;               // the two are of the wall clock
+  // 0: those that the server analyses with.
+  uint64_t latency_threshold_ns = 0, sleep_threshold_ns = 0, hung_threshold_ns = 0;
+};
+struct RemoteEnd {
+  bool incomplete = false;
+  std::optional<Confidence> best;
+};
+// Hands the view's text to `write` in pieces, until it answers false. Errors: kIo (no server there), and what the server
+// says.
+Result<RemoteEnd> RenderRemotely(const std::string& server, const RemoteView& view,
+                                 const std::function<bool(std::string_view)>& write);
+
+// As RecordingQuery::Run.
+Result<QueryEnd> QueryRemotely(const std::string& server, const RemoteRecording& recording, const std::string& sql,
+                               const QueryLimits& limits,
+                               const std::function<void(const std::vector<std::string>&)>& on_columns,
+                               const std::function<bool(const std::vector<SqlValue>&)>& on_row);
+
+// What `wakewatch list hosts` and `list recordings` show.
+Result<Listing> ListHostsRemotely(const std::string& server);
+Result<Listing> ListRecordingsRemotely(const std::string& server, const std::string& host);
+
+}  // namespace wakewatch

@@ -1,0 +1,123 @@
+#include "server/cli/serve.h"
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <thread>
+
+#include <fmt/format.h>
+#include <grpcpp/channel.h>
+
+#include "server/cli/diagnostics.h"
+#include "server/cli/interrupt.h"
+#include "server/cli/values.h"
+#include "server/http/gateway.h"
+#include "server/rpc/fleet_metrics.h"
+#include "server/rpc/grpc_server.h"
+
+namespace wakewatch {
+namespace {
+
+constexpr uint64_t kMiB = 1u << 20, kGiB = 1u << 30;
+
+std::chrono::seconds Seconds(const std::string& duration) {
+  return std::chrono::seconds(ParseDuration(duration).value_or(0) / 1'000'000'000);
+}
+
+}  // namespace
+
+ServeVerb::ServeVerb(CommandLine* line)
+    : Verb(line->AddVerb("serve", "Take in what collectors stream, analyse it live, and answer clients and browsers")) {
+  const auto duration = [&](const std::string& name, const std::string& help, std::string* value) {
+    options()->Text({.names = name, .help = help, .type = "DURATION", .check = CheckedBy(ParseDuration)}, value);
+  };
+  const auto endpoint = [&](const std::string& name, const std::string& help, std::string* value) {
+    options()->Text({.names = name, .help = help, .type = "ADDRESS:PORT", .check = CheckedBy(ParseEndpoint)}, value);
+  };
+  options()->Text({.names = "--data", .help = "Where recordings are kept", .type = "DIR"}, &data_);
+  endpoint("--listen", "For collectors and gRPC clients; port 0: any free one", &listen_);
+  endpoint("--http", "For browsers, Prometheus and health checks; port 0: any free one", &http_);
+  options()->Text({.names = "--web", .help = "The dashboard's files; default: those that were built with this program",
+                   .type = "DIR"},
+                  &web_);
+  options()->List({.names = "--allow-origin",
+                   .help = "A web page of this origin may call the server too; may be repeated",
+                   .type = "ORIGIN"},
+                  &origins_);
+  duration("--keep", "Recordings older than this are removed", &keep_);
+  options()->Number({.names = "--keep-gib", .help = "Of each host at most this much is kept", .type = "GIB"}, &keep_gib_);
+  duration("--keep-findings", "Findings, and the 2 s around them, are kept this long", &keep_findings_);
+  options()->Number({.names = "--part-mib", .help = "A recording's file is followed by the next at this size",
+                     .type = "MIB"},
+                    &part_mib_);
+  duration("--part-span", "or when it spans this much time", &part_span_);
+  duration("--latency-threshold", "A wait at least this long is a finding", &latency_);
+  duration("--sleep-threshold", "A sleep is looked at from this length on", &sleep_);
+  duration("--hung-threshold", "An uninterruptible sleep (D) at least this long is a finding", &hung_);
+  options()->Examples({"wakewatch serve --data /var/lib/wakewatch",
+                       "wakewatch serve --data ./data --listen 127.0.0.1:0 --http 127.0.0.1:0"});
+}
+
+FleetOptions ServeVerb::MakeFleetOptions() const {
+  FleetOptions fleet;
+  fleet.data_folder = data_;
+  fleet.live.store.part_bytes_max = part_mib_ * kMiB;
+  fleet.live.store.part_span_max = Seconds(part_span_);
+  EngineOptions& engine = fleet.live.engine;
+  engine.latency_threshold_ns = ParseDuration(latency_).value_or(engine.latency_threshold_ns);
+  engine.sleep_threshold_ns = ParseDuration(sleep_).value_or(engine.sleep_threshold_ns);
+  engine.hung_threshold_ns = ParseDuration(hung_).value_or(engine.hung_threshold_ns);
+  fleet.retention.age = Seconds(keep_);
+  fleet.retention.bytes_per_host_max = keep_gib_ * kGiB;
+  fleet.retention.findings_age = Seconds(keep_findings_);
+  fleet.log = [](const std::string& text, bool warning) { warning ? Warn(text) : Say(text); };
+  return fleet;
+}
+
+// Beside the program, as it is built and as it is installed: bin/wakewatch, share/wakewatch/web.
+std::string ServeVerb::WebFolder() const {
+  if (!web_.empty()) return web_;
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return {};
+  const auto folder = program.parent_path().parent_path() / "share" / "wakewatch" / "web";
+  return std::filesystem::exists(folder / "index.html", error) ? folder.string() : std::string();
+}
+
+ExitCode ServeVerb::Run() {
+  const auto listen = ParseEndpoint(listen_), http = ParseEndpoint(http_);
+  if (!listen || !http) return ComplainOfUsage(!listen ? listen.error() : http.error());
+  std::atomic<bool> stopping{false};
+  const auto fleet = Fleet::Open(MakeFleetOptions());
+  if (!fleet) return Complain(fleet.error());
+  Recordings recordings(fleet->get());
+  GrpcServerOptions grpc_options{.address = listen->address, .port = listen->port, .limits = {}};
+  grpc_options.limits.version = WAKEWATCH_VERSION;
+  grpc_options.limits.stopping = &stopping;
+  const auto server = GrpcServer::Start(&recordings, grpc_options);
+  if (!server) return Complain(server.error());
+
+  GatewayOptions gateway_options;
+  gateway_options.address = http->address;
+  gateway_options.port = http->port;
+  gateway_options.web_folder = WebFolder();
+  gateway_options.allowed_origins = origins_;
+  auto gateway = Gateway::Start(
+      gateway_options, (*server)->InProcessChannel(),
+      [&] { return FleetMetricsText(**fleet, WAKEWATCH_VERSION); },
+      [&] { return stopping ? Health{false, "stopping"} : Health{true, "serving"}; });
+  if (!gateway) return Complain(gateway.error());
+  Say(fmt::format("collectors and gRPC clients: {}:{}", listen->address, (*server)->port()));
+  Say(fmt::format("dashboard: http://{}:{}/", http->address, (*gateway)->port()));
+
+  while (!StopFlag().load()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  Say("stopping: storing what waits");
+  stopping = true;
+  (*fleet)->Stop();
+  gateway->reset();
+  (*server)->Stop();
+  return ExitCode::kFine;
+}
+
+}  // namespace wakewatch

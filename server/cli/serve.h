@@ -1,0 +1,27 @@
+// Why: `wakewatch serve`: the server that collectors stream to and that clients and browsers ask.
+#pragma once
+
+#include <memory>
+
+#include "server/cli/verb.h"
+#include "server/live/fleet.h"
+
+namespace wakewatch {
+
+class ServeVerb : public Verb {
+ public:
+  explicit ServeVerb(CommandLine* line);
+  ExitCode Run() override;
+
+ private:
+  FleetOptions MakeFleetOptions() const;
+  std::string WebFolder() const;
+
+  std::string data_ = "wakewatch-data", listen_ = "127.0.0.1:7400", http_ = "127.0.0.1:7480", web_;
+  std::string keep_ = "7d", keep_findings_ = "90d", part_span_ = "6h";
+  std::string latency_ = "5ms", sleep_ = "100ms", hung_ = "120s";
+  uint64_t keep_gib_ = 20, part_mib_ = 512;
+  std::vector<std::string> origins_;
+};
+
+}  // namespace wakewatch

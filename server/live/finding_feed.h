@@ -1,0 +1,54 @@
+// Why: findings go to whoever watches while they are made. A watcher that is slow loses the oldest and is told how many;
+// it never holds up the analysis.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "analysis/checks/finding.h"
+
+namespace wakewatch {
+
+struct FoundFinding {
+  Finding finding;
+  std::string host, recording;
+  uint64_t start_real_ns = 0;  // on the host's wall clock; 0: not known
+  uint64_t found_real_ns = 0;  // CLOCK_REALTIME of the server; 0: by an earlier process
+};
+
+class FindingFeed {
+ public:
+  class Watcher {
+   public:
+    // What came since the last call; waits up to `timeout` for it. `missed`: how many were dropped meanwhile.
+    std::vector<FoundFinding> Wait(std::chrono::milliseconds timeout, uint64_t* missed);
+
+   private:
+    friend class FindingFeed;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::string host_;  // empty: all
+    std::deque<FoundFinding> waiting_;
+    uint64_t missed_ = 0;
+  };
+
+  // Findings of `host` (empty: of all) from now on; first up to `backlog` of the newest. Ends with the pointer.
+  std::shared_ptr<Watcher> Watch(const std::string& host, size_t backlog);
+  void Publish(const std::vector<FoundFinding>& found);
+
+ private:
+  static constexpr size_t kRecentMax = 1000;    // kept for new watchers, of all hosts
+  static constexpr size_t kWaitingMax = 10'000;  // of one watcher
+
+  std::mutex mutex_;
+  std::deque<FoundFinding> recent_;
+  std::vector<std::weak_ptr<Watcher>> watchers_;
+};
+
+}  // namespace wakewatch

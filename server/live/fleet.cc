@@ -1,0 +1,212 @@
+#include "server/live/fleet.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <filesystem>
+#include <utility>
+
+namespace wakewatch {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{250};
+constexpr std::chrono::minutes kRetentionEvery{10};
+
+}  // namespace
+
+bool Fleet::Feed::Offer(Batch batch, size_t bytes) {
+  const bool room = host_->Offer(stream_, std::move(batch), bytes);
+  fleet_->Schedule(host_);
+  return room && fleet_->QueuedBytes() < fleet_->options_.queue_bytes_max;
+}
+
+void Fleet::Feed::OfferUnreadable(uint64_t sequence, Error error) {
+  host_->OfferUnreadable(stream_, sequence, std::move(error));
+  fleet_->Schedule(host_);
+}
+
+void Fleet::Feed::Disconnect() { host_->Disconnect(stream_); }
+
+Fleet::Fleet(const FleetOptions& options) : options_(options) {}
+
+Result<std::unique_ptr<Fleet>> Fleet::Open(const FleetOptions& options) {
+  std::error_code error;
+  std::filesystem::create_directories(options.data_folder, error);
+  if (error) return Fail(ErrnoError(error.value(), "making the data folder", options.data_folder));
+  std::unique_ptr<Fleet> fleet(new Fleet(options));
+  std::vector<std::string> warnings;
+  auto catalogue = Catalogue::Open(options.data_folder, &warnings);
+  if (!catalogue) return Fail(std::move(catalogue.error()));
+  for (const std::string& warning : warnings) options.log(warning, true);
+  fleet->catalogue_ = std::move(*catalogue);
+  fleet->place_ = {options.data_folder, options.live,       &fleet->sets_,
+                   fleet->catalogue_.get(), &fleet->feed_, options.log};
+  const unsigned workers = options.workers != 0 ? options.workers : std::thread::hardware_concurrency() + 2;
+  for (unsigned i = 0; i < workers; ++i) fleet->workers_.emplace_back([raw = fleet.get()] { raw->WorkLoop(); });
+  fleet->clock_ = std::thread([raw = fleet.get()] { raw->ClockLoop(); });
+  return fleet;
+}
+
+Fleet::~Fleet() { Stop(); }
+
+Result<std::unique_ptr<Fleet::Feed>> Fleet::Connect(const SessionInfo& session, std::shared_ptr<Delivery> delivery) {
+  std::shared_ptr<Host> host;
+  {
+    const std::lock_guard run(run_mutex_);
+    if (stopping_) return Fail(ErrorCode::kInterrupted, "the server stops");
+    const std::lock_guard lock(hosts_mutex_);
+    std::shared_ptr<Host>& entry = hosts_[session.host];
+    if (entry == nullptr) {
+      if (hosts_.size() > options_.hosts_max) {
+        hosts_.erase(session.host);
+        return Fail(Error{.code = ErrorCode::kTooLarge,
+                          .cause = "this server has as many hosts as it takes, " + std::to_string(options_.hosts_max)});
+      }
+      entry = std::make_shared<Host>(session.host, place_);
+    }
+    host = entry;
+  }
+  const auto stream = host->Connect(session, std::move(delivery));
+  if (!stream) return Fail(stream.error());
+  auto feed = std::make_unique<Feed>();
+  feed->fleet_ = this;
+  feed->host_ = host;
+  feed->stream_ = *stream;
+  Schedule(host);
+  return feed;
+}
+
+void Fleet::Schedule(const std::shared_ptr<Host>& host) {
+  const std::lock_guard lock(run_mutex_);
+  if (stopping_) return;
+  if (working_.contains(host.get())) {
+    again_.insert(host.get());
+    return;
+  }
+  if (!scheduled_.insert(host.get()).second) return;
+  runnable_.push_back(host);
+  run_changed_.notify_one();
+}
+
+void Fleet::WorkLoop() {
+  std::unique_lock lock(run_mutex_);
+  while (true) {
+    run_changed_.wait(lock, [this] { return stopping_ || !runnable_.empty(); });
+    if (stopping_) return;
+    const std::shared_ptr<Host> host = std::move(runnable_.front());
+    runnable_.pop_front();
+    scheduled_.erase(host.get());
+    working_.insert(host.get());
+    lock.unlock();
+    bool more = false;
+    try {
+      more = host->Work();
+    } catch (const std::exception& exception) {
+      options_.log("host " + host->name() + ": " + exception.what(), true);
+    }
+    lock.lock();
+    working_.erase(host.get());
+    if ((again_.erase(host.get()) > 0 || more) && !stopping_) {
+      scheduled_.insert(host.get());
+      runnable_.push_back(host);
+      run_changed_.notify_one();
+    }
+  }
+}
+
+void Fleet::ClockLoop() {
+  auto retention_at = std::chrono::steady_clock::now();
+  std::unique_lock lock(run_mutex_);
+  while (!clock_changed_.wait_for(lock, kTick, [this] { return stopping_; })) {
+    lock.unlock();
+    std::vector<std::shared_ptr<Host>> hosts;
+    {
+      const std::lock_guard guard(hosts_mutex_);
+      for (const auto& [name, host] : hosts_) hosts.push_back(host);
+    }
+    const auto now = std::chrono::steady_clock::now();
+    for (const auto& host : hosts) {
+      if (host->HasWork(now)) Schedule(host);
+    }
+    if (now >= retention_at) {
+      ApplyRetentionNow();
+      retention_at = now + kRetentionEvery;
+    }
+    lock.lock();
+  }
+}
+
+void Fleet::ApplyRetentionNow() {
+  std::set<std::string> in_use;
+  {
+    const std::lock_guard lock(hosts_mutex_);
+    for (const auto& [name, host] : hosts_) {
+      host->Read([&](const LiveSession* session) {
+        if (session != nullptr) in_use.insert(session->folder());
+      });
+    }
+  }
+  const auto real_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                           std::chrono::system_clock::now().time_since_epoch())
+                           .count();
+  const auto done =
+      ApplyRetention(options_.data_folder, *catalogue_, options_.retention, static_cast<uint64_t>(real_ns), in_use);
+  if (!done) return options_.log(done.error().Text(), true);
+  for (const std::string& line : *done) options_.log(line, false);
+}
+
+void Fleet::Stop() {
+  {
+    const std::lock_guard lock(run_mutex_);
+    if (stopping_) return;
+    stopping_ = true;
+  }
+  run_changed_.notify_all();
+  clock_changed_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+  if (clock_.joinable()) clock_.join();
+  const Error error{.code = ErrorCode::kInterrupted, .cause = "the server stops", .remedy = "reconnect later"};
+  for (const auto& [name, host] : hosts_) host->Close(error);
+}
+
+size_t Fleet::QueuedBytes() const {
+  const std::lock_guard lock(hosts_mutex_);
+  size_t bytes = 0;
+  for (const auto& [name, host] : hosts_) bytes += host->queued_bytes();
+  return bytes;
+}
+
+std::shared_ptr<Host> Fleet::Find(const std::string& name) const {
+  const std::lock_guard lock(hosts_mutex_);
+  const auto host = hosts_.find(name);
+  return host == hosts_.end() ? nullptr : host->second;
+}
+
+std::vector<HostState> Fleet::Hosts() const {
+  std::map<std::string, HostState> states;
+  if (const auto rows = catalogue_->List("")) {
+    for (const RecordingRow& row : *rows) {
+      if (states.contains(row.host)) continue;  // newest first
+      HostState& state = states[row.host];
+      state.name = row.host;
+      state.kernel = row.kernel;
+      state.boot_id = row.boot_id;
+      state.recording = row.id;
+      state.events = row.events;
+      state.gaps = row.gaps;
+      state.findings = row.findings;
+      state.watermark_ns = row.end_ns;
+      state.watermark_real_ns = row.end_real_ns;
+      state.status = row.live ? HostStatus::kDisconnected : HostStatus::kEnded;
+    }
+  }
+  {
+    const std::lock_guard lock(hosts_mutex_);
+    for (const auto& [name, host] : hosts_) states[name] = host->State();
+  }
+  std::vector<HostState> list;
+  for (auto& [name, state] : states) list.push_back(std::move(state));
+  return list;
+}
+
+}  // namespace wakewatch

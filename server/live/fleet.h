@@ -1,0 +1,101 @@
+// Why: all hosts of a server, the workers that take turns at them, and the clockwork that flushes, ends and ages what
+// they stored. Network threads hand in and ask; they never wait for a disk.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "analysis/base/result.h"
+#include "server/live/finding_feed.h"
+#include "server/live/host.h"
+#include "server/store/catalogue.h"
+#include "server/store/retention.h"
+
+namespace wakewatch {
+
+struct FleetOptions {
+  std::string data_folder;
+  LiveOptions live;
+  RetentionOptions retention;
+  unsigned workers = 0;      // 0: two more than there are cores, since a commit waits for the disk
+  size_t hosts_max = 10'000;
+  size_t queue_bytes_max = 256u << 20;  // of messages that wait, of all hosts together
+  std::function<void(const std::string& line, bool warning)> log;
+};
+
+class Fleet {
+ public:
+  // Opens the catalogue, or rebuilds it. Errors: the data folder cannot be made or written.
+  static Result<std::unique_ptr<Fleet>> Open(const FleetOptions& options);
+  ~Fleet();
+  Fleet(const Fleet&) = delete;
+  Fleet& operator=(const Fleet&) = delete;
+
+  // One collector's stream.
+  class Feed {
+   public:
+    // False: read no further until the next Ack.
+    bool Offer(Batch batch, size_t bytes);
+    void OfferUnreadable(uint64_t sequence, Error error);
+    void Report(CollectorReport report) { host_->Report(stream_, std::move(report)); }
+    void Disconnect();
+
+   private:
+    friend class Fleet;
+    Fleet* fleet_ = nullptr;
+    std::shared_ptr<Host> host_;
+    uint64_t stream_ = 0;
+  };
+  // Errors: kConflict (another collector streams this host), kTooLarge (hosts_max), kInterrupted (the server stops).
+  Result<std::unique_ptr<Feed>> Connect(const SessionInfo& session, std::shared_ptr<Delivery> delivery);
+
+  // Stores what waits, checkpoints and closes every session; collectors are told. Later Connects fail.
+  void Stop();
+
+  // By name; hosts that have not streamed since this server began included.
+  std::vector<HostState> Hosts() const;
+  // Null: it has not streamed since this server began.
+  std::shared_ptr<Host> Find(const std::string& name) const;
+  Catalogue& catalogue() { return *catalogue_; }
+  FindingFeed& findings() { return feed_; }
+  const FleetOptions& options() const { return options_; }
+
+ private:
+  explicit Fleet(const FleetOptions& options);
+  void Schedule(const std::shared_ptr<Host>& host);
+  void WorkLoop();
+  void ClockLoop();
+  void ApplyRetentionNow();
+  size_t QueuedBytes() const;
+
+  const FleetOptions options_;
+  std::unique_ptr<Catalogue> catalogue_;
+  FormatSets sets_;
+  FindingFeed feed_;
+  HostPlace place_;
+
+  mutable std::mutex hosts_mutex_;
+  std::map<std::string, std::shared_ptr<Host>> hosts_;
+
+  std::mutex run_mutex_;  // guards the next four
+  std::condition_variable run_changed_, clock_changed_;
+  std::deque<std::shared_ptr<Host>> runnable_;
+  std::set<const Host*> scheduled_;      // in runnable_
+  std::set<const Host*> working_, again_;  // a worker is at it; and it has new work
+  bool stopping_ = false;
+
+  std::vector<std::thread> workers_;
+  std::thread clock_;
+};
+
+}  // namespace wakewatch

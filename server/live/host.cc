@@ -1,0 +1,361 @@
+#include "server/live/host.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+namespace wakewatch {
+namespace {
+
+uint64_t RealNowNs() {
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+}
+
+std::string RecordingOf(const LiveSession& session) {
+  return std::filesystem::path(session.folder()).filename().string();
+}
+
+bool SameSession(const SessionInfo& a, const SessionInfo& b) {
+  return a.session == b.session && a.boot_id == b.boot_id && a.host == b.host;
+}
+
+}  // namespace
+
+Host::Host(std::string name, const HostPlace& place) : name_(std::move(name)), place_(place) { state_.name = name_; }
+
+Result<uint64_t> Host::Connect(const SessionInfo& session, std::shared_ptr<Delivery> delivery) {
+  std::shared_ptr<Delivery> replaced;
+  uint64_t stream = 0;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (delivery_ != nullptr && !SameSession(session, streaming_)) {
+      return tl::unexpected<Error>(
+          Error{.code = ErrorCode::kConflict,
+                .cause = "host " + name_ + " is being streamed already, by collector session " + streaming_.session,
+                .remedy = "stop the other collector, or give one of the two another --host"});
+    }
+    // The same collector came back before its old connection was seen to be dead.
+    replaced = std::exchange(delivery_, std::move(delivery));
+    stream = ++stream_;
+    streaming_ = session;
+    session_wanted_ = session;
+    queue_.clear();
+    queued_bytes_ = 0;
+  }
+  if (replaced != nullptr) replaced->End({.code = ErrorCode::kConflict, .cause = "its collector connected again"});
+  const std::lock_guard lock(state_mutex_);
+  state_.collector = {};
+  return stream;
+}
+
+bool Host::Offer(uint64_t stream, Batch batch, size_t bytes) {
+  const std::lock_guard lock(queue_mutex_);
+  if (stream != stream_ || delivery_ == nullptr) return false;
+  queue_.push_back({std::move(batch), bytes, std::nullopt});
+  const size_t queued = queued_bytes_ += bytes;
+  return queue_.size() < kQueueItemsMax && queued < kQueueBytesMax;
+}
+
+void Host::OfferUnreadable(uint64_t stream, uint64_t sequence, Error error) {
+  const std::lock_guard lock(queue_mutex_);
+  if (stream != stream_ || delivery_ == nullptr) return;
+  Item& item = queue_.emplace_back();
+  item.batch.sequence = sequence;
+  item.unreadable = std::move(error);
+}
+
+void Host::Report(uint64_t stream, CollectorReport report) {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (stream != stream_) return;
+  }
+  const std::lock_guard lock(state_mutex_);
+  state_.collector = std::move(report);
+}
+
+void Host::Disconnect(uint64_t stream) {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (stream != stream_) return;
+    delivery_.reset();
+  }
+  const std::lock_guard lock(state_mutex_);
+  away_since_ = Clock::now();
+}
+
+bool Host::Connected() const {
+  const std::lock_guard lock(queue_mutex_);
+  return delivery_ != nullptr;
+}
+
+Host::Taken Host::TakeItems() {
+  const std::lock_guard lock(queue_mutex_);
+  Taken taken;
+  taken.delivery = delivery_;
+  taken.open = std::exchange(session_wanted_, std::nullopt);
+  while (!queue_.empty() && taken.items.size() < kGroupItemsMax) {
+    queued_bytes_ -= queue_.front().bytes;
+    taken.items.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  taken.more = !queue_.empty();
+  return taken;
+}
+
+bool Host::Work() {
+  Taken taken = TakeItems();
+  Status status;
+  {
+    const std::lock_guard lock(session_mutex_);
+    if (taken.open) status = OpenSession(*taken.open, taken.delivery.get());
+    if (status && session_ != nullptr && !taken.items.empty()) {
+      status = StoreItems(std::move(taken.items), taken.delivery.get());
+    }
+    if (status && session_ != nullptr) status = Maintain();
+    if (!status) session_.reset();
+    NotePosition();
+  }
+  if (!status) Fail(status.error(), taken.delivery);
+  return taken.more;
+}
+
+// What is in memory may be ahead of what is stored; it is given up, and read back when the collector comes again.
+void Host::Fail(const Error& error, const std::shared_ptr<Delivery>& delivery) {
+  place_.log("host " + name_ + ": " + error.Text(), true);
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (delivery_ == delivery) delivery_.reset();
+    queue_.clear();
+    queued_bytes_ = 0;
+  }
+  if (delivery != nullptr) delivery->End(error);
+  const std::lock_guard lock(state_mutex_);
+  away_since_ = Clock::now();
+}
+
+Status Host::OpenSession(const SessionInfo& session, Delivery* delivery) {
+  if (session_ != nullptr && !SameSession(session_->session(), session)) {
+    // A collector that started again, perhaps after a reboot: what it streamed before is complete.
+    if (auto ended = EndSession(); !ended) return ended;
+  }
+  if (session_ == nullptr) {
+    auto opened = LiveSession::Open(place_.data_folder, session, place_.sets, place_.live);
+    if (!opened) return tl::unexpected<Error>(std::move(opened.error()));
+    session_ = std::move(*opened);
+    place_.log("host " + name_ + ": recording " + RecordingOf(*session_) + " (kernel " + session.kernel + ", " +
+                   std::to_string(session.cpus) + " CPUs)",
+               false);
+    const RecordingRow totals = session_->store().row();
+    const std::lock_guard lock(state_mutex_);
+    HostState fresh;
+    fresh.name = name_;
+    fresh.kernel = session.kernel;
+    fresh.boot_id = session.boot_id;
+    fresh.recording = RecordingOf(*session_);
+    fresh.collector_version = session.collector_version;
+    fresh.cpus = session.cpus;
+    fresh.collector = state_.collector;
+    fresh.events = totals.events;
+    fresh.lost_events = totals.lost_events;
+    fresh.lost_unknown = totals.lost_unknown;
+    fresh.gaps = totals.gaps;
+    fresh.findings = totals.findings;
+    state_ = std::move(fresh);
+    offset_ns_ = INT64_MAX;
+    session_open_ = true;
+  }
+  UpdateCatalogue(true);
+  if (delivery != nullptr) delivery->Welcome(session_->committed_sequence());
+  return {};
+}
+
+Status Host::StoreItems(std::vector<Item> items, Delivery* delivery) {
+  std::vector<Batch> batches;
+  uint64_t newest = 0;
+  std::vector<LiveSession::Refused> refused;
+  for (Item& item : items) {
+    newest = std::max(newest, item.batch.sequence);
+    if (item.unreadable) {
+      session_->Skip();
+      refused.push_back({item.batch.sequence, item.unreadable->cause, item.unreadable->remedy});
+    } else {
+      batches.push_back(std::move(item.batch));
+    }
+  }
+  std::vector<Frontier> frontiers;
+  for (const Batch& batch : batches) {
+    if (!batch.frontiers.empty()) frontiers = batch.frontiers;
+  }
+  auto stored = session_->Store(std::move(batches));
+  if (!stored) return tl::unexpected<Error>(std::move(stored.error()));
+  refused.insert(refused.end(), stored->refused.begin(), stored->refused.end());
+  if (delivery != nullptr) {
+    for (const auto& batch : refused) delivery->Refuse(batch.sequence, batch.cause, batch.remedy);
+    delivery->Ack(newest);
+  }
+  for (const auto& batch : refused) {
+    place_.log("host " + name_ + ": batch " + std::to_string(batch.sequence) + " refused: " + batch.cause, true);
+  }
+  NoteStored(*stored, frontiers);
+  if (!refused.empty()) {
+    const std::lock_guard lock(state_mutex_);
+    state_.refused_batches += refused.size();
+    state_.last_refusal = refused.back().cause;
+  }
+  if (auto status = Analyse(); !status) return status;
+  return session_->ended() ? EndSession() : Status();
+}
+
+void Host::NoteStored(const LiveSession::Stored& stored, const std::vector<Frontier>& frontiers) {
+  const auto now = Clock::now();
+  const uint64_t real_ns = RealNowNs();
+  const std::lock_guard lock(state_mutex_);
+  events_rate_.Add(now, stored.events);
+  bytes_rate_.Add(now, stored.bytes);
+  state_.events += stored.events;
+  state_.lost_events += stored.lost;
+  state_.lost_unknown = state_.lost_unknown || stored.lost_unknown;
+  state_.gaps += stored.gaps;
+  state_.late_events += stored.late;
+  state_.last_batch_real_ns = real_ns;
+  for (const Frontier& frontier : frontiers) {
+    offset_ns_ = std::min(offset_ns_, static_cast<int64_t>(real_ns) - static_cast<int64_t>(frontier.ts_ns));
+  }
+}
+
+Status Host::Analyse() {
+  auto found = session_->Analyse();
+  if (!found) return tl::unexpected<Error>(std::move(found.error()));
+  Publish(*found);
+  return {};
+}
+
+void Host::Publish(const std::vector<Finding>& found) {
+  if (found.empty()) return;
+  const std::string recording = RecordingOf(*session_);
+  std::vector<FoundFinding> told;
+  told.reserve(found.size());
+  for (const Finding& finding : found) {
+    told.push_back({finding, name_, recording, session_->input().RealTime(finding.start_ns), RealNowNs()});
+  }
+  place_.feed->Publish(told);
+  const std::lock_guard lock(state_mutex_);
+  state_.findings += found.size();
+}
+
+// What is due now and then: what the analysis made is stored, files that are complete are sealed, and a session whose
+// collector stays away ends.
+Status Host::Maintain() {
+  const auto now = Clock::now();
+  bool idle = false;
+  {
+    const bool connected = Connected();
+    const std::lock_guard lock(state_mutex_);
+    idle = !connected && now - away_since_ >= kIdleEnd;
+    if (now < flush_at_ && !idle) return {};
+    flush_at_ = now + kFlushEvery;
+  }
+  if (idle) {
+    place_.log("host " + name_ + ": its collector stayed away; the recording ends", false);
+    return EndSession();
+  }
+  if (auto status = session_->Flush(false); !status) return status;
+  if (auto status = session_->Seal(); !status) return status;
+  bool catalogue_due = false;
+  {
+    const std::lock_guard lock(state_mutex_);
+    catalogue_due = now >= catalogue_at_;
+  }
+  if (catalogue_due) UpdateCatalogue(true);
+  return {};
+}
+
+Status Host::EndSession() {
+  auto found = session_->End();
+  if (!found) return tl::unexpected<Error>(std::move(found.error()));
+  Publish(*found);
+  UpdateCatalogue(false);
+  NotePosition();
+  session_.reset();
+  place_.log("host " + name_ + ": the recording is complete", false);
+  const std::lock_guard lock(state_mutex_);
+  session_open_ = false;
+  return {};
+}
+
+void Host::Close(const Error& error) {
+  std::shared_ptr<Delivery> delivery;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    delivery = std::exchange(delivery_, nullptr);
+    ++stream_;
+  }
+  while (Work()) {
+  }
+  {
+    const std::lock_guard lock(session_mutex_);
+    if (session_ != nullptr) {
+      auto status = session_->Flush(true);
+      if (!status) place_.log("host " + name_ + ": " + status.error().Text(), true);
+      UpdateCatalogue(true);
+      session_.reset();
+    }
+  }
+  if (delivery != nullptr) delivery->End(error);
+}
+
+void Host::UpdateCatalogue(bool live) {
+  RecordingRow row = session_->store().row();
+  row.live = live;
+  {
+    const std::lock_guard lock(state_mutex_);
+    row.findings = state_.findings;
+    catalogue_at_ = Clock::now() + std::chrono::seconds(15);
+  }
+  if (auto status = place_.catalogue->Update(row); !status) place_.log(status.error().Text(), true);
+}
+
+void Host::NotePosition() {
+  const std::lock_guard lock(state_mutex_);
+  session_open_ = session_ != nullptr;
+  if (session_ == nullptr) return;
+  state_.watermark_ns = session_->watermark_ns();
+  state_.watermark_real_ns = state_.watermark_ns == 0 ? 0 : session_->input().RealTime(state_.watermark_ns);
+  flush_pending_ = session_->pending();
+}
+
+bool Host::HasWork(Clock::time_point now) const {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (!queue_.empty() || session_wanted_) return true;
+  }
+  const bool connected = Connected();
+  const std::lock_guard lock(state_mutex_);
+  if (!session_open_) return false;
+  return now >= flush_at_ && (flush_pending_ || now >= catalogue_at_ || (!connected && now - away_since_ >= kIdleEnd));
+}
+
+HostState Host::State() const {
+  const bool connected = Connected();
+  const auto now = Clock::now();
+  const std::lock_guard lock(state_mutex_);
+  HostState state = state_;
+  state.status = connected       ? HostStatus::kStreaming
+                 : session_open_ ? HostStatus::kDisconnected
+                                 : HostStatus::kEnded;
+  state.events_per_s = events_rate_.PerSecond(now);
+  state.bytes_per_s = bytes_rate_.PerSecond(now);
+  if (session_open_ && state.watermark_ns != 0 && offset_ns_ != INT64_MAX) {
+    const int64_t seen = static_cast<int64_t>(RealNowNs()) - offset_ns_;
+    state.lag_ns = static_cast<uint64_t>(std::max<int64_t>(0, seen - static_cast<int64_t>(state.watermark_ns)));
+  }
+  return state;
+}
+
+void Host::Read(const std::function<void(const LiveSession*)>& read) const {
+  const std::lock_guard lock(session_mutex_);
+  read(session_.get());
+}
+
+}  // namespace wakewatch

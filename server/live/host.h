@@ -1,0 +1,154 @@
+// Why: everything the server holds of one host: the way in for its collector, the batches that wait, the session they
+// belong to, and what a dashboard shows of it. Batches are handed in by network threads and worked off by one worker at
+// a time.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/base/result.h"
+#include "analysis/chunk/batch.h"
+#include "server/live/finding_feed.h"
+#include "server/live/live_session.h"
+#include "server/live/rate.h"
+#include "server/store/catalogue.h"
+
+namespace wakewatch {
+
+// How the server answers a collector. Called by workers; none of it may block or call back into the host.
+class Delivery {
+ public:
+  virtual ~Delivery() = default;
+  virtual void Welcome(uint64_t committed_sequence) = 0;
+  // Everything up to `sequence` is durable, or was refused.
+  virtual void Ack(uint64_t sequence) = 0;
+  virtual void Refuse(uint64_t sequence, const std::string& cause, const std::string& remedy) = 0;
+  // Nothing more is taken from this stream.
+  virtual void End(const Error& error) = 0;
+};
+
+// What a collector says of itself.
+struct CollectorReport {
+  std::string profile, profile_wanted;
+  uint64_t events_lost = 0, events_dropped = 0, queue_bytes = 0;
+  std::vector<std::string> warnings;
+};
+
+enum class HostStatus { kStreaming, kDisconnected, kEnded };
+
+struct HostState {
+  std::string name, kernel, boot_id, recording, collector_version;
+  HostStatus status = HostStatus::kEnded;
+  uint32_t cpus = 0;
+  CollectorReport collector;
+  double events_per_s = 0, bytes_per_s = 0;
+  uint64_t events = 0, lost_events = 0, gaps = 0, late_events = 0, findings = 0, refused_batches = 0;
+  bool lost_unknown = false;
+  uint64_t lag_ns = 0, watermark_ns = 0, watermark_real_ns = 0, last_batch_real_ns = 0;
+  std::string last_refusal;
+};
+
+// What a host needs of the server around it.
+struct HostPlace {
+  std::string data_folder;
+  LiveOptions live;
+  FormatSets* sets = nullptr;
+  Catalogue* catalogue = nullptr;
+  FindingFeed* feed = nullptr;
+  std::function<void(const std::string& line, bool warning)> log;
+};
+
+class Host {
+ public:
+  Host(std::string name, const HostPlace& place);
+
+  // A collector's stream begins; the answer names it in the calls below. The delivery gets Welcome when the session is
+  // open. Error: kConflict, another collector streams this host.
+  Result<uint64_t> Connect(const SessionInfo& session, std::shared_ptr<Delivery> delivery);
+  // Hands a batch in; `bytes` is its size as a message. False: enough waits, and the stream should be read no further
+  // until the next Ack. Batches of a stream that was replaced are dropped.
+  bool Offer(uint64_t stream, Batch batch, size_t bytes);
+  // A batch that could not be read.
+  void OfferUnreadable(uint64_t stream, uint64_t sequence, Error error);
+  void Report(uint64_t stream, CollectorReport report);
+  void Disconnect(uint64_t stream);
+
+  // Works off what waits. True: there is more. One thread at a time.
+  bool Work();
+  // Something waits, or is due at `now`.
+  bool HasWork(std::chrono::steady_clock::time_point now) const;
+  // The session is stored as far as it came and closed. `error` is what its collector is told.
+  void Close(const Error& error);
+
+  HostState State() const;
+  const std::string& name() const { return name_; }
+  // Calls `read` with the open session, or with null when none is open. Work waits meanwhile.
+  void Read(const std::function<void(const LiveSession*)>& read) const;
+  // Bytes of messages that wait.
+  size_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Item {
+    Batch batch;
+    size_t bytes = 0;
+    std::optional<Error> unreadable;
+  };
+  struct Taken {
+    std::shared_ptr<Delivery> delivery;
+    std::optional<SessionInfo> open;
+    std::vector<Item> items;
+    bool more = false;
+  };
+
+  static constexpr size_t kQueueItemsMax = 16;    // then the stream is read no further
+  static constexpr size_t kQueueBytesMax = 8u << 20;
+  static constexpr size_t kGroupItemsMax = 32;    // of one transaction
+  static constexpr std::chrono::seconds kFlushEvery{1};
+  static constexpr std::chrono::minutes kIdleEnd{10};  // a session whose collector stays away is over
+
+  Taken TakeItems();
+  // Each fails with what the collector is told.
+  Status OpenSession(const SessionInfo& session, Delivery* delivery);
+  Status StoreItems(std::vector<Item> items, Delivery* delivery);
+  Status Analyse();
+  Status Maintain();
+  Status EndSession();
+  void Fail(const Error& error, const std::shared_ptr<Delivery>& delivery);
+  void Publish(const std::vector<Finding>& found);
+  void NoteStored(const LiveSession::Stored& stored, const std::vector<Frontier>& frontiers);
+  void NotePosition();
+  void UpdateCatalogue(bool live);
+  bool Connected() const;
+
+  const std::string name_;
+  const HostPlace& place_;
+
+  mutable std::mutex queue_mutex_;  // guards the next five
+  std::shared_ptr<Delivery> delivery_;
+  uint64_t stream_ = 0;  // number of the newest stream
+  std::optional<SessionInfo> session_wanted_;  // to be opened
+  SessionInfo streaming_;                      // of the newest stream
+  std::deque<Item> queue_;
+  std::atomic<size_t> queued_bytes_{0};
+
+  mutable std::mutex session_mutex_;  // guards the session
+  std::unique_ptr<LiveSession> session_;
+
+  mutable std::mutex state_mutex_;  // guards what follows
+  HostState state_;
+  Rate events_rate_, bytes_rate_;
+  int64_t offset_ns_ = INT64_MAX;  // server's clock less the trace clock, of the quickest batch
+  Clock::time_point flush_at_{}, catalogue_at_{}, away_since_{};
+  bool session_open_ = false, flush_pending_ = false;
+};
+
+}  // namespace wakewatch

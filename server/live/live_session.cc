@@ -1,0 +1,267 @@
+#include "server/live/live_session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "analysis/chunk/chunk.h"
+#include "server/store/recording.h"
+#include "server/store/session_position.h"
+
+namespace wakewatch {
+namespace {
+
+EngineOptions ForLive(EngineOptions options) {
+  options.live = true;
+  return options;
+}
+
+bool HasCollectorGap(const Batch& batch) {
+  return std::any_of(batch.gaps.begin(), batch.gaps.end(),
+                     [](const GapRecord& gap) { return gap.cause == GapCause::kCollector; });
+}
+
+Error OfChunk(const Chunk& chunk, Error error) {
+  error.cause = "a chunk of CPU " + std::to_string(chunk.cpu) + " does not validate: " + error.cause;
+  return error;
+}
+
+}  // namespace
+
+LiveSession::LiveSession(std::unique_ptr<SessionStore> store, FormatSets* sets, const LiveOptions& options)
+    : options_(options),
+      store_(std::move(store)),
+      input_(store_->session(), sets),
+      last_sequence_(store_->committed_sequence()),
+      checkpoint_at_(std::chrono::steady_clock::now() + options.checkpoint_every) {}
+
+Result<std::unique_ptr<LiveSession>> LiveSession::Open(const std::string& data_folder, const SessionInfo& session,
+                                                       FormatSets* sets, const LiveOptions& options) {
+  auto store = SessionStore::Open(data_folder, session, options.store);
+  if (!store) return Fail(std::move(store.error()));
+  std::unique_ptr<LiveSession> live(new LiveSession(std::move(*store), sets, options));
+  if (auto status = live->Begin(); !status) return Fail(std::move(status.error()));
+  return live;
+}
+
+Result<std::unique_ptr<LiveSession>> LiveSession::Resume(const std::string& folder, FormatSets* sets,
+                                                         const LiveOptions& options) {
+  auto store = SessionStore::Resume(folder, options.store);
+  if (!store) return Fail(std::move(store.error()));
+  std::unique_ptr<LiveSession> live(new LiveSession(std::move(*store), sets, options));
+  if (auto status = live->Begin(); !status) return Fail(std::move(status.error()));
+  return live;
+}
+
+// What was stored before is learnt again, and analysed again from the last checkpoint on. Findings have the ids that
+// they had, so none is stored twice.
+Status LiveSession::Begin() {
+  if (last_sequence_ > 0) {
+    const auto stored = OpenRecording(store_->folder());
+    if (!stored) return Fail(stored.error());
+    const auto position = LoadPosition(store_->folder());
+    if (!position) return Fail(position.error());
+    if (auto status = input_.LearnFrom(**stored, position->formats); !status) return status;
+    frontiers_ = position->frontiers;
+    auto checkpoint = store_->LoadCheckpoint();
+    // A checkpoint that cannot be read, or is another version's, costs time and nothing else.
+    if (checkpoint && *checkpoint && ContinueFrom(**checkpoint)) return {};
+  }
+  auto engine = Engine::Create(input_, ForLive(options_.engine));
+  if (!engine) return Fail(std::move(engine.error()));
+  engine_ = std::move(*engine);
+  merge_ = LiveMerge();
+  timeline_ = TimelineBuilder();
+  return last_sequence_ > 0 ? ReadBehind({}) : Status();
+}
+
+Status LiveSession::ContinueFrom(const Checkpoint& checkpoint) {
+  auto engine = Engine::Restore(input_, ForLive(options_.engine), checkpoint.state);
+  if (!engine) return Fail(std::move(engine.error()));
+  auto timeline = TimelineBuilder::Restore(checkpoint.extra);
+  if (!timeline) return Fail(std::move(timeline.error()));
+  timeline_ = std::move(*timeline);
+  engine_ = std::move(*engine);
+  merge_ = LiveMerge();
+  merge_.Restore(checkpoint.merged, checkpoint.watermark_ns);
+  return ReadBehind(checkpoint.merged);
+}
+
+Status LiveSession::ReadBehind(const std::map<uint32_t, uint64_t>& merged) {
+  constexpr size_t kBlockEvents = 4096;
+  auto readers = store_->ReadFrom(merged);
+  if (!readers) return Fail(std::move(readers.error()));
+  const uint64_t done_ns = merge_.watermark_ns();
+  for (const auto& reader : *readers) {
+    while (true) {
+      EventBlock block;
+      const auto more = reader->Fill(&block, kBlockEvents);
+      if (!more) return Fail(more.error());
+      if (!*more) break;
+      // Gaps have no number: those up to the watermark were handed on with the events around them.
+      std::erase_if(block.events, [&](const Event& event) {
+        return event.type == EventType::kGap && event.ts_ns <= done_ns && done_ns > 0;
+      });
+      merge_.AddStored(reader->cpu(), std::move(block));
+    }
+  }
+  merge_.SetFrontiers(frontiers_);
+  auto found = Analyse();
+  return found ? Status() : Status(Fail(found.error()));
+}
+
+Result<LiveMerge::Decoded> LiveSession::DecodeChunk(const Chunk& chunk) {
+  const ChunkFormats* const formats = input_.FindFormats(chunk.formats_hash);
+  if (formats == nullptr) {
+    return Fail(Error{.code = ErrorCode::kCorrupt,
+                      .cause = "it names event formats that were not sent",
+                      .remedy = "restart the collector"});
+  }
+  const auto view = ChunkView::Open(chunk.bytes, *formats->table);
+  if (!view) return Fail(view.error());
+  const ChunkHeader& header = view->header();
+  if (header.cpu != chunk.cpu || header.events != chunk.events || header.first_ns != chunk.first_ns ||
+      header.last_ns != chunk.last_ns) {
+    return Fail(ErrorCode::kCorrupt, "it says other things of itself than its message does");
+  }
+  LiveMerge::Decoded decoded;
+  decoded.cpu = chunk.cpu;
+  if (auto status = view->Decode(*formats->decoder, &decoded.block, &anomalies_); !status) return Fail(status.error());
+  if (decoded.block.events.size() != header.events) {
+    return Fail(ErrorCode::kCorrupt, "not all of its events can be decoded");
+  }
+  for (Event& event : decoded.block.events) {
+    event.cpu = static_cast<uint16_t>(chunk.cpu);
+    event.format = formats->to_merged[event.format];
+  }
+  return decoded;
+}
+
+Result<std::vector<LiveMerge::Decoded>> LiveSession::Decode(const Batch& batch) {
+  std::vector<LiveMerge::Decoded> chunks;
+  chunks.reserve(batch.chunks.size());
+  for (const Chunk& chunk : batch.chunks) {
+    auto decoded = DecodeChunk(chunk);
+    if (!decoded) return Fail(OfChunk(chunk, std::move(decoded.error())));
+    chunks.push_back(std::move(*decoded));
+  }
+  return chunks;
+}
+
+Status LiveSession::Take(Batch* batch, Stored* stored) {
+  if (auto status = input_.Learn(*batch); !status) return status;
+  auto chunks = Decode(*batch);
+  if (!chunks) return Fail(std::move(chunks.error()));
+  const bool hole = batch->sequence != last_sequence_ + 1 && !HasCollectorGap(*batch);
+  std::vector<GapRecord> gaps;
+  if (missing_ || hole) gaps = merge_.MissingGaps(*batch);
+  const auto late = merge_.LateGaps(*chunks, &stored->late);
+  gaps.insert(gaps.end(), late.begin(), late.end());
+  batch->gaps.insert(batch->gaps.begin(), gaps.begin(), gaps.end());
+  missing_ = false;
+  for (const Chunk& chunk : batch->chunks) {
+    stored->events += chunk.events;
+    stored->bytes += chunk.bytes.size();
+  }
+  stored->gaps += batch->gaps.size();
+  for (const GapRecord& gap : batch->gaps) {
+    if (gap.lost == kLostUnknown) {
+      stored->lost_unknown = true;
+    } else {
+      stored->lost += gap.lost;
+    }
+  }
+  merge_.Add(*batch, std::move(*chunks));
+  return {};
+}
+
+Result<LiveSession::Stored> LiveSession::Store(std::vector<Batch> batches) {
+  Stored stored;
+  std::vector<Batch> good;
+  for (Batch& batch : batches) {
+    if (batch.sequence <= last_sequence_) continue;
+    if (auto status = Take(&batch, &stored); !status) {
+      stored.refused.push_back({batch.sequence, status.error().Text(), status.error().remedy});
+      missing_ = true;
+      continue;
+    }
+    last_sequence_ = batch.sequence;
+    good.push_back(std::move(batch));
+  }
+  if (good.empty()) return stored;
+  if (auto status = store_->Commit(good, rows_); !status) return Fail(std::move(status.error()));
+  rows_ = {};
+  pending_ = false;
+  return stored;
+}
+
+void LiveSession::Push(const Event& event) {
+  engine_->Push(event);
+  timeline_.Push(event);
+}
+
+std::vector<Finding> LiveSession::TakeFindings() {
+  std::vector<Finding> found = engine_->TakeFindings();
+  rows_.findings.insert(rows_.findings.end(), found.begin(), found.end());
+  pending_ = pending_ || !found.empty();
+  return found;
+}
+
+Result<std::vector<Finding>> LiveSession::Analyse() {
+  if (auto status = merge_.Advance([this](const Event& event) { Push(event); }); !status) return Fail(status.error());
+  for (TimelineRow& row : timeline_.TakeRows()) {
+    rows_.timeline.push_back(std::move(row));
+    pending_ = true;
+  }
+  return TakeFindings();
+}
+
+void LiveSession::AddCheckpoint() {
+  for (TimelineRow& row : timeline_.Flush(merge_.watermark_ns())) rows_.timeline.push_back(std::move(row));
+  Checkpoint checkpoint;
+  checkpoint.sequence = last_sequence_;
+  checkpoint.watermark_ns = merge_.watermark_ns();
+  checkpoint.merged = merge_.merged();
+  checkpoint.state = engine_->Save();
+  checkpoint.extra = timeline_.Save();
+  rows_.checkpoint = std::move(checkpoint);
+  checkpoint_at_ = std::chrono::steady_clock::now() + options_.checkpoint_every;
+}
+
+Status LiveSession::Flush(bool checkpoint) {
+  if (last_sequence_ == 0) return {};
+  const bool due = checkpoint || std::chrono::steady_clock::now() >= checkpoint_at_;
+  if (!due && !pending_) return {};
+  Report summaries;
+  if (due) {
+    AddCheckpoint();
+    summaries = Snapshot();
+    rows_.summaries = &summaries;
+  }
+  auto status = store_->Commit({}, rows_);
+  rows_.summaries = nullptr;
+  if (!status) return status;
+  rows_ = {};
+  pending_ = false;
+  return {};
+}
+
+Result<std::vector<Finding>> LiveSession::End() {
+  const auto push = [this](const Event& event) { Push(event); };
+  if (auto status = merge_.Drain(push); !status) return Fail(status.error());
+  std::vector<Finding> found = TakeFindings();
+  AddCheckpoint();
+  Report report = engine_->Finish(anomalies_);
+  for (const Finding& finding : report.findings) {
+    found.push_back(finding);
+    rows_.findings.push_back(finding);
+  }
+  rows_.summaries = &report;
+  const auto status = store_->Commit({}, rows_);
+  rows_ = {};
+  pending_ = false;
+  if (!status) return Fail(status.error());
+  if (auto sealed = store_->Seal(true); !sealed) return Fail(sealed.error());
+  return found;
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,105 @@
+// Why: one session of one collector, as the server keeps it: what arrives is validated, stored and analysed here, in this
+// order, so that nothing is acknowledged that is not durable and nothing is analysed that could be lost. It resumes after
+// a crash from its checkpoint and the events stored behind it. Not thread-safe: its owner takes turns.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "analysis/base/result.h"
+#include "analysis/chunk/batch.h"
+#include "analysis/report/engine.h"
+#include "analysis/report/timeline.h"
+#include "server/live/live_input.h"
+#include "server/live/live_merge.h"
+#include "server/store/session_store.h"
+
+namespace wakewatch {
+
+struct LiveOptions {
+  EngineOptions engine;
+  SessionStoreOptions store;
+  std::chrono::seconds checkpoint_every{60};  // at most this much is analysed again after a crash
+};
+
+class LiveSession {
+ public:
+  // A new session, or one that was stored before. `sets` must outlive it. Errors: those of SessionStore::Open.
+  static Result<std::unique_ptr<LiveSession>> Open(const std::string& data_folder, const SessionInfo& session,
+                                                   FormatSets* sets, const LiveOptions& options);
+  // A stored session that has not ended.
+  static Result<std::unique_ptr<LiveSession>> Resume(const std::string& folder, FormatSets* sets,
+                                                     const LiveOptions& options);
+
+  struct Refused {
+    uint64_t sequence = 0;
+    std::string cause, remedy;
+  };
+  struct Stored {
+    uint64_t events = 0, bytes = 0, lost = 0, gaps = 0, late = 0;  // of the batches taken
+    bool lost_unknown = false;
+    std::vector<Refused> refused;  // stored nowhere
+  };
+  // Makes the batches durable in one transaction. Sequences that were stored before are passed over. On an Error nothing
+  // of them is stored, and this object is of no more use: the session has to be opened again.
+  Result<Stored> Store(std::vector<Batch> batches);
+  // A batch that could not even be read: its place in the stream is a gap.
+  void Skip() { missing_ = true; }
+  // Analyses up to the watermark. The findings that this made.
+  Result<std::vector<Finding>> Analyse();
+  // Stores what the analysis made since the last commit; with it a checkpoint, when one is due or `checkpoint` is set.
+  Status Flush(bool checkpoint);
+  // Something waits for Flush.
+  bool pending() const { return pending_; }
+  // The session is over: analyses what waits, stores the summaries and seals the files. The findings that this made.
+  Result<std::vector<Finding>> End();
+  // Rewrites the small chunks of files that are complete.
+  Status Seal() { return store_->Seal(false); }
+
+  // What was measured up to the watermark.
+  Report Snapshot() const { return engine_->Snapshot(anomalies_); }
+
+  const SessionInfo& session() const { return store_->session(); }
+  const std::string& folder() const { return store_->folder(); }
+  uint64_t committed_sequence() const { return store_->committed_sequence(); }
+  bool ended() const { return store_->ended(); }
+  uint64_t watermark_ns() const { return merge_.watermark_ns(); }
+  const LiveInput& input() const { return input_; }
+  const SessionStore& store() const { return *store_; }
+  // Findings that were made and are not stored yet.
+  const std::vector<Finding>& unstored() const { return rows_.findings; }
+
+ private:
+  LiveSession(std::unique_ptr<SessionStore> store, FormatSets* sets, const LiveOptions& options);
+
+  Status Begin();
+  Status ContinueFrom(const Checkpoint& checkpoint);
+  Status ReadBehind(const std::map<uint32_t, uint64_t>& merged);
+  // Decodes all chunks of a batch, which proves them readable.
+  Result<std::vector<LiveMerge::Decoded>> Decode(const Batch& batch);
+  Result<LiveMerge::Decoded> DecodeChunk(const Chunk& chunk);
+  // Takes a batch into the merge, with the gaps it needs. Error: it is refused, and nothing was changed.
+  Status Take(Batch* batch, Stored* stored);
+  void Push(const Event& event);
+  std::vector<Finding> TakeFindings();
+  void AddCheckpoint();
+
+  const LiveOptions options_;
+  std::unique_ptr<SessionStore> store_;
+  LiveInput input_;
+  LiveMerge merge_;
+  std::unique_ptr<Engine> engine_;
+  TimelineBuilder timeline_;
+  AnomalyCounts anomalies_;  // of decoding
+  AnalysisRows rows_;        // for the next commit
+  bool pending_ = false;
+  bool missing_ = false;  // batches before the next one are missing
+  uint64_t last_sequence_ = 0;
+  std::vector<Frontier> frontiers_;  // as they were stored; for resuming
+  std::chrono::steady_clock::time_point checkpoint_at_;
+};
+
+}  // namespace wakewatch

@@ -1,0 +1,161 @@
+#include "server/live/recordings.h"
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "analysis/trace/clock_pairs.h"
+#include "server/live/pipeline.h"
+#include "server/live/stored_analysis.h"
+#include "server/store/recording.h"
+#include "server/store/session_store.h"
+
+namespace wakewatch {
+
+Result<RecordingRow> Recordings::Find(const RecordingName& name) const {
+  if (name.host.empty()) {
+    return Fail(Error{.code = ErrorCode::kInvalidArgument, .cause = "no host was named"});
+  }
+  auto row = name.recording.empty() ? fleet_->catalogue().Newest(name.host)
+                                    : fleet_->catalogue().Find(name.host, name.recording);
+  if (!row) return Fail(std::move(row.error()));
+  if (!*row) {
+    return Fail(Error{.code = ErrorCode::kNotFound,
+                      .cause = name.recording.empty() ? "there is no recording of host " + name.host
+                                                      : "host " + name.host + " has no recording " + name.recording});
+  }
+  return **row;
+}
+
+std::string Recordings::FolderOf(const RecordingRow& row) const {
+  return (std::filesystem::path(fleet_->options().data_folder) / "hosts" / row.host / row.id).string();
+}
+
+Result<std::vector<std::string>> Recordings::Parts(const RecordingName& name) const {
+  const auto row = Find(name);
+  if (!row) return Fail(row.error());
+  return wakewatch::Parts(FolderOf(*row));
+}
+
+std::optional<RecordingReport> Recordings::FromCache(const RecordingRow& row) {
+  const std::lock_guard lock(cache_mutex_);
+  const auto folder = FolderOf(row);
+  const auto entry =
+      std::find_if(cache_.begin(), cache_.end(), [&](const Cached& cached) { return cached.folder == folder; });
+  if (entry == cache_.end()) return std::nullopt;
+  const bool fresh = entry->live ? std::chrono::steady_clock::now() - entry->made < kLiveAge
+                                 : entry->bytes == row.bytes && entry->end_ns == row.end_ns && !row.live;
+  if (!fresh) {
+    cache_.erase(entry);
+    return std::nullopt;
+  }
+  cache_.splice(cache_.begin(), cache_, entry);
+  return entry->answer;
+}
+
+void Recordings::Keep(const RecordingReport& answer, bool live) {
+  const std::lock_guard lock(cache_mutex_);
+  const std::string folder = FolderOf(answer.row);
+  std::erase_if(cache_, [&](const Cached& cached) { return cached.folder == folder; });
+  cache_.push_front({folder, answer.row.bytes, answer.row.end_ns, std::chrono::steady_clock::now(), live, answer});
+  if (cache_.size() > kCachedMax) cache_.pop_back();
+}
+
+Result<RecordingReport> Recordings::Summary(const RecordingName& name) {
+  const auto row = Find(name);
+  if (!row) return Fail(row.error());
+  if (auto cached = FromCache(*row)) return *std::move(cached);
+  std::optional<RecordingReport> live;
+  if (const auto host = fleet_->Find(row->host)) {
+    host->Read([&](const LiveSession* session) {
+      if (session == nullptr || session->folder() != FolderOf(*row)) return;
+      live = RecordingReport{std::make_shared<const Report>(session->Snapshot()), session->store().row(),
+                             session->watermark_ns()};
+    });
+  }
+  if (live) {
+    Keep(*live, true);
+    return *live;
+  }
+  auto stored = FromDisk(*row);
+  if (stored) Keep(*stored, false);
+  return stored;
+}
+
+Result<RecordingReport> Recordings::FromDisk(const RecordingRow& row) {
+  const std::string folder = FolderOf(row);
+  auto report = SummariseStored(folder, &sets_, fleet_->options().live.engine);
+  if (!report) return Fail(std::move(report.error()));
+  const uint64_t end_ns = report->end_ns;
+  return RecordingReport{std::make_shared<const Report>(std::move(*report)), row, end_ns};
+}
+
+Result<RecordingReport> Recordings::Analyse(const RecordingName& name, const RecordingSpan& span, EngineOptions options,
+                                            const std::function<bool()>& stop) {
+  const auto row = Find(name);
+  if (!row) return Fail(row.error());
+  const auto input = OpenRecording(FolderOf(*row));
+  if (!input) return Fail(input.error());
+  const auto trace_time = [&](uint64_t ns) {
+    return span.real_time ? TraceTimeOf(ns, (*input)->metadata().clock_pairs) : Result<uint64_t>(ns);
+  };
+  const auto since_ns = span.since_ns == 0 ? Result<uint64_t>(0) : trace_time(span.since_ns);
+  const auto until_ns = span.until_ns == 0 ? Result<uint64_t>(UINT64_MAX) : trace_time(span.until_ns);
+  if (!since_ns || !until_ns) return Fail(!since_ns ? since_ns.error() : until_ns.error());
+  options.since_ns = *since_ns;
+  options.until_ns = *until_ns;
+  std::atomic<bool> stopped{false};
+  PipelineOptions pipeline;
+  pipeline.stop = &stopped;
+  pipeline.progress = [&](uint64_t) { stopped = stopped || stop(); };
+  auto report = AnalyseTrace(**input, options, pipeline);
+  if (!report) return Fail(std::move(report.error()));
+  if (stopped.load()) {
+    return Fail(Error{.code = ErrorCode::kDeadline,
+                      .cause = "the analysis of the stored events took too long",
+                      .remedy = "the command line has no such limit on the server's files"});
+  }
+  const uint64_t end_ns = report->end_ns;
+  return RecordingReport{std::make_shared<const Report>(std::move(*report)), *row, end_ns};
+}
+
+Result<Recordings::Found> Recordings::Findings(const RecordingName& name, const FindingFilter& filter) {
+  const auto row = Find(name);
+  if (!row) return Fail(row.error());
+  const std::string folder = FolderOf(*row);
+  std::vector<Finding> unstored;
+  uint64_t real_offset_ns = row->start_real_ns == 0 ? 0 : row->start_real_ns - row->start_ns;
+  if (const auto host = fleet_->Find(row->host)) {
+    host->Read([&](const LiveSession* session) {
+      if (session == nullptr || session->folder() != folder) return;
+      for (const Finding& finding : session->unstored()) {
+        if (filter.Matches(finding)) unstored.push_back(finding);
+      }
+      if (const uint64_t zero_ns = session->input().RealTime(0); zero_ns != 0) real_offset_ns = zero_ns;
+    });
+  }
+  auto page = QueryFindings(wakewatch::Parts(folder), filter);
+  if (!page) return Fail(std::move(page.error()));
+  std::set<std::string> ids;
+  for (const Finding& finding : page->findings) ids.insert(finding.id);
+  for (Finding& finding : unstored) {
+    if (!ids.insert(finding.id).second) continue;
+    ++page->total;
+    page->findings.push_back(std::move(finding));
+  }
+  std::sort(page->findings.begin(), page->findings.end(),
+            [&](const Finding& a, const Finding& b) { return filter.Before(a, b); });
+  if (page->findings.size() > filter.limit) page->findings.resize(filter.limit);
+  Found found;
+  found.total = page->total;
+  for (Finding& finding : page->findings) {
+    const uint64_t start_real_ns = real_offset_ns == 0 ? 0 : real_offset_ns + finding.start_ns;
+    found.findings.push_back({std::move(finding), row->host, row->id, start_real_ns, 0});
+  }
+  return found;
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,91 @@
+// Why: every question of a client is about one recording of one host, which may grow at this moment or lie on disk. This
+// is where its name becomes an answer: a snapshot of the live analysis, the state that was stored with the recording, or,
+// for a span of time or other thresholds, an analysis of the stored events.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/base/result.h"
+#include "analysis/report/engine.h"
+#include "analysis/report/report.h"
+#include "server/live/fleet.h"
+#include "server/store/finding_query.h"
+
+namespace wakewatch {
+
+struct RecordingName {
+  std::string host;
+  std::string recording;  // empty: the newest of the host
+};
+
+// A span of a recording.
+struct RecordingSpan {
+  uint64_t since_ns = 0, until_ns = 0;  // until 0: to the end
+  bool real_time = false;               // they are of the host's wall clock, else of the trace clock
+  bool all() const { return since_ns == 0 && until_ns == 0; }
+};
+
+struct RecordingReport {
+  std::shared_ptr<const Report> report;
+  RecordingRow row;
+  uint64_t watermark_ns = 0;
+};
+
+class Recordings {
+ public:
+  explicit Recordings(Fleet* fleet) : fleet_(fleet) {}
+
+  // Errors: kInvalidArgument (no host), kNotFound.
+  Result<RecordingRow> Find(const RecordingName& name) const;
+  // The part files, oldest first.
+  Result<std::vector<std::string>> Parts(const RecordingName& name) const;
+
+  // Everything that was measured. Of a live recording as of its watermark, at most half a second old. Findings are not
+  // in it: see Findings.
+  Result<RecordingReport> Summary(const RecordingName& name);
+  // The same out of the stored events, of a span of them, with findings and with what `options` asks for. Takes some
+  // 50 ns an event of the recording. Errors: kDeadline when `stop` became true before the end, kInvalidArgument (a wall
+  // time where the recording has no clock pairs).
+  Result<RecordingReport> Analyse(const RecordingName& name, const RecordingSpan& span, EngineOptions options,
+                                  const std::function<bool()>& stop);
+
+  struct Found {
+    std::vector<FoundFinding> findings;
+    uint64_t total = 0;  // that match
+  };
+  // Of one host's recording; what was made and is not stored yet included.
+  Result<Found> Findings(const RecordingName& name, const FindingFilter& filter);
+
+  Fleet& fleet() { return *fleet_; }
+
+ private:
+  struct Cached {
+    std::string folder;
+    uint64_t bytes = 0, end_ns = 0;  // of the row: what changes when the recording does
+    std::chrono::steady_clock::time_point made;
+    bool live = false;
+    RecordingReport answer;
+  };
+  static constexpr size_t kCachedMax = 32;
+  static constexpr std::chrono::milliseconds kLiveAge{500};
+
+  Result<RecordingReport> FromDisk(const RecordingRow& row);
+  std::string FolderOf(const RecordingRow& row) const;
+  std::optional<RecordingReport> FromCache(const RecordingRow& row);
+  void Keep(const RecordingReport& answer, bool live);
+
+  Fleet* const fleet_;
+  FormatSets sets_;
+  std::mutex cache_mutex_;
+  std::list<Cached> cache_;  // the newest in front
+};
+
+}  // namespace wakewatch

@@ -1,0 +1,238 @@
+#include "server/rpc/analysis_service.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "analysis/checks/checks_list.h"
+#include "analysis/report/report_filter.h"
+#include "analysis/report/report_json.h"
+#include "analysis/report/report_view.h"
+#include "server/rpc/report_messages.h"
+#include "server/rpc/status.h"
+#include "server/rpc/watch.h"
+#include "server/store/timeline_query.h"
+
+namespace wakewatch {
+namespace {
+
+RecordingName NameOf(const v1::RecordingRef& ref) { return {ref.host(), ref.recording()}; }
+RecordingSpan SpanOf(const v1::RecordingRef& ref) { return {ref.since_ns(), ref.until_ns(), ref.real_time()}; }
+
+void FillThreads(const RecordingReport& report, bool user_tasks, v1::ListThreadsResponse* response) {
+  response->set_recording(report.row.id);
+  response->set_watermark_ns(report.watermark_ns);
+  for (const ThreadSummary& thread : report.report->threads) {
+    if (user_tasks || IsKernelThread(thread.kind)) ToMessage(thread, response->add_threads());
+  }
+}
+
+const char* NameOf(Severity severity) {
+  switch (severity) {
+    case Severity::kInfo: return "info";
+    case Severity::kDataLoss: return "warning";
+    case Severity::kCorrupt: return "error";
+  }
+  return "error";
+}
+
+Result<ViewOptions> ViewOf(const v1::RenderRequest& request) {
+  ViewOptions view;
+  switch (request.view()) {
+    case v1::VIEW_REPORT: view.view = ReportView::kReport; break;
+    case v1::VIEW_LATENCY: view.view = ReportView::kLatency; break;
+    case v1::VIEW_FINDINGS: view.view = ReportView::kFindings; break;
+    default: return Fail(ErrorCode::kInvalidArgument, "a view must be named");
+  }
+  switch (request.format()) {
+    case v1::TEXT_FORMAT_JSON: view.format = OutputFormat::kJson; break;
+    case v1::TEXT_FORMAT_CSV: view.format = OutputFormat::kCsv; break;
+    case v1::TEXT_FORMAT_NDJSON: view.format = OutputFormat::kNdjson; break;
+    default: view.format = OutputFormat::kText; break;
+  }
+  view.all_threads = request.user_tasks();
+  view.rows_max = request.rows();
+  view.groups_max = request.groups();
+  return view;
+}
+
+ReportFilter FilterOf(const v1::RenderRequest& request) {
+  return {{request.cpus().begin(), request.cpus().end()},
+          {request.tasks().begin(), request.tasks().end()},
+          {request.checks().begin(), request.checks().end()}};
+}
+
+// Puts pieces of text together to messages of some size.
+class TextSender {
+ public:
+  explicit TextSender(grpc::ServerWriter<v1::RenderResponse>* writer) : writer_(writer) {}
+
+  void Add(std::string_view text) {
+    message_.mutable_text()->append(text);
+    if (message_.text().size() < kPieceBytes) return;
+    good_ = good_ && writer_->Write(message_);
+    message_.Clear();
+  }
+  void End(const Report& report) {
+    message_.set_end(true);
+    message_.set_has_gaps(Incomplete(report));
+    if (const auto best = BestConfidence(report)) message_.set_worst_confidence(std::string(Name(*best)));
+    good_ = good_ && writer_->Write(message_);
+  }
+
+ private:
+  static constexpr size_t kPieceBytes = 64u << 10;
+  grpc::ServerWriter<v1::RenderResponse>* const writer_;
+  v1::RenderResponse message_;
+  bool good_ = true;
+};
+
+}  // namespace
+
+std::function<bool()> AnalysisService::Stop(grpc::ServerContext* context) const {
+  const auto deadline = std::chrono::steady_clock::now() + limits_.analysis_time_max;
+  return [this, context, deadline] {
+    return context->IsCancelled() || std::chrono::steady_clock::now() >= deadline ||
+           (limits_.stopping != nullptr && limits_.stopping->load());
+  };
+}
+
+Result<RecordingReport> AnalysisService::ReportOf(grpc::ServerContext* context, const v1::RecordingRef& ref) {
+  const RecordingSpan span = SpanOf(ref);
+  if (span.all()) return recordings_->Summary(NameOf(ref));
+  return recordings_->Analyse(NameOf(ref), span, recordings_->fleet().options().live.engine, Stop(context));
+}
+
+Result<RecordingReport> AnalysisService::WithFindings(grpc::ServerContext* context, const v1::RecordingRef& ref) {
+  auto report = ReportOf(context, ref);
+  if (!report || !SpanOf(ref).all()) return report;
+  FindingFilter filter;
+  filter.limit = recordings_->fleet().options().live.engine.findings_max;
+  auto found = recordings_->Findings(NameOf(ref), filter);
+  if (!found) return Fail(std::move(found.error()));
+  Report whole = *report->report;
+  for (FoundFinding& finding : found->findings) whole.findings.push_back(std::move(finding.finding));
+  std::sort(whole.findings.begin(), whole.findings.end(), [](const Finding& a, const Finding& b) {
+    return a.start_ns != b.start_ns ? a.start_ns < b.start_ns : a.id < b.id;
+  });
+  report->report = std::make_shared<const Report>(std::move(whole));
+  return report;
+}
+
+grpc::Status AnalysisService::ListThreads(grpc::ServerContext* context, const v1::ListThreadsRequest* request,
+                                          v1::ListThreadsResponse* response) {
+  const auto report = ReportOf(context, request->recording());
+  if (!report) return ToStatus(report.error());
+  FillThreads(*report, request->user_tasks(), response);
+  return grpc::Status::OK;
+}
+
+grpc::Status AnalysisService::WatchThreads(grpc::ServerContext* context, const v1::WatchThreadsRequest* request,
+                                           grpc::ServerWriter<v1::ListThreadsResponse>* writer) {
+  const uint32_t interval_ms =
+      request->interval_ms() == 0 ? 1000 : std::clamp<uint32_t>(request->interval_ms(), 250, 60'000);
+  const Watch watch(context, limits_);
+  if (!watch.admitted()) return watch.Refusal();
+  do {
+    v1::ListThreadsResponse response;
+    const auto report = ReportOf(context, request->recording());
+    if (!report) return ToStatus(report.error());
+    FillThreads(*report, request->user_tasks(), &response);
+    if (!writer->Write(response)) break;
+  } while (watch.Sleep(std::chrono::milliseconds(interval_ms)));
+  return watch.End();
+}
+
+grpc::Status AnalysisService::GetThread(grpc::ServerContext* context, const v1::GetThreadRequest* request,
+                                        v1::GetThreadResponse* response) {
+  const auto report = ReportOf(context, request->recording());
+  if (!report) return ToStatus(report.error());
+  for (const ThreadSummary& thread : report->report->threads) {
+    if (thread.pid == request->pid()) ToMessage(thread, response->add_threads());
+  }
+  if (response->threads_size() > 0) return grpc::Status::OK;
+  return {grpc::StatusCode::NOT_FOUND, "no task with pid " + std::to_string(request->pid()) + " was seen"};
+}
+
+grpc::Status AnalysisService::ListWork(grpc::ServerContext* context, const v1::ListWorkRequest* request,
+                                       v1::ListWorkResponse* response) {
+  const auto report = ReportOf(context, request->recording());
+  if (!report) return ToStatus(report.error());
+  response->set_recording(report->row.id);
+  response->set_watermark_ns(report->watermark_ns);
+  for (const WorkSummary& work : report->report->work) ToMessage(work, response->add_work());
+  return grpc::Status::OK;
+}
+
+grpc::Status AnalysisService::ListSoftirqs(grpc::ServerContext* context, const v1::ListSoftirqsRequest* request,
+                                           v1::ListSoftirqsResponse* response) {
+  const auto report = ReportOf(context, request->recording());
+  if (!report) return ToStatus(report.error());
+  response->set_recording(report->row.id);
+  response->set_watermark_ns(report->watermark_ns);
+  for (const SoftirqSummary& softirq : report->report->softirq) ToMessage(softirq, response->add_softirqs());
+  for (const TaskletSummary& tasklet : report->report->tasklets) ToMessage(tasklet, response->add_tasklets());
+  return grpc::Status::OK;
+}
+
+grpc::Status AnalysisService::GetReport(grpc::ServerContext* context, const v1::GetReportRequest* request,
+                                        v1::GetReportResponse* response) {
+  const auto report = WithFindings(context, request->recording());
+  if (!report) return ToStatus(report.error());
+  response->set_recording(report->row.id);
+  response->set_report_json(ReportJson(*report->report, request->user_tasks()));
+  return grpc::Status::OK;
+}
+
+grpc::Status AnalysisService::Render(grpc::ServerContext* context, const v1::RenderRequest* request,
+                                     grpc::ServerWriter<v1::RenderResponse>* writer) {
+  const auto view = ViewOf(*request);
+  if (!view) return ToStatus(view.error());
+  TextSender sender(writer);
+  ViewWriter text(*view, [&](std::string_view piece) { sender.Add(piece); });
+  const ReportFilter filter = FilterOf(*request);
+  EngineOptions options = recordings_->fleet().options().live.engine;
+  const auto take = [](uint64_t wanted_ns, uint64_t* ns) { *ns = wanted_ns == 0 ? *ns : wanted_ns; };
+  take(request->latency_threshold_ns(), &options.latency_threshold_ns);
+  take(request->sleep_threshold_ns(), &options.sleep_threshold_ns);
+  take(request->hung_threshold_ns(), &options.hung_threshold_ns);
+  const bool own_thresholds =
+      request->latency_threshold_ns() + request->sleep_threshold_ns() + request->hung_threshold_ns() > 0;
+  if (text.wants_wakeups()) {
+    options.on_wakeup = [&](const Wakeup& wakeup) {
+      if ((view->all_threads || IsKernelThread(wakeup.kind)) && Shows(filter, wakeup)) text.Add(wakeup);
+    };
+  }
+  auto report = own_thresholds || text.wants_wakeups()
+                    ? recordings_->Analyse(NameOf(request->recording()), SpanOf(request->recording()), options,
+                                           Stop(context))
+                    : WithFindings(context, request->recording());
+  if (!report) return ToStatus(report.error());
+  Report shown = *report->report;
+  Apply(filter, &shown);
+  text.Finish(shown);
+  sender.End(shown);
+  return grpc::Status::OK;
+}
+
+grpc::Status AnalysisService::GetModel(grpc::ServerContext* context, const v1::GetModelRequest* request,
+                                       v1::GetModelResponse* response) {
+  for (const CheckInfo& check : Checks()) {
+    v1::CheckInfo* const out = response->add_checks();
+    out->set_name(std::string(check.name));
+    out->set_description(std::string(check.description));
+  }
+  if (request->recording().host().empty()) return grpc::Status::OK;
+  const auto report = ReportOf(context, request->recording());
+  if (!report) return ToStatus(report.error());
+  for (size_t i = 0; i < kAnomalyCount; ++i) {
+    v1::ModelRule* const rule = response->add_rules();
+    rule->set_name(std::string(kAnomalyInfo[i].name));
+    rule->set_severity(NameOf(kAnomalyInfo[i].severity));
+    rule->set_sentence(std::string(kAnomalyInfo[i].sentence));
+    rule->set_violations(report->report->anomalies.all()[i]);
+  }
+  return grpc::Status::OK;
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,101 @@
+#include "server/rpc/finding_service.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "server/rpc/report_messages.h"
+#include "server/rpc/status.h"
+#include "server/rpc/watch.h"
+
+namespace wakewatch {
+namespace {
+
+constexpr uint32_t kLimit = 500, kLimitMax = 10'000, kBacklogMax = 1000;
+constexpr std::chrono::milliseconds kLookUp{200};
+
+FindingFilter FilterOf(const v1::ListFindingsRequest& request) {
+  FindingFilter filter;
+  filter.check = request.check();
+  filter.cls = request.class_();
+  filter.confidence_min = request.confidence_min() == v1::CONFIDENCE_PROVEN   ? Confidence::kProven
+                          : request.confidence_min() == v1::CONFIDENCE_STRONG ? Confidence::kStrong
+                                                                              : Confidence::kSuspicious;
+  filter.pid = request.pid();
+  filter.since_ns = request.since_ns();
+  filter.until_ns = request.until_ns() == 0 ? UINT64_MAX : request.until_ns();
+  filter.limit = std::min(request.limit() == 0 ? kLimit : request.limit(), kLimitMax);
+  filter.worst_first = request.worst_first();
+  return filter;
+}
+
+}  // namespace
+
+grpc::Status FindingService::ListFindings(grpc::ServerContext*, const v1::ListFindingsRequest* request,
+                                          v1::ListFindingsResponse* response) {
+  std::set<std::string> hosts;
+  if (!request->host().empty()) {
+    hosts = {request->host()};
+  } else {
+    if (!request->recording().empty()) {
+      return {grpc::StatusCode::INVALID_ARGUMENT, "a recording is named together with its host"};
+    }
+    for (const HostState& host : recordings_->fleet().Hosts()) hosts.insert(host.name);
+  }
+  const FindingFilter filter = FilterOf(*request);
+  std::vector<FoundFinding> all;
+  for (const std::string& host : hosts) {
+    auto found = recordings_->Findings({host, request->recording()}, filter);
+    // Of all hosts, one whose recording is gone has no findings.
+    if (!found && request->host().empty() && found.error().code == ErrorCode::kNotFound) continue;
+    if (!found) return ToStatus(found.error());
+    response->set_total(response->total() + found->total);
+    std::move(found->findings.begin(), found->findings.end(), std::back_inserter(all));
+  }
+  // Times of several hosts are compared by the wall.
+  std::stable_sort(all.begin(), all.end(), [&](const FoundFinding& a, const FoundFinding& b) {
+    if (hosts.size() > 1 && !filter.worst_first) return a.start_real_ns > b.start_real_ns;
+    return filter.Before(a.finding, b.finding);
+  });
+  if (all.size() > filter.limit) all.resize(filter.limit);
+  for (const FoundFinding& finding : all) ToMessage(finding, response->add_findings());
+  return grpc::Status::OK;
+}
+
+grpc::Status FindingService::GetFinding(grpc::ServerContext*, const v1::GetFindingRequest* request,
+                                        v1::GetFindingResponse* response) {
+  if (request->id().empty()) return {grpc::StatusCode::INVALID_ARGUMENT, "no id"};
+  const auto rows = recordings_->fleet().catalogue().List(request->host());
+  if (!rows) return ToStatus(rows.error());
+  FindingFilter filter;
+  filter.id = request->id();
+  filter.limit = 1;
+  for (const RecordingRow& row : *rows) {
+    const auto found = recordings_->Findings({row.host, row.id}, filter);
+    if (!found || found->findings.empty()) continue;
+    ToMessage(found->findings.front(), response->mutable_finding());
+    return grpc::Status::OK;
+  }
+  return {grpc::StatusCode::NOT_FOUND, "host " + request->host() + " has no finding " + request->id()};
+}
+
+grpc::Status FindingService::WatchFindings(grpc::ServerContext* context, const v1::WatchFindingsRequest* request,
+                                           grpc::ServerWriter<v1::WatchFindingsResponse>* writer) {
+  const Watch watch(context, limits_);
+  if (!watch.admitted()) return watch.Refusal();
+  const auto watcher = recordings_->fleet().findings().Watch(request->host(), std::min(request->backlog(), kBacklogMax));
+  bool first = true;  // an empty message tells that the stream is open
+  while (watch.GoesOn()) {
+    v1::WatchFindingsResponse response;
+    uint64_t missed = 0;
+    for (const FoundFinding& finding : watcher->Wait(first ? std::chrono::milliseconds(0) : kLookUp, &missed)) {
+      ToMessage(finding, response.add_findings());
+    }
+    response.set_missed(missed);
+    if ((first || response.findings_size() > 0 || missed > 0) && !writer->Write(response)) break;
+    first = false;
+  }
+  return watch.End();
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,87 @@
+#include "server/rpc/fleet_metrics.h"
+
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+#include <unistd.h>
+
+namespace wakewatch {
+namespace {
+
+prometheus::MetricFamily Family(const char* name, const char* help, prometheus::MetricType type) {
+  prometheus::MetricFamily family;
+  family.name = name;
+  family.help = help;
+  family.type = type;
+  return family;
+}
+
+void Add(prometheus::MetricFamily* family, std::vector<prometheus::ClientMetric::Label> labels, double value) {
+  prometheus::ClientMetric metric;
+  metric.label = std::move(labels);
+  metric.gauge.value = value;
+  metric.counter.value = value;
+  family->metric.push_back(std::move(metric));
+}
+
+double ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  double size = 0, resident = 0;
+  statm >> size >> resident;
+  return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+struct HostMetric {
+  const char* name;
+  const char* help;
+  prometheus::MetricType type;
+  double (*value)(const HostState&);
+};
+
+constexpr double kNsPerSecond = 1e9;
+constexpr auto kCounter = prometheus::MetricType::Counter;
+constexpr auto kGauge = prometheus::MetricType::Gauge;
+
+const HostMetric kHostMetrics[] = {
+    {"wakewatch_host_up", "1 while the host's collector is connected", kGauge,
+     [](const HostState& host) { return host.status == HostStatus::kStreaming ? 1.0 : 0.0; }},
+    {"wakewatch_host_events_total", "Events stored of the host's newest recording", kCounter,
+     [](const HostState& host) { return static_cast<double>(host.events); }},
+    {"wakewatch_host_lost_events_total", "Events known to be lost in the host's newest recording", kCounter,
+     [](const HostState& host) { return static_cast<double>(host.lost_events); }},
+    {"wakewatch_host_gaps_total", "Gaps in the host's newest recording", kCounter,
+     [](const HostState& host) { return static_cast<double>(host.gaps); }},
+    {"wakewatch_host_late_events_total", "Events that arrived behind the watermark", kCounter,
+     [](const HostState& host) { return static_cast<double>(host.late_events); }},
+    {"wakewatch_host_findings_total", "Findings in the host's newest recording", kCounter,
+     [](const HostState& host) { return static_cast<double>(host.findings); }},
+    {"wakewatch_host_refused_batches_total", "Batches that did not validate", kCounter,
+     [](const HostState& host) { return static_cast<double>(host.refused_batches); }},
+    {"wakewatch_host_lag_seconds", "How far the analysis is behind the host", kGauge,
+     [](const HostState& host) { return static_cast<double>(host.lag_ns) / kNsPerSecond; }},
+};
+
+}  // namespace
+
+std::string FleetMetricsText(const Fleet& fleet, const std::string& version) {
+  std::vector<prometheus::MetricFamily> families;
+  families.push_back(Family("wakewatch_build_info", "Version of the server", kGauge));
+  Add(&families.back(), {{"version", version}}, 1);
+  families.push_back(Family("process_resident_memory_bytes", "Resident memory of the server", kGauge));
+  Add(&families.back(), {}, ResidentBytes());
+  const std::vector<HostState> hosts = fleet.Hosts();
+  families.push_back(Family("wakewatch_hosts", "Hosts that the server knows", kGauge));
+  Add(&families.back(), {}, static_cast<double>(hosts.size()));
+  for (const HostMetric& metric : kHostMetrics) {
+    families.push_back(Family(metric.name, metric.help, metric.type));
+    for (const HostState& host : hosts) Add(&families.back(), {{"host", host.name}}, metric.value(host));
+  }
+  std::ostringstream text;
+  prometheus::TextSerializer().Serialize(text, families);
+  return text.str();
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,258 @@
+#include "server/rpc/ingest_service.h"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "analysis/chunk/chunk.h"
+#include "proto/wire/batch_codec.h"
+#include "server/rpc/status.h"
+
+namespace wakewatch {
+namespace {
+
+constexpr uint32_t kWindowBatches = 8;
+
+// The highest version that both sides know; none: there is no common one.
+std::optional<uint32_t> Common(const v1::VersionRange& theirs, uint32_t oldest, uint32_t newest) {
+  const uint32_t best = std::min(theirs.newest(), newest);
+  if (best < std::max(theirs.oldest(), oldest)) return std::nullopt;
+  return best;
+}
+
+// What workers say to one collector. It outlives the stream, and says nothing once the stream is over.
+class StreamDelivery;
+
+class IngestStream final : public grpc::ServerBidiReactor<v1::IngestRequest, v1::IngestResponse> {
+ public:
+  explicit IngestStream(Fleet* fleet);
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override { Close(grpc::Status::CANCELLED); }
+  void OnDone() override;
+
+  void Send(v1::IngestResponse response);
+  void Welcome(uint64_t committed_sequence);
+  void Ack(uint64_t sequence);
+  // Finishes once what is to be sent has been sent.
+  void Close(const grpc::Status& status);
+
+ private:
+  bool Begin(const v1::Hello& hello);
+  // False: the stream was closed, or is to be read no further for now.
+  bool Take(v1::IngestRequest* request);
+  void TakeState(const v1::CollectorState& state);
+  void ReadOn();
+  void WriteNext();  // with mutex_ held
+
+  Fleet* const fleet_;
+  std::shared_ptr<StreamDelivery> delivery_;
+  std::unique_ptr<Fleet::Feed> feed_;
+  v1::IngestRequest request_;
+  uint32_t wire_version_ = 0, chunk_version_ = 0;
+
+  std::mutex mutex_;  // guards what follows
+  std::deque<v1::IngestResponse> to_send_;
+  bool writing_ = false, paused_ = false, finished_ = false;
+  std::optional<grpc::Status> closing_;
+};
+
+class StreamDelivery final : public Delivery {
+ public:
+  explicit StreamDelivery(IngestStream* stream) : stream_(stream) {}
+  void Forget() {
+    const std::lock_guard lock(mutex_);
+    stream_ = nullptr;
+  }
+  void Welcome(uint64_t committed_sequence) override {
+    const std::lock_guard lock(mutex_);
+    if (stream_ != nullptr) stream_->Welcome(committed_sequence);
+  }
+  void Ack(uint64_t sequence) override {
+    const std::lock_guard lock(mutex_);
+    if (stream_ != nullptr) stream_->Ack(sequence);
+  }
+  void Refuse(uint64_t sequence, const std::string& cause, const std::string& remedy) override {
+    v1::IngestResponse response;
+    v1::Refusal* const refusal = response.mutable_refusal();
+    refusal->set_sequence(sequence);
+    refusal->set_cause(cause);
+    refusal->set_remedy(remedy);
+    const std::lock_guard lock(mutex_);
+    if (stream_ != nullptr) stream_->Send(std::move(response));
+  }
+  void End(const Error& error) override {
+    const std::lock_guard lock(mutex_);
+    if (stream_ != nullptr) stream_->Close(ToStatus(error));
+  }
+
+ private:
+  std::mutex mutex_;
+  IngestStream* stream_;
+};
+
+IngestStream::IngestStream(Fleet* fleet) : fleet_(fleet), delivery_(std::make_shared<StreamDelivery>(this)) {
+  StartRead(&request_);
+}
+
+void IngestStream::OnReadDone(bool ok) {
+  if (!ok) return Close(grpc::Status::OK);  // the collector has said all, or has gone
+  if (Take(&request_)) ReadOn();
+}
+
+// Under the lock, as Finish is: nothing may be read once the stream has been finished.
+void IngestStream::ReadOn() {
+  const std::lock_guard lock(mutex_);
+  if (closing_) return;
+  request_.Clear();
+  StartRead(&request_);
+}
+
+bool IngestStream::Begin(const v1::Hello& hello) {
+  const auto wire = Common(hello.wire(), kWireVersionOldest, kWireVersionNewest);
+  const auto chunk = Common(hello.chunk(), kChunkVersion, kChunkVersion);
+  if (!wire || !chunk) {
+    const std::string what = !wire ? "protocol" : "chunk format";
+    const bool theirs_older = (!wire ? hello.wire().newest() < kWireVersionOldest : hello.chunk().newest() < kChunkVersion);
+    Close({grpc::StatusCode::FAILED_PRECONDITION,
+           "no common version of the " + what + "; upgrade the " + (theirs_older ? "collector" : "server")});
+    return false;
+  }
+  wire_version_ = *wire;
+  chunk_version_ = *chunk;
+  const auto session = SessionFromMessage(hello.session());
+  if (!session) {
+    Close({grpc::StatusCode::INVALID_ARGUMENT, "hello: " + session.error().Text()});
+    return false;
+  }
+  auto feed = fleet_->Connect(*session, delivery_);
+  if (!feed) {
+    Close(ToStatus(feed.error()));
+    return false;
+  }
+  feed_ = std::move(*feed);
+  return true;
+}
+
+bool IngestStream::Take(v1::IngestRequest* request) {
+  if (feed_ == nullptr) {
+    if (request->has_hello()) return Begin(request->hello());
+    Close({grpc::StatusCode::INVALID_ARGUMENT, "a stream begins with hello"});
+    return false;
+  }
+  switch (request->message_case()) {
+    case v1::IngestRequest::kBatch: break;
+    case v1::IngestRequest::kState: TakeState(request->state()); return true;
+    case v1::IngestRequest::kHello:
+      Close({grpc::StatusCode::INVALID_ARGUMENT, "a second hello"});
+      return false;
+    default: return true;  // what a newer collector may say
+  }
+  const size_t bytes = request->ByteSizeLong();
+  const uint64_t sequence = request->batch().sequence();
+  auto batch = BatchFromMessage(request->mutable_batch());
+  if (!batch) {
+    if (sequence == 0) {
+      Close(ToStatus(batch.error()));
+      return false;
+    }
+    feed_->OfferUnreadable(sequence, batch.error());
+    return true;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    paused_ = true;  // before a worker can answer
+  }
+  const bool room = feed_->Offer(std::move(*batch), bytes);
+  const std::lock_guard lock(mutex_);
+  // An Ack that came in between has seen the pause, and reads on.
+  return room && std::exchange(paused_, false);
+}
+
+void IngestStream::TakeState(const v1::CollectorState& state) {
+  constexpr int kWarningsMax = 20;
+  CollectorReport report;
+  report.profile = state.profile();
+  report.profile_wanted = state.profile_wanted();
+  report.events_lost = state.events_lost();
+  report.events_dropped = state.events_dropped();
+  report.queue_bytes = state.queue_bytes();
+  for (int i = 0; i < std::min(state.warnings_size(), kWarningsMax); ++i) {
+    report.warnings.push_back(state.warnings(i).substr(0, 500));
+  }
+  feed_->Report(std::move(report));
+}
+
+void IngestStream::Welcome(uint64_t committed_sequence) {
+  v1::IngestResponse response;
+  v1::Welcome* const welcome = response.mutable_welcome();
+  welcome->set_wire_version(wire_version_);
+  welcome->set_chunk_version(chunk_version_);
+  welcome->set_committed_sequence(committed_sequence);
+  welcome->set_window_batches(kWindowBatches);
+  welcome->set_message_bytes_max(kMessageBytesMax);
+  Send(std::move(response));
+}
+
+void IngestStream::Ack(uint64_t sequence) {
+  v1::IngestResponse response;
+  response.mutable_ack()->set_sequence(sequence);
+  Send(std::move(response));
+  bool read_on = false;
+  {
+    const std::lock_guard lock(mutex_);
+    read_on = std::exchange(paused_, false);
+  }
+  if (read_on) ReadOn();
+}
+
+void IngestStream::Send(v1::IngestResponse response) {
+  const std::lock_guard lock(mutex_);
+  if (closing_) return;
+  to_send_.push_back(std::move(response));
+  if (!writing_) WriteNext();
+}
+
+void IngestStream::WriteNext() {
+  if (!to_send_.empty()) {
+    writing_ = true;
+    StartWrite(&to_send_.front());
+  } else if (closing_ && !finished_) {
+    finished_ = true;
+    Finish(*closing_);
+  }
+}
+
+void IngestStream::OnWriteDone(bool ok) {
+  const std::lock_guard lock(mutex_);
+  writing_ = false;
+  to_send_.pop_front();
+  if (!ok) to_send_.clear();
+  WriteNext();
+}
+
+void IngestStream::Close(const grpc::Status& status) {
+  const std::lock_guard lock(mutex_);
+  if (closing_) return;
+  closing_ = status;
+  if (!writing_) WriteNext();
+}
+
+void IngestStream::OnDone() {
+  delivery_->Forget();
+  if (feed_ != nullptr) feed_->Disconnect();
+  delete this;
+}
+
+}  // namespace
+
+grpc::ServerBidiReactor<v1::IngestRequest, v1::IngestResponse>* IngestService::Stream(grpc::CallbackServerContext*) {
+  return new IngestStream(fleet_);
+}
+
+}  // namespace wakewatch

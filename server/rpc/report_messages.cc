@@ -1,0 +1,202 @@
+#include "server/rpc/report_messages.h"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace wakewatch {
+namespace {
+
+// Length of the valid UTF-8 sequence at the start of `text`; 0: there is none. Source: RFC 3629, section 4.
+size_t SequenceBytes(std::string_view text) {
+  const auto byte = [&](size_t at) { return static_cast<uint8_t>(text[at]); };
+  const uint8_t first = byte(0);
+  if (first < 0x80) return 1;
+  const size_t size = first >= 0xc2 && first <= 0xdf ? 2 : (first & 0xf0) == 0xe0 ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+  if (size == 0 || text.size() < size) return 0;
+  for (size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  const uint8_t second = byte(1);
+  if (first == 0xe0 && second < 0xa0) return 0;   // overlong
+  if (first == 0xed && second > 0x9f) return 0;   // surrogates
+  if (first == 0xf0 && second < 0x90) return 0;   // overlong
+  if (first == 0xf4 && second > 0x8f) return 0;   // past U+10FFFF
+  return size;
+}
+
+void Buckets(const Histogram& histogram, google::protobuf::RepeatedPtrField<v1::HistogramBucket>* buckets) {
+  for (const Histogram::Bucket& bucket : histogram.Buckets()) {
+    v1::HistogramBucket* const out = buckets->Add();
+    out->set_low_ns(bucket.low);
+    out->set_high_ns(bucket.high);
+    out->set_count(bucket.count);
+  }
+}
+
+v1::HostStatus ToMessage(HostStatus status) {
+  switch (status) {
+    case HostStatus::kStreaming: return v1::HOST_STATUS_STREAMING;
+    case HostStatus::kDisconnected: return v1::HOST_STATUS_DISCONNECTED;
+    case HostStatus::kEnded: return v1::HOST_STATUS_ENDED;
+  }
+  return v1::HOST_STATUS_UNSPECIFIED;
+}
+
+}  // namespace
+
+std::string Utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const size_t bytes = text.front() == '\0' ? 0 : SequenceBytes(text);
+    if (bytes == 0) {
+      out += "\xef\xbf\xbd";
+    } else {
+      out += text.substr(0, bytes);
+    }
+    text.remove_prefix(bytes == 0 ? 1 : bytes);
+  }
+  return out;
+}
+
+v1::Confidence ToMessage(Confidence confidence) {
+  switch (confidence) {
+    case Confidence::kSuspicious: return v1::CONFIDENCE_SUSPICIOUS;
+    case Confidence::kStrong: return v1::CONFIDENCE_STRONG;
+    case Confidence::kProven: return v1::CONFIDENCE_PROVEN;
+  }
+  return v1::CONFIDENCE_UNSPECIFIED;
+}
+
+void ToMessage(const Histogram& histogram, v1::Quantiles* message) {
+  message->set_n(histogram.n());
+  message->set_p50_ns(histogram.Quantile(0.5));
+  message->set_p90_ns(histogram.Quantile(0.9));
+  message->set_p99_ns(histogram.Quantile(0.99));
+  message->set_max_ns(histogram.max());
+}
+
+void ToMessage(const ThreadSummary& thread, v1::ThreadSummary* message) {
+  message->set_pid(thread.pid);
+  message->set_comm(Utf8(thread.comm));
+  message->set_kind(std::string(Info(thread.kind).name));
+  message->set_kind_source(std::string(Name(thread.kind_source)));
+  message->set_wakeups(thread.wakeups);
+  ToMessage(thread.wakeup_latency_ns, message->mutable_wakeup_latency());
+  ToMessage(thread.delivery_ns, message->mutable_delivery());
+  ToMessage(thread.runqueue_ns, message->mutable_runqueue());
+  ToMessage(thread.preempted_ns, message->mutable_preempted());
+  message->set_on_cpu_ns(thread.on_cpu_ns);
+  message->set_censored(thread.censored);
+  message->set_voided(thread.voided);
+  message->set_first_seen_ns(thread.first_seen_ns);
+}
+
+void ToMessage(const ThreadSummary& thread, v1::ThreadDistribution* message) {
+  ToMessage(thread, message->mutable_summary());
+  Buckets(thread.wakeup_latency_ns, message->mutable_wakeup_latency());
+  Buckets(thread.delivery_ns, message->mutable_delivery());
+  Buckets(thread.runqueue_ns, message->mutable_runqueue());
+  Buckets(thread.preempted_ns, message->mutable_preempted());
+}
+
+void ToMessage(const WorkSummary& work, v1::WorkSummary* message) {
+  message->set_function(Utf8(work.function));
+  ToMessage(work.queue_to_start_ns, message->mutable_queue_to_start());
+  ToMessage(work.run_ns, message->mutable_run());
+  message->set_censored(work.censored);
+  message->set_voided(work.voided);
+  message->set_unmatched(work.unmatched);
+}
+
+void ToMessage(const SoftirqSummary& softirq, v1::SoftirqSummary* message) {
+  message->set_vector(softirq.vector);
+  ToMessage(softirq.raise_to_entry_ns, message->mutable_raise_to_entry());
+  message->set_entries(softirq.entries);
+  message->set_in_ksoftirqd(softirq.in_ksoftirqd);
+  message->set_censored(softirq.censored);
+  message->set_voided(softirq.voided);
+}
+
+void ToMessage(const TaskletSummary& tasklet, v1::TaskletSummary* message) {
+  message->set_function(Utf8(tasklet.function));
+  ToMessage(tasklet.raise_to_entry_ns, message->mutable_raise_to_entry());
+  ToMessage(tasklet.run_ns, message->mutable_run());
+}
+
+void ToMessage(const FoundFinding& found, v1::Finding* message) {
+  const Finding& finding = found.finding;
+  message->set_id(finding.id);
+  message->set_group_id(finding.group_id);
+  message->set_host(found.host);
+  message->set_recording(found.recording);
+  message->set_check(finding.check);
+  message->set_class_(finding.cls);
+  message->set_confidence(ToMessage(finding.confidence));
+  message->set_pid(finding.pid);
+  message->set_comm(Utf8(finding.comm));
+  if (finding.cpu >= 0) message->set_cpu(finding.cpu);
+  message->set_start_ns(finding.start_ns);
+  message->set_end_ns(finding.end_ns);
+  message->set_start_real_ns(found.start_real_ns);
+  message->set_waited_ns(finding.waited_ns);
+  if (finding.waker_pid >= 0) message->set_waker_pid(finding.waker_pid);
+  message->set_waker_comm(Utf8(finding.waker_comm));
+  for (const Evidence& evidence : finding.evidence) {
+    v1::Evidence* const out = message->add_evidence();
+    out->set_cpu(evidence.cpu);
+    out->set_ts_ns(evidence.ts_ns);
+    out->set_event(Utf8(evidence.event));
+  }
+  message->set_explanation(Utf8(finding.explanation));
+  message->set_found_real_ns(found.found_real_ns);
+}
+
+void ToMessage(const HostState& host, v1::Host* message) {
+  message->set_name(host.name);
+  message->set_status(ToMessage(host.status));
+  message->set_kernel(Utf8(host.kernel));
+  message->set_boot_id(host.boot_id);
+  message->set_recording(host.recording);
+  message->set_cpus(host.cpus);
+  message->set_profile(Utf8(host.collector.profile));
+  message->set_profile_wanted(Utf8(host.collector.profile_wanted));
+  message->set_events_per_s(host.events_per_s);
+  message->set_bytes_per_s(host.bytes_per_s);
+  message->set_events(host.events);
+  message->set_lost_events(host.lost_events);
+  message->set_lost_unknown(host.lost_unknown);
+  message->set_gaps(host.gaps);
+  message->set_late_events(host.late_events);
+  message->set_lag_ns(host.lag_ns);
+  message->set_findings(host.findings);
+  message->set_last_batch_real_ns(host.last_batch_real_ns);
+  message->set_watermark_ns(host.watermark_ns);
+  message->set_watermark_real_ns(host.watermark_real_ns);
+  message->set_collector_version(Utf8(host.collector_version));
+  message->set_queue_bytes(host.collector.queue_bytes);
+  message->set_dropped_events(host.collector.events_dropped);
+  message->set_refused_batches(host.refused_batches);
+  message->set_last_refusal(Utf8(host.last_refusal));
+  for (const std::string& warning : host.collector.warnings) message->add_warnings(Utf8(warning));
+}
+
+void ToMessage(const RecordingRow& recording, v1::Recording* message) {
+  message->set_host(recording.host);
+  message->set_id(recording.id);
+  message->set_boot_id(recording.boot_id);
+  message->set_kernel(Utf8(recording.kernel));
+  message->set_start_ns(recording.start_ns);
+  message->set_end_ns(recording.end_ns);
+  message->set_start_real_ns(recording.start_real_ns);
+  message->set_end_real_ns(recording.end_real_ns);
+  message->set_events(recording.events);
+  message->set_bytes(recording.bytes);
+  message->set_parts(recording.parts);
+  message->set_findings(recording.findings);
+  message->set_gaps(recording.gaps);
+  message->set_live(recording.live);
+  message->set_trimmed(recording.trimmed);
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,23 @@
+// Why: what strangers may ask of the server, in one place.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace wakewatch {
+
+struct ServerLimits {
+  std::string version;
+  size_t message_bytes_max = 16u << 20;
+  uint64_t sql_rows_max = 100'000;
+  std::chrono::milliseconds sql_time_max{10'000};
+  std::chrono::milliseconds analysis_time_max{60'000};  // of an analysis of stored events
+  std::chrono::milliseconds timeline_time_max{2'000};
+  unsigned streams_max = 64;  // WatchHosts, WatchThreads, WatchFindings together: each holds a thread
+  const std::atomic<bool>* stopping = nullptr;
+};
+
+}  // namespace wakewatch

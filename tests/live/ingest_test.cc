@@ -1,0 +1,519 @@
+// The server as a collector sees it, over a real connection: what it takes, what it refuses and why, and that nothing it
+// acknowledged is missing afterwards.
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <wakewatch/v1/analysis.grpc.pb.h>
+#include <wakewatch/v1/findings.grpc.pb.h>
+#include <wakewatch/v1/fleet.grpc.pb.h>
+#include <wakewatch/v1/ingest.grpc.pb.h>
+#include <wakewatch/v1/sql.grpc.pb.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "analysis/chunk/chunk.h"
+#include "analysis/trace/formats_list.h"
+#include "analysis/trace/test_files.h"
+#include "proto/wire/batch_codec.h"
+#include "server/live/fleet.h"
+#include "server/live/recordings.h"
+#include "server/rpc/grpc_server.h"
+#include "server/store/recording.h"
+#include "tests/bench/replay.h"
+
+namespace wakewatch {
+namespace {
+
+using testing::HasSubstr;
+
+// A server on a port of its own, over a folder that can outlive it.
+class TestServer {
+ public:
+  explicit TestServer(const std::string& folder) {
+    FleetOptions options;
+    options.data_folder = folder;
+    options.log = [](const std::string&, bool) {};
+    auto fleet = Fleet::Open(options);
+    EXPECT_TRUE(fleet) << fleet.error().Text();
+    fleet_ = std::move(*fleet);
+    recordings_ = std::make_unique<Recordings>(fleet_.get());
+    GrpcServerOptions listen;
+    listen.port = 0;
+    auto server = GrpcServer::Start(recordings_.get(), listen);
+    EXPECT_TRUE(server) << server.error().Text();
+    server_ = std::move(*server);
+    channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials());
+  }
+  ~TestServer() {
+    fleet_->Stop();
+    server_->Stop();
+  }
+  Fleet& fleet() { return *fleet_; }
+  std::shared_ptr<grpc::Channel> channel() { return channel_; }
+  template <typename Service>
+  auto Stub() {
+    return Service::NewStub(channel_);
+  }
+
+ private:
+  std::unique_ptr<Fleet> fleet_;
+  std::unique_ptr<Recordings> recordings_;
+  std::unique_ptr<GrpcServer> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+// One collector's stream.
+class Collector {
+ public:
+  explicit Collector(TestServer* server) : stub_(server->Stub<v1::IngestService>()), stream_(stub_->Stream(&context_)) {}
+  ~Collector() {
+    context_.TryCancel();
+    if (!finished_) (void)stream_->Finish();
+  }
+
+  void Hello(const SessionInfo& session, uint32_t wire = kWireVersionNewest, uint32_t chunk = kChunkVersion) {
+    v1::IngestRequest request;
+    v1::Hello* const hello = request.mutable_hello();
+    hello->mutable_wire()->set_oldest(wire);
+    hello->mutable_wire()->set_newest(wire);
+    hello->mutable_chunk()->set_oldest(chunk);
+    hello->mutable_chunk()->set_newest(chunk);
+    SessionToMessage(session, hello->mutable_session());
+    stream_->Write(request);
+  }
+  bool Send(const Batch& batch) {
+    v1::IngestRequest request;
+    BatchToMessage(batch, request.mutable_batch());
+    return stream_->Write(request);
+  }
+  bool Send(const v1::IngestRequest& request) { return stream_->Write(request); }
+  std::optional<v1::IngestResponse> Read() {
+    v1::IngestResponse response;
+    if (!stream_->Read(&response)) return std::nullopt;
+    return response;
+  }
+  // The committed sequence of Welcome; nothing when the stream ended instead.
+  std::optional<uint64_t> Welcomed() {
+    const auto response = Read();
+    if (!response || !response->has_welcome()) return std::nullopt;
+    return response->welcome().committed_sequence();
+  }
+  // Reads until `sequence` is acknowledged; the refusals on the way. Nothing when the stream ended.
+  std::optional<std::vector<v1::Refusal>> UntilAck(uint64_t sequence) {
+    std::vector<v1::Refusal> refusals;
+    while (const auto response = Read()) {
+      if (response->has_refusal()) refusals.push_back(response->refusal());
+      if (response->has_ack() && response->ack().sequence() >= sequence) return refusals;
+    }
+    return std::nullopt;
+  }
+  grpc::Status End() {
+    finished_ = true;
+    while (Read()) {
+    }
+    return stream_->Finish();
+  }
+  void Leave() {
+    stream_->WritesDone();
+    EXPECT_TRUE(End().ok());
+  }
+
+ private:
+  std::unique_ptr<v1::IngestService::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::IngestRequest, v1::IngestResponse>> stream_;
+  bool finished_ = false;
+};
+
+std::vector<Batch> Batches(const std::string& host = "alpha", const std::string& session = "s1",
+                           const std::string& boot = "boot-1", uint64_t shift_ns = 0) {
+  const auto input = OpenTrace(std::string(WAKEWATCH_SOURCE_DIR) + "/tests/data/traces/tiny_lost-174-A.dat", {});
+  EXPECT_TRUE(input) << input.error().Text();
+  ReplayOptions options;
+  options.host = host;
+  options.session = session;
+  options.boot_id = boot;
+  options.shift_ns = shift_ns;
+  options.span = std::chrono::milliseconds(100);
+  auto batches = MakeBatches(**input, options);
+  EXPECT_TRUE(batches) << batches.error().Text();
+  EXPECT_GE(batches->size(), 6u);
+  return std::move(*batches);
+}
+
+uint64_t EventsOf(const std::vector<Batch>& batches) {
+  uint64_t events = 0;
+  for (const Batch& batch : batches) {
+    for (const Chunk& chunk : batch.chunks) events += chunk.events;
+  }
+  return events;
+}
+
+// Streams all of a session.
+void StreamAll(TestServer* server, const std::vector<Batch>& batches) {
+  Collector collector(server);
+  collector.Hello(*batches.front().session);
+  const auto committed = collector.Welcomed();
+  ASSERT_TRUE(committed);
+  for (const Batch& batch : batches) {
+    if (batch.sequence > *committed) collector.Send(batch);
+  }
+  const auto refusals = collector.UntilAck(batches.back().sequence);
+  ASSERT_TRUE(refusals);
+  EXPECT_TRUE(refusals->empty()) << refusals->front().cause();
+  collector.Leave();
+}
+
+v1::Host HostOf(TestServer* server, const std::string& name) {
+  grpc::ClientContext context;
+  v1::ListHostsResponse response;
+  EXPECT_TRUE(server->Stub<v1::FleetService>()->ListHosts(&context, {}, &response).ok());
+  for (const v1::Host& host : response.hosts()) {
+    if (host.name() == name) return host;
+  }
+  return {};
+}
+
+uint64_t StoredEvents(const std::string& data, const std::string& host) {
+  uint64_t events = 0;
+  for (const auto& session : std::filesystem::directory_iterator(std::filesystem::path(data) / "hosts" / host)) {
+    const auto input = OpenRecording(session.path().string());
+    EXPECT_TRUE(input) << input.error().Text();
+    const auto readers = (*input)->OpenCpus();
+    EventBlock block;
+    for (const auto& reader : *readers) {
+      while (*reader->Fill(&block, 10'000)) {
+        for (const Event& event : block.events) events += event.type == EventType::kGap ? 0 : 1;
+      }
+    }
+  }
+  return events;
+}
+
+class Ingest : public testing::Test {
+ protected:
+  std::string data() const { return folder_.path().string(); }
+  file_test::TempFolder folder_;
+};
+
+TEST_F(Ingest, StoresWhatItAcknowledges) {
+  const auto batches = Batches();
+  {
+    TestServer server(data());
+    StreamAll(&server, batches);
+    const v1::Host host = HostOf(&server, "alpha");
+    EXPECT_EQ(host.events(), EventsOf(batches));
+    EXPECT_EQ(host.cpus(), batches.front().session->cpus);
+    EXPECT_GT(host.gaps(), 0u) << "this trace lost events";
+  }
+  EXPECT_EQ(StoredEvents(data(), "alpha"), EventsOf(batches));
+}
+
+TEST_F(Ingest, RepeatsAreAcknowledgedAndIgnored) {
+  const auto batches = Batches();
+  TestServer server(data());
+  {
+    Collector collector(&server);
+    collector.Hello(*batches.front().session);
+    ASSERT_EQ(collector.Welcomed(), 0u);
+    for (int times = 0; times < 3; ++times) collector.Send(batches[0]);
+    collector.Send(batches[1]);
+    collector.Send(batches[0]);
+    collector.Send(batches[1]);
+    collector.Send(batches[2]);
+    ASSERT_TRUE(collector.UntilAck(3));
+  }
+  StreamAll(&server, batches);
+  EXPECT_EQ(StoredEvents(data(), "alpha"), EventsOf(batches));
+}
+
+TEST_F(Ingest, ResumesWhereItWasAfterARestart) {
+  const auto batches = Batches();
+  {
+    TestServer server(data());
+    Collector collector(&server);
+    collector.Hello(*batches.front().session);
+    ASSERT_EQ(collector.Welcomed(), 0u);
+    for (size_t i = 0; i < 3; ++i) collector.Send(batches[i]);
+    ASSERT_TRUE(collector.UntilAck(3));
+  }
+  TestServer server(data());
+  Collector collector(&server);
+  collector.Hello(*batches.front().session);
+  ASSERT_EQ(collector.Welcomed(), 3u);
+  for (size_t i = 3; i < batches.size(); ++i) collector.Send(batches[i]);
+  ASSERT_TRUE(collector.UntilAck(batches.back().sequence));
+  EXPECT_EQ(StoredEvents(data(), "alpha"), EventsOf(batches));
+}
+
+TEST_F(Ingest, TellsStreamsThatItStops) {
+  const auto batches = Batches();
+  auto server = std::make_unique<TestServer>(data());
+  Collector collector(server.get());
+  collector.Hello(*batches.front().session);
+  ASSERT_TRUE(collector.Welcomed());
+  std::thread stopping([&] { server->fleet().Stop(); });
+  const grpc::Status status = collector.End();
+  stopping.join();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("stops"));
+}
+
+TEST_F(Ingest, AStreamBeginsWithHello) {
+  TestServer server(data());
+  Collector collector(&server);
+  collector.Send(Batches().front());
+  EXPECT_EQ(collector.End().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(Ingest, RefusesVersionsItDoesNotSpeak) {
+  TestServer server(data());
+  const SessionInfo session = *Batches().front().session;
+  struct Row {
+    uint32_t wire, chunk;
+    const char* says;
+  };
+  for (const Row& row : {Row{kWireVersionNewest + 1, kChunkVersion, "upgrade the server"},
+                         Row{0, kChunkVersion, "upgrade the collector"},
+                         Row{kWireVersionNewest, kChunkVersion + 1, "upgrade the server"}}) {
+    Collector collector(&server);
+    collector.Hello(session, row.wire, row.chunk);
+    const grpc::Status status = collector.End();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+    EXPECT_THAT(status.error_message(), HasSubstr(row.says));
+  }
+}
+
+TEST_F(Ingest, RefusesHostsThatAreNoNames) {
+  TestServer server(data());
+  for (const char* name : {"", "..", "../../etc", "a/b", "a b", "-x", ".hidden"}) {
+    SessionInfo session = *Batches().front().session;
+    session.host = name;
+    Collector collector(&server);
+    collector.Hello(session);
+    EXPECT_EQ(collector.End().error_code(), grpc::StatusCode::INVALID_ARGUMENT) << name;
+  }
+}
+
+TEST_F(Ingest, TwoCollectorsCannotClaimOneHost) {
+  const auto batches = Batches(), others = Batches("alpha", "s2");
+  TestServer server(data());
+  Collector first(&server);
+  first.Hello(*batches.front().session);
+  ASSERT_TRUE(first.Welcomed());
+  {
+    Collector second(&server);
+    second.Hello(*others.front().session);
+    const grpc::Status status = second.End();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::ALREADY_EXISTS);
+    EXPECT_THAT(status.error_message(), HasSubstr("s1"));
+  }
+  first.Send(batches[0]);
+  EXPECT_TRUE(first.UntilAck(1)) << "the first goes on";
+  // The same collector may come back before its dead connection is noticed.
+  Collector again(&server);
+  again.Hello(*batches.front().session);
+  EXPECT_EQ(again.Welcomed(), 1u);
+  EXPECT_EQ(first.End().error_code(), grpc::StatusCode::ALREADY_EXISTS);
+}
+
+TEST_F(Ingest, AChunkThatDoesNotValidateIsStoredNowhere) {
+  struct Row {
+    const char* what;
+    void (*spoil)(Batch*);
+    const char* says;
+  };
+  const Row rows[] = {
+      {"a flipped bit", [](Batch* b) { b->chunks[0].bytes[b->chunks[0].bytes.size() / 2] ^= 0x10; }, "validate"},
+      {"cut off", [](Batch* b) { b->chunks[0].bytes.resize(b->chunks[0].bytes.size() / 2); }, "validate"},
+      {"another CPU than it says", [](Batch* b) { b->chunks[0].cpu += 1; }, "other things"},
+      {"more events than it has", [](Batch* b) { b->chunks[0].events += 1; }, "other things"},
+      {"other times than it has", [](Batch* b) { b->chunks[0].last_ns += 1; }, "other things"},
+      {"formats that nobody sent", [](Batch* b) { b->chunks[0].formats_hash ^= 1; }, "formats"},
+      {"a CPU that no machine has", [](Batch* b) { b->chunks[0].cpu = 100'000; }, "no CPU"},
+      {"a time past the end of time", [](Batch* b) { b->frontiers[0].ts_ns = UINT64_MAX; }, "2^63"},
+      {"an end before its begin", [](Batch* b) { b->chunks[0].first_ns = b->chunks[0].last_ns + 1; }, "before"},
+  };
+  const auto batches = Batches();
+  TestServer server(data());
+  Collector collector(&server);
+  collector.Hello(*batches.front().session);
+  ASSERT_TRUE(collector.Welcomed());
+  collector.Send(batches[0]);
+  ASSERT_TRUE(collector.UntilAck(1));
+  uint64_t sequence = 1;
+  for (const Row& row : rows) {
+    Batch bad = batches[1];
+    bad.sequence = ++sequence;
+    row.spoil(&bad);
+    collector.Send(bad);
+    const auto refusals = collector.UntilAck(sequence);
+    ASSERT_TRUE(refusals) << row.what << ": the stream goes on";
+    ASSERT_EQ(refusals->size(), 1u) << row.what;
+    EXPECT_EQ(refusals->front().sequence(), sequence);
+    EXPECT_THAT(refusals->front().cause(), HasSubstr(row.says)) << row.what;
+  }
+  Batch good = batches[2];
+  good.sequence = ++sequence;
+  collector.Send(good);
+  const auto refusals = collector.UntilAck(sequence);
+  ASSERT_TRUE(refusals);
+  EXPECT_TRUE(refusals->empty());
+  const v1::Host host = HostOf(&server, "alpha");
+  EXPECT_EQ(host.refused_batches(), std::size(rows));
+  EXPECT_EQ(host.events(), EventsOf({batches[0], good}));
+  EXPECT_TRUE(host.lost_unknown()) << "what was refused is a gap";
+}
+
+TEST_F(Ingest, AMessageOverItsLimitEndsTheStream) {
+  TestServer server(data());
+  Collector collector(&server);
+  collector.Hello(*Batches().front().session);
+  ASSERT_TRUE(collector.Welcomed());
+  v1::IngestRequest request;
+  request.mutable_batch()->set_sequence(1);
+  request.mutable_batch()->add_chunks()->set_data(std::string(kMessageBytesMax + 1, 'x'));
+  collector.Send(request);
+  EXPECT_EQ(collector.End().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(Ingest, AHostThatRebootsBeginsAnotherRecording) {
+  const auto before = Batches(), after = Batches("alpha", "s2", "boot-2");
+  TestServer server(data());
+  {
+    Collector collector(&server);
+    collector.Hello(*before.front().session);
+    ASSERT_TRUE(collector.Welcomed());
+    collector.Send(before[0]);
+    ASSERT_TRUE(collector.UntilAck(1));
+  }
+  // The old connection may still be on its way out.
+  for (int tries = 0; tries < 100 && HostOf(&server, "alpha").status() == v1::HOST_STATUS_STREAMING; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  StreamAll(&server, after);
+  grpc::ClientContext context;
+  v1::ListRecordingsResponse response;
+  ASSERT_TRUE(server.Stub<v1::FleetService>()->ListRecordings(&context, {}, &response).ok());
+  EXPECT_EQ(response.recordings_size(), 2);
+  EXPECT_EQ(HostOf(&server, "alpha").boot_id(), "boot-2");
+  EXPECT_EQ(StoredEvents(data(), "alpha"), EventsOf(after) + EventsOf({before[0]}));
+}
+
+TEST_F(Ingest, AHoleInTheSequenceIsAGap) {
+  const auto batches = Batches();
+  TestServer server(data());
+  Collector collector(&server);
+  collector.Hello(*batches.front().session);
+  ASSERT_TRUE(collector.Welcomed());
+  collector.Send(batches[0]);
+  ASSERT_TRUE(collector.UntilAck(1));
+  const uint64_t gaps = HostOf(&server, "alpha").gaps();
+  collector.Send(batches[4]);
+  ASSERT_TRUE(collector.UntilAck(5));
+  const v1::Host host = HostOf(&server, "alpha");
+  EXPECT_GT(host.gaps(), gaps);
+  EXPECT_TRUE(host.lost_unknown());
+}
+
+TEST_F(Ingest, EveryQuestionHasAnAnswer) {
+  const auto batches = Batches();
+  TestServer server(data());
+  StreamAll(&server, batches);
+  const auto analysis = server.Stub<v1::AnalysisService>();
+  v1::RecordingRef recording;
+  recording.set_host("alpha");
+  {
+    grpc::ClientContext context;
+    v1::ListThreadsRequest request;
+    *request.mutable_recording() = recording;
+    v1::ListThreadsResponse response;
+    ASSERT_TRUE(analysis->ListThreads(&context, request, &response).ok());
+    EXPECT_GT(response.threads_size(), 5);
+    EXPECT_GT(response.watermark_ns(), 0u);
+  }
+  {
+    grpc::ClientContext context;
+    v1::GetThreadRequest request;
+    *request.mutable_recording() = recording;
+    request.set_pid(999'999);
+    v1::GetThreadResponse response;
+    EXPECT_EQ(analysis->GetThread(&context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
+  }
+  {
+    grpc::ClientContext context;
+    v1::GetModelRequest request;
+    *request.mutable_recording() = recording;
+    v1::GetModelResponse response;
+    ASSERT_TRUE(analysis->GetModel(&context, request, &response).ok());
+    EXPECT_GT(response.checks_size(), 5);
+    EXPECT_GT(response.rules_size(), 5);
+  }
+  {
+    grpc::ClientContext context;
+    v1::GetTimelineRequest request;
+    *request.mutable_recording() = recording;
+    request.set_start_ns(batches[1].frontiers.front().ts_ns);
+    request.set_end_ns(batches[3].frontiers.front().ts_ns);
+    v1::GetTimelineResponse response;
+    const grpc::Status status = analysis->GetTimeline(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    EXPECT_GT(response.lanes_size(), 0);
+  }
+  {
+    grpc::ClientContext context;
+    v1::SqlQueryRequest request;
+    request.set_host("alpha");
+    request.set_sql("SELECT count(*) FROM event");
+    const auto reader = server.Stub<v1::SqlService>()->Query(&context, request);
+    v1::SqlQueryResponse response;
+    int64_t events = -1;
+    while (reader->Read(&response)) {
+      if (response.rows_size() > 0) events = response.rows(0).values(0).integer();
+    }
+    ASSERT_TRUE(reader->Finish().ok());
+    EXPECT_EQ(static_cast<uint64_t>(events), EventsOf(batches));
+  }
+  for (const char* sql : {"DELETE FROM finding", "ATTACH 'x.db' AS x", "SELEC 1"}) {
+    grpc::ClientContext context;
+    v1::SqlQueryRequest request;
+    request.set_host("alpha");
+    request.set_sql(sql);
+    const auto reader = server.Stub<v1::SqlService>()->Query(&context, request);
+    v1::SqlQueryResponse response;
+    while (reader->Read(&response)) {
+    }
+    EXPECT_FALSE(reader->Finish().ok()) << sql;
+  }
+}
+
+TEST_F(Ingest, UnknownHostsAreNotFound) {
+  TestServer server(data());
+  grpc::ClientContext context;
+  v1::ListThreadsRequest request;
+  request.mutable_recording()->set_host("nobody");
+  v1::ListThreadsResponse response;
+  EXPECT_EQ(server.Stub<v1::AnalysisService>()->ListThreads(&context, request, &response).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+}
+
+TEST(GrpcServer, ListensOnLoopbackOnly) {
+  for (const char* address : {"0.0.0.0", "192.168.1.2", "::", "example.org", ""}) {
+    EXPECT_FALSE(IsLoopback(address)) << address;
+    GrpcServerOptions options;
+    options.address = address;
+    const auto server = GrpcServer::Start(nullptr, options);
+    ASSERT_FALSE(server);
+    EXPECT_EQ(server.error().code, ErrorCode::kPermission);
+    EXPECT_THAT(server.error().Text(), HasSubstr("TLS"));
+  }
+  for (const char* address : {"127.0.0.1", "127.8.9.1", "::1", "localhost"}) EXPECT_TRUE(IsLoopback(address)) << address;
+}
+
+}  // namespace
+}  // namespace wakewatch
