@@ -36,7 +36,12 @@ enum class Severity { kInfo, kDataLoss, kCorrupt };
   X(kOpenLimit, "open-limit", kDataLoss,                                                                              \
     "too many measurements were open at once; the oldest were given up uncounted")                                    \
   X(kFindingsLimit, "findings-limit", kDataLoss,                                                                      \
-    "findings beyond the limit that one report keeps; they were counted here only")
+    "findings beyond the limit that one report keeps; they were counted here only")                                   \
+  X(kTasksRetired, "tasks-retired", kInfo,                                                                            \
+    "tasks that had died were retired to save memory; no thread's row shows them")                                    \
+  X(kWakeupsRetired, "wakeups-retired", kInfo, "wakeups of retired tasks; no thread's row shows them")                \
+  X(kTaskLimit, "task-limit", kDataLoss,                                                                              \
+    "there were more tasks than are followed at once; those that had been silent longest were given up")
 
 enum class Anomaly : uint8_t {
 #define X(id, name, severity, text) id,

@@ -56,6 +56,8 @@ class Check {
   virtual void Summarise(uint64_t /*end_ns*/, Summaries* /*summaries*/) const {}
   // The trace ends at `end_ns`: adds the findings that only this shows. Called once.
   virtual void Finish(uint64_t /*end_ns*/) {}
+  // `task` is retired: its index will be another task's. Whatever is kept by it must go.
+  virtual void Forget(const Task& /*task*/) {}
 };
 
 struct CheckInfo {

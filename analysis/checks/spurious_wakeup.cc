@@ -29,6 +29,10 @@ void SpuriousWakeup::OnStep(const Step& step) {
   }
 }
 
+void SpuriousWakeup::Forget(const Task& task) {
+  if (task.index < histories_.size()) histories_[task.index] = History{};
+}
+
 // What an interrupt does on top of a task is not the task's doing.
 void SpuriousWakeup::OnActor(const Step& step) {
   const Event& event = *step.event;

@@ -13,6 +13,7 @@ class SpuriousWakeup : public Check {
  public:
   explicit SpuriousWakeup(const CheckInput& input) : input_(input) {}
   void OnStep(const Step& step) override;
+  void Forget(const Task& task) override;
 
   static const CheckInfo kInfo;
 

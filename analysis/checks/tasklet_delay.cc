@@ -53,6 +53,10 @@ void TaskletDelay::OnRaise(const Event& event, List* list) {
 
 void TaskletDelay::OnEntry(const Step& step, List* list) {
   if (list == nullptr) return;
+  if (list->entered.size() >= kRaisesMax) {
+    list->running = false;
+    return;
+  }
   const Event& event = *step.event;
   Entry& entry = list->entered.emplace_back();
   entry.ns = event.ts_ns;
@@ -66,7 +70,7 @@ void TaskletDelay::OnExit(const Event& event, List* list) {
   if (list == nullptr || list->entered.empty()) return;
   Entry& entry = list->entered.back();
   entry.exit_ns = event.ts_ns;
-  if (input_.options.Inside(entry.ns)) functions_[entry.function].run_ns.Add(event.ts_ns - entry.ns);
+  if (input_.options.Inside(entry.ns)) functions_.Of(entry.function).run_ns.Add(event.ts_ns - entry.ns);
 }
 
 void TaskletDelay::OnRunEnd(const Event& event, List* list) {
@@ -78,7 +82,7 @@ void TaskletDelay::OnRunEnd(const Event& event, List* list) {
     const Entry& entry = list->entered[i];
     if (!input_.options.Inside(raise.ns)) continue;
     const uint64_t waited_ns = entry.ns - raise.ns;
-    functions_[entry.function].raise_to_entry_ns.Add(waited_ns);
+    functions_.Of(entry.function).raise_to_entry_ns.Add(waited_ns);
     if (waited_ns >= input_.options.latency_threshold_ns) Report(event.cpu, raise, *list, i);
   }
 }
@@ -122,12 +126,12 @@ void TaskletDelay::Report(uint32_t cpu, const Raise& raise, const List& list, si
 }
 
 void TaskletDelay::Summarise(uint64_t, Summaries* summaries) const {
-  for (const auto& [function, measured] : functions_) {
+  functions_.ForEach([&](uint64_t function, const Function& measured) {
     TaskletSummary& summary = summaries->tasklets.emplace_back();
-    summary.function = input_.symbols.Name(function);
+    summary.function = FunctionTable<Function>::Name(function, input_.symbols);
     summary.raise_to_entry_ns = measured.raise_to_entry_ns;
     summary.run_ns = measured.run_ns;
-  }
+  });
 }
 
 }  // namespace wakewatch

@@ -6,10 +6,10 @@
 #pragma once
 
 #include <array>
-#include <map>
 #include <vector>
 
 #include "analysis/checks/check.h"
+#include "analysis/checks/function_table.h"
 
 namespace wakewatch {
 
@@ -23,7 +23,7 @@ class TaskletDelay : public Check {
 
  private:
   static constexpr size_t kLists = 2;         // HI and TASKLET
-  static constexpr size_t kRaisesMax = 4096;  // in one list; beyond it the list is void
+  static constexpr size_t kRaisesMax = 4096;  // in one list, and entries of one run; beyond it they are void
 
   struct Raise {
     uint64_t ns = 0;
@@ -55,7 +55,7 @@ class TaskletDelay : public Check {
 
   const CheckInput input_;
   std::vector<std::array<List, kLists>> cpus_;
-  std::map<uint64_t, Function> functions_;
+  FunctionTable<Function> functions_;
 };
 
 }  // namespace wakewatch

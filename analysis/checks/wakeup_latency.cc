@@ -67,7 +67,14 @@ void WakeupLatency::Measure(const Wait& wait, uint64_t end_ns, Counts* counts) {
   counts->delivery_ns.Add(wait.wakeup_ns - wait.start_ns);
 }
 
+void WakeupLatency::Forget(const Task& task) {
+  if (task.index >= counts_.size()) return;
+  forgotten_wakeups_ += counts_[task.index].wakeups;
+  counts_[task.index] = Counts{};
+}
+
 void WakeupLatency::Summarise(uint64_t, Summaries* summaries) const {
+  if (forgotten_wakeups_ > 0) summaries->anomalies.Add(Anomaly::kWakeupsRetired, forgotten_wakeups_);
   const SchedModel& model = input_.model;
   model.tasks().ForEach([&](const Task& task) {
     static const Counts kNone;

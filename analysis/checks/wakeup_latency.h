@@ -14,6 +14,7 @@ class WakeupLatency : public Check {
   explicit WakeupLatency(const CheckInput& input) : input_(input) {}
   void OnStep(const Step& step) override;
   void Summarise(uint64_t end_ns, Summaries* summaries) const override;
+  void Forget(const Task& task) override;
 
   static const CheckInfo kInfo;
 
@@ -33,6 +34,7 @@ class WakeupLatency : public Check {
 
   const CheckInput input_;
   std::deque<Counts> counts_;  // by Task::index
+  uint64_t forgotten_wakeups_ = 0;
 };
 
 }  // namespace wakewatch

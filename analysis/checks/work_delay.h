@@ -14,6 +14,7 @@ class WorkDelay : public Check {
   explicit WorkDelay(const CheckInput& input) : items_(input, kInfo.name) {}
   void OnStep(const Step& step) override;
   void Summarise(uint64_t end_ns, Summaries* summaries) const override;
+  void Forget(const Task& task) override { items_.Forget(task); }
 
   static const CheckInfo kInfo;
 

@@ -1,5 +1,6 @@
 #include "analysis/checks/work_items.h"
 
+#include <map>
 #include <utility>
 
 namespace wakewatch {
@@ -9,10 +10,7 @@ WorkItems::WorkItems(const CheckInput& input, std::string_view check)
 
 void WorkItems::Queue(const Event& event, uint64_t work, uint64_t function) {
   // Queueing a pending item emits nothing, so an item that is still here was cancelled, which is silent too.
-  if (queued_.size() >= kQueuedMax && !queued_.contains(work)) {
-    given_up_ += queued_.size();
-    queued_.clear();
-  }
+  if (queued_.size() >= kQueuedMax && !queued_.contains(work)) MakeRoom(event.ts_ns);
   Queued& queued = queued_[work];
   queued = Queued{};
   queued.queued_ns = event.ts_ns;
@@ -20,6 +18,13 @@ void WorkItems::Queue(const Event& event, uint64_t work, uint64_t function) {
   queued.cpu = event.cpu;
   queued.pid = event.pid;
   queued.context = ContextOf(event);
+}
+
+void WorkItems::MakeRoom(uint64_t now_ns) {
+  const size_t before = queued_.size();
+  std::erase_if(queued_, [&](const auto& item) { return now_ns - item.second.queued_ns > kQueuedOldNs; });
+  if (queued_.size() > kQueuedMax / 4 * 3) queued_.clear();
+  given_up_ += before - queued_.size();
 }
 
 void WorkItems::Activate(const Event& event, uint64_t work) {
@@ -38,13 +43,13 @@ void WorkItems::Start(const Step& step, uint64_t work, uint64_t function, std::s
   log_.Start(event, work, function);
   const auto found = queued_.find(work);
   if (found == queued_.end()) {
-    if (input_.options.Inside(event.ts_ns)) ++functions_[function].unmatched;
+    if (input_.options.Inside(event.ts_ns)) ++functions_.Of(function).unmatched;
     return;
   }
   const Queued queued = found->second;
   queued_.erase(found);
   if (!input_.options.Inside(queued.queued_ns)) return;
-  Function& measured = functions_[function];
+  Function& measured = functions_.Of(function);
   // It could have been started, ended and queued again in a gap on any CPU.
   if (input_.model.Dark(queued.queued_ns)) {
     ++measured.voided;
@@ -58,7 +63,7 @@ void WorkItems::Start(const Step& step, uint64_t work, uint64_t function, std::s
 void WorkItems::End(const Event& event, uint64_t work) {
   const WorkerLog::Execution* const execution = log_.End(event, work);
   if (execution == nullptr || !input_.options.Inside(execution->start_ns)) return;
-  Function& measured = functions_[execution->function];
+  Function& measured = functions_.Of(execution->function);
   if (input_.model.Dark(execution->start_ns)) {
     ++measured.voided;
   } else {
@@ -135,22 +140,23 @@ void WorkItems::Summarise(Summaries* summaries) const {
     Open& counts = open[queued.function];
     ++(input_.model.Dark(queued.queued_ns) ? counts.voided : counts.censored);
   }
-  if (given_up_ > 0) summaries->anomalies.Add(Anomaly::kOpenLimit, given_up_);
+  const uint64_t given_up = given_up_ + log_.given_up();
+  if (given_up > 0) summaries->anomalies.Add(Anomaly::kOpenLimit, given_up);
   const auto add = [&](uint64_t function, const Function& measured, const Open& counts) {
     WorkSummary& summary = summaries->work.emplace_back();
-    summary.function = input_.symbols.Name(function);
+    summary.function = FunctionTable<Function>::Name(function, input_.symbols);
     summary.queue_to_start_ns = measured.queue_to_start_ns;
     summary.run_ns = measured.run_ns;
     summary.censored = counts.censored;
     summary.voided = measured.voided + counts.voided;
     summary.unmatched = measured.unmatched;
   };
-  for (const auto& [function, measured] : functions_) {
+  functions_.ForEach([&](uint64_t function, const Function& measured) {
     const auto found = open.find(function);
     add(function, measured, found == open.end() ? Open{} : found->second);
-  }
+  });
   for (const auto& [function, counts] : open) {
-    if (!functions_.contains(function)) add(function, Function{}, counts);
+    if (functions_.Find(function) == nullptr) add(function, Function{}, counts);
   }
 }
 

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <unordered_map>
 
 #include "analysis/checks/check.h"
+#include "analysis/checks/function_table.h"
 #include "analysis/checks/worker_log.h"
 
 namespace wakewatch {
@@ -31,6 +31,7 @@ class WorkItems {
   void Start(const Step& step, uint64_t work, uint64_t function, std::string_view start_event);
   void End(const Event& event, uint64_t work);
   void OnSwitch(const Step& step) { log_.OnSwitch(step); }
+  void Forget(const Task& task) { log_.Forget(task); }
   void Summarise(Summaries* summaries) const;
 
  private:
@@ -38,12 +39,16 @@ class WorkItems {
     Histogram queue_to_start_ns, run_ns;
     uint64_t voided = 0, unmatched = 0;
   };
-  static constexpr size_t kQueuedMax = 1u << 20;  // open at once; a trace with more is hostile or has lost their starts
+  // Open at once. Cancelling an item emits nothing, so those that never start pile up: at the limit the old ones are
+  // given up, and all of them when that is not enough.
+  static constexpr size_t kQueuedMax = 1u << 17;
+  static constexpr uint64_t kQueuedOldNs = 10'000'000'000;
 
   struct Cause {
     std::string cls, explanation;
     std::vector<Evidence> evidence;
   };
+  void MakeRoom(uint64_t now_ns);
   Cause CauseOf(const Step& step, const Queued& queued) const;
   Cause CauseOfExecution(const WorkerLog::Execution& execution, std::string_view before) const;
   void Report(const Step& step, uint64_t work, const Queued& queued, std::string_view start_event);
@@ -52,7 +57,7 @@ class WorkItems {
   const std::string_view check_;
   WorkerLog log_;
   std::unordered_map<uint64_t, Queued> queued_;  // by work pointer
-  std::map<uint64_t, Function> functions_;
+  FunctionTable<Function> functions_;
   uint64_t given_up_ = 0;
 };
 

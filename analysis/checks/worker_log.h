@@ -46,6 +46,9 @@ class WorkerLog {
   // The last execution that this worker ended; null when none was seen.
   const Execution* Last(int32_t pid) const;
 
+  void Forget(const Task& task);
+  uint64_t given_up() const { return given_up_; }  // workers, since there were too many
+
  private:
   static constexpr size_t kKept = 8;
   template <typename Span>
@@ -58,19 +61,26 @@ class WorkerLog {
       for (size_t i = 0; i < kKept && i < count; ++i) visit(spans[i]);
     }
   };
+  static constexpr uint64_t kNotKnown = UINT64_MAX;
+  static constexpr size_t kWorkersMax = 1u << 14;
   struct Worker {
-    Execution current;  // start_ns 0: none
+    uint64_t since_ns = kNotKnown;  // the task's first_seen_ns: a pid alone may mean somebody else later
+    Execution current;              // start_ns 0: none
     uint64_t on_cpu_at_start_ns = 0;
     Execution last;
     Ring<Execution> executions;
     Ring<Waited> waits;
   };
 
+  // Null when nothing is kept of whoever has this pid now.
+  const Worker* Find(int32_t pid) const;
+  Worker& Own(int32_t pid);
   uint64_t OnCpu(int32_t pid, uint64_t now_ns) const;
 
   const SchedModel& model_;
   const uint64_t span_min_ns_;
   std::unordered_map<int32_t, Worker> workers_;  // by pid
+  uint64_t given_up_ = 0;
 };
 
 }  // namespace wakewatch

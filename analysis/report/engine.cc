@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <utility>
 
 #include "analysis/checks/checks_list.h"
@@ -9,6 +10,8 @@
 
 namespace wakewatch {
 namespace {
+
+constexpr size_t kLiveGapsMax = 10'000;  // that a report of a live run shows; more are counted
 
 Status CheckNames(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
@@ -84,6 +87,7 @@ class CheckingEngine final : public Engine {
       for (const EventType type : info.events) interested_[static_cast<size_t>(type)].push_back(checks_.back().get());
     }
     counts_.resize(input.formats().events().size());
+    if (options_.live) model_.RetireDead(TaskLimits(), [this](const Task& task) { Forget(task); });
   }
 
   void Push(const Event& event) override {
@@ -103,12 +107,19 @@ class CheckingEngine final : public Engine {
 
  private:
   void Count(const Event& event) {
-    if (event.format < counts_.size()) [[likely]]
-      ++counts_[event.format];
+    if (event.format >= counts_.size()) [[unlikely]]
+      AddFormats(event.format);
+    ++counts_[event.format];
     CpuSummary& cpu = Cpu(event.cpu);
     if (cpu.events++ == 0) [[unlikely]]
       cpu.first_ns = event.ts_ns;
     cpu.last_ns = event.ts_ns;
+  }
+  // Formats may have been added since the engine was made.
+  void AddFormats(uint16_t format) { counts_.resize(std::max(format + size_t{1}, input_.formats().events().size())); }
+  void Forget(const Task& task) {
+    ++retired_;
+    for (const auto& check : checks_) check->Forget(task);
   }
   void AddGap(const Event& event) {
     CpuSummary& cpu = Cpu(event.cpu);
@@ -119,6 +130,7 @@ class CheckingEngine final : public Engine {
       cpu.lost += event.gap.lost;
     }
     gaps_.push_back({event.cpu, event.ts_ns, event.gap.end_ns, event.gap.lost, event.gap.cause});
+    if (options_.live && gaps_.size() > kLiveGapsMax) gaps_.pop_front();
   }
   CpuSummary& Cpu(uint32_t cpu) {
     if (cpu >= cpus_.size()) [[unlikely]]
@@ -138,7 +150,8 @@ class CheckingEngine final : public Engine {
   std::array<std::vector<Check*>, kEventTypeCount> interested_;
   std::vector<uint64_t> counts_;  // by format
   std::vector<CpuSummary> cpus_;  // by number; those without events or gaps are no part of the report
-  std::vector<GapRecord> gaps_;
+  std::deque<GapRecord> gaps_;
+  uint64_t retired_ = 0;  // tasks
 };
 
 void CheckingEngine::Describe(Report* report) const {
@@ -152,8 +165,9 @@ void CheckingEngine::Describe(Report* report) const {
   report->cpus = metadata.cpus;
   report->skew_ns = model_.skew_ns();
   report->skew_pairs = model_.skew_pairs();
-  for (size_t i = 0; i < counts_.size(); ++i) {
-    if (counts_[i] != 0) report->events_by_type[input_.formats().events()[i].name] += counts_[i];
+  const std::vector<EventFormat>& formats = input_.formats().events();
+  for (size_t i = 0; i < counts_.size() && i < formats.size(); ++i) {
+    if (counts_[i] != 0) report->events_by_type[formats[i].name] += counts_[i];
   }
 }
 
@@ -209,7 +223,7 @@ Report CheckingEngine::Summary(bool final, const AnomalyCounts& readers) const {
   Report report;
   SumUpCpus(final, &report);
   Describe(&report);
-  report.gaps = gaps_;
+  report.gaps.assign(gaps_.begin(), gaps_.end());
   Summaries summaries;
   for (const auto& check : checks_) check->Summarise(report.window_end_ns, &summaries);
   report.threads = std::move(summaries.threads);
@@ -226,6 +240,9 @@ Report CheckingEngine::Summary(bool final, const AnomalyCounts& readers) const {
                                       std::as_const(summaries.anomalies)}) {
     report.anomalies.Merge(counts);
   }
+  const uint64_t given_up = model_.tasks().given_up();
+  if (given_up > 0) report.anomalies.Add(Anomaly::kTaskLimit, given_up);
+  if (retired_ > given_up) report.anomalies.Add(Anomaly::kTasksRetired, retired_ - given_up);
   if (findings_.beyond() > 0) report.anomalies.Add(Anomaly::kFindingsLimit, findings_.beyond());
   return report;
 }

@@ -1,5 +1,5 @@
-// Why: the answer of `wakewatch report`, as plain values. Filled by the engine, written as text, JSON or CSV here, stored in
-// a recording's summary tables by the store, and later sent by the API: one shape for all of them.
+// Why: the answer of `wakewatch report`, as plain values. Filled by the engine, written as text, JSON or CSV here,
+// stored in a recording's summary tables by the store, and later sent by the API: one shape for all of them.
 #pragma once
 
 #include <cstdint>
@@ -25,14 +25,14 @@ struct Report {
   std::map<std::string, uint64_t> events_by_type;
   uint64_t lost_events = 0;
   bool lost_unknown = false;
-  std::vector<GapRecord> gaps;
+  std::vector<GapRecord> gaps;  // of a live run the newest; per_cpu counts all
   std::vector<CpuSummary> per_cpu;
   std::vector<ThreadSummary> threads;  // all tasks; writers leave user tasks out unless asked
   std::vector<WorkSummary> work;
   std::vector<SoftirqSummary> softirq;
   std::vector<TaskletSummary> tasklets;
   std::vector<Undecidable> undecidable;
-  std::vector<Finding> findings;       // by start_ns
+  std::vector<Finding> findings;  // by start_ns
   AnomalyCounts anomalies;
 
   bool HasGaps() const { return !gaps.empty(); }
