@@ -1,0 +1,26 @@
+// Why: what a list of recordings says about each of them, and how to find it out again from its files alone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace wakewatch {
+
+// A session of a collector, in one or more part files. As Recording in proto/wakewatch/v1/fleet.proto.
+struct RecordingRow {
+  std::string host, id;  // id: the name of its folder
+  std::string boot_id, kernel;
+  uint64_t start_ns = 0, end_ns = 0;            // trace clock, of its first and last event
+  uint64_t start_real_ns = 0, end_real_ns = 0;  // the same on the host's wall clock; 0: not known
+  uint64_t events = 0;
+  uint64_t bytes = 0;  // on disk
+  uint32_t parts = 0;  // files
+  uint64_t findings = 0;
+  uint64_t gaps = 0;
+  bool live = false;     // it still grows
+  bool trimmed = false;  // of some part only the surroundings of its findings are kept
+
+  bool operator==(const RecordingRow&) const = default;
+};
+
+}  // namespace wakewatch
