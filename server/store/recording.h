@@ -16,7 +16,7 @@
 
 namespace wakewatch {
 
-inline constexpr int kRecordingSchemaVersion = 1;
+inline constexpr int kRecordingSchemaVersion = 2;
 
 class RecordingWriter {
  public:
@@ -36,7 +36,8 @@ class RecordingWriter {
 // For analysis/trace's list-driven OpenTrace cannot know SQLite; this opens either kind: recordings here, all else
 // there.
 Result<std::unique_ptr<TraceInput>> OpenTraceOrRecording(const std::string& path, const OpenOptions& options = {});
-bool IsRecording(const std::string& path);
+bool IsRecording(const std::string& path);  // a file
+// A file, or the folder of a session with its parts.
 Result<std::unique_ptr<TraceInput>> OpenRecording(const std::string& path);
 
 }  // namespace wakewatch

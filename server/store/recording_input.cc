@@ -1,35 +1,17 @@
-#include <algorithm>
-#include <string>
-#include <utility>
-#include <vector>
+#include "server/store/recording_input.h"
 
-#include "server/store/chunk_loader.h"
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "server/store/part_files.h"
 #include "server/store/recording.h"
-#include "server/store/recording_reader.h"
 #include "server/store/schema.h"
-#include "server/store/sqlite.h"
-#include "server/store/stored_formats.h"
+#include "server/store/session_store.h"
 
 namespace wakewatch {
 namespace {
-
-class RecordingInput : public TraceInput {
- public:
-  explicit RecordingInput(Database db) : db_(std::move(db)) {}
-
-  Status Load();
-  Result<std::vector<std::unique_ptr<CpuReader>>> OpenCpus() const override;
-
- private:
-  Status LoadFormatSets();
-  Status LoadSession();
-  Status LoadTasks();
-  Status LoadClocksAndStats();
-  Result<std::vector<uint32_t>> Cpus() const;
-
-  Database db_;
-  ChunkFormatsList chunk_formats_;
-};
 
 // Calls visit(statement) for every row of `sql`.
 template <typename Visit>
@@ -44,24 +26,47 @@ Status ForEachRow(const Database& db, const char* sql, const Visit& visit) {
   }
 }
 
-Status RecordingInput::Load() {
-  metadata_.path = db_.path();
-  metadata_.input_kind = "recording";
-  metadata_.buffers = {""};
-  STORE_TRY(LoadFormatSets());
-  STORE_TRY(LoadSession());
-  STORE_TRY(LoadTasks());
-  return LoadClocksAndStats();
+}  // namespace
+
+Result<std::unique_ptr<RecordingInput>> RecordingInput::Open(const std::string& path, std::vector<std::string> parts) {
+  std::unique_ptr<RecordingInput> input(new RecordingInput(std::move(parts)));
+  STORE_TRY(input->Load(path));
+  return input;
 }
 
-Status RecordingInput::LoadFormatSets() {
-  const auto sets = LoadFormats(db_);
+Status RecordingInput::Load(const std::string& path) {
+  metadata_.path = path;
+  metadata_.input_kind = "recording";
+  metadata_.buffers = {""};
+  std::shared_ptr<const Database> newest;
+  std::optional<Error> error;
+  for (size_t i = 0; i < parts_->size(); ++i) {
+    auto db = parts_->Open(i);
+    auto loaded = db ? LoadTasks(**db) : Status(Fail(db.error()));
+    if (loaded) loaded = LoadClockPairs(**db);
+    if (loaded) {
+      newest = std::move(*db);
+      continue;
+    }
+    if (!parts_->Damaged(i, loaded.error())) return loaded;
+    metadata_.anomalies.Add(Anomaly::kBadChunk);
+    error = std::move(loaded.error());
+  }
+  if (newest == nullptr) return Fail(std::move(*error));
+  STORE_TRY(LoadFormatSets(*newest));
+  STORE_TRY(LoadSession(*newest));
+  STORE_TRY(LoadSymbols(*newest));
+  return LoadStats(*newest);
+}
+
+Status RecordingInput::LoadFormatSets(const Database& db) {
+  const auto sets = LoadFormats(db);
   if (!sets) return tl::unexpected<Error>(sets.error());
   if (sets->empty()) return {};  // nothing was recorded
   std::vector<ChunkFormats> chunk_formats;
   std::vector<const FormatTable*> tables;
   for (const FormatsDelta& set : *sets) {
-    auto table = BuildFormats(set, db_.path());
+    auto table = BuildFormats(set, db.path());
     if (!table) return tl::unexpected<Error>(std::move(table.error()));
     ChunkFormats& formats = chunk_formats.emplace_back();
     formats.hash = set.hash;
@@ -74,7 +79,7 @@ Status RecordingInput::LoadFormatSets() {
     chunk_formats.front().owned.reset();
     chunk_formats.front().table = &formats_;
   } else {
-    auto merged = MergeFormats(tables, db_.path());
+    auto merged = MergeFormats(tables, db.path());
     if (!merged) return tl::unexpected<Error>(std::move(merged.error()));
     formats_ = std::move(*merged);
   }
@@ -91,24 +96,25 @@ Status RecordingInput::LoadFormatSets() {
   return {};
 }
 
-Status RecordingInput::LoadSession() {
-  STORE_TRY(
-      ForEachRow(db_, "SELECT host, kernel, clock, cpus FROM main.session ORDER BY id", [&](const Statement& row) {
-        metadata_.hostname = row.Text(0);
-        metadata_.kernel = row.Text(1);
-        metadata_.clock = row.Text(2);
-        metadata_.cpus = static_cast<uint32_t>(std::clamp<int64_t>(row.Integer(3), 0, UINT16_MAX + 1));
-      }));
+Status RecordingInput::LoadSession(const Database& db) {
+  STORE_TRY(ForEachRow(db, "SELECT host, kernel, clock, cpus, loss_marked FROM main.session ORDER BY id",
+                       [&](const Statement& row) {
+                         metadata_.hostname = row.Text(0);
+                         metadata_.kernel = row.Text(1);
+                         metadata_.clock = row.Text(2);
+                         metadata_.cpus = static_cast<uint32_t>(std::clamp<int64_t>(row.Integer(3), 0, UINT16_MAX + 1));
+                         metadata_.loss_marked = row.Integer(4) != 0;
+                       }));
   const auto cpus = Cpus();
   if (!cpus) return tl::unexpected<Error>(cpus.error());
   if (metadata_.cpus == 0) metadata_.cpus = static_cast<uint32_t>(cpus->size());
   return {};
 }
 
-Status RecordingInput::LoadTasks() {
+Status RecordingInput::LoadTasks(const Database& db) {
   // Of two that hold from the same moment, what /proc said wins over a mere name: it comes last.
-  STORE_TRY(ForEachRow(
-      db_,
+  return ForEachRow(
+      db,
       "SELECT pid, start_ticks, first_seen_ns, comm, flags, parent_pid, affinity, policy, rt_priority, from_inventory "
       "FROM main.thread ORDER BY first_seen_ns, from_inventory, start_ticks",
       [&](const Statement& row) {
@@ -124,17 +130,25 @@ Status RecordingInput::LoadTasks() {
         info.rt_priority = static_cast<int32_t>(row.Integer(8));
         info.from_inventory = row.Integer(9) != 0;
         metadata_.threads.Add(std::move(info));
-      }));
-  return ForEachRow(db_, "SELECT address, name FROM main.symbol",
+      });
+}
+
+Status RecordingInput::LoadSymbols(const Database& db) {
+  return ForEachRow(db, "SELECT address, name FROM main.symbol",
                     [&](const Statement& row) { symbols_.Add(row.Unsigned(0), row.Text(1)); });
 }
 
-Status RecordingInput::LoadClocksAndStats() {
-  STORE_TRY(
-      ForEachRow(db_, "SELECT trace_ns, real_ns FROM main.clock_pair ORDER BY trace_ns", [&](const Statement& row) {
-        metadata_.clock_pairs.push_back({row.Unsigned(0), row.Unsigned(1)});
-      }));
-  return ForEachRow(db_, "SELECT cpu, entries, overrun, commit_overrun, dropped, read FROM main.cpu_stats ORDER BY cpu",
+Status RecordingInput::LoadClockPairs(const Database& db) {
+  // The newest pair of a part is also the first of the next.
+  const uint64_t known_ns = metadata_.clock_pairs.empty() ? 0 : metadata_.clock_pairs.back().trace_ns;
+  return ForEachRow(db, "SELECT trace_ns, real_ns FROM main.clock_pair ORDER BY trace_ns", [&](const Statement& row) {
+    if (row.Unsigned(0) > known_ns || known_ns == 0)
+      metadata_.clock_pairs.push_back({row.Unsigned(0), row.Unsigned(1)});
+  });
+}
+
+Status RecordingInput::LoadStats(const Database& db) {
+  return ForEachRow(db, "SELECT cpu, entries, overrun, commit_overrun, dropped, read FROM main.cpu_stats ORDER BY cpu",
                     [&](const Statement& row) {
                       metadata_.stats.push_back({static_cast<uint32_t>(row.Integer(0)), row.Unsigned(1),
                                                  row.Unsigned(2), row.Unsigned(3), row.Unsigned(4), row.Unsigned(5)});
@@ -142,41 +156,49 @@ Status RecordingInput::LoadClocksAndStats() {
 }
 
 Result<std::vector<uint32_t>> RecordingInput::Cpus() const {
-  std::vector<uint32_t> cpus;
-  STORE_TRY(ForEachRow(db_,
-                       "SELECT cpu FROM main.chunk WHERE cpu BETWEEN 0 AND 65535 UNION "
-                       "SELECT cpu FROM main.gap WHERE cpu BETWEEN 0 AND 65535 ORDER BY 1",
-                       [&](const Statement& row) { cpus.push_back(static_cast<uint32_t>(row.Integer(0))); }));
-  return cpus;
+  std::set<uint32_t> cpus;
+  for (size_t i = 0; i < parts_->size(); ++i) {
+    // From one CPU to the next by the index: a recording has many more chunks than CPUs.
+    const auto db = parts_->Open(i);
+    const auto listed =
+        !db ? Status(Fail(db.error()))
+            : ForEachRow(**db,
+                         "WITH RECURSIVE found(cpu) AS (SELECT min(cpu) FROM main.chunk UNION ALL SELECT "
+                         "(SELECT min(cpu) FROM main.chunk WHERE cpu > found.cpu) FROM found WHERE cpu IS NOT NULL) "
+                         "SELECT cpu FROM found WHERE cpu BETWEEN 0 AND 65535 UNION "
+                         "SELECT cpu FROM main.gap WHERE cpu BETWEEN 0 AND 65535",
+                         [&](const Statement& row) { cpus.insert(static_cast<uint32_t>(row.Integer(0))); });
+    if (!listed && (parts_->size() == 1 || !parts_->Damaged(i, listed.error()))) return Fail(listed.error());
+  }
+  return std::vector<uint32_t>(cpus.begin(), cpus.end());
 }
 
-Result<std::vector<std::unique_ptr<CpuReader>>> RecordingInput::OpenCpus() const {
+Result<std::vector<std::unique_ptr<CpuReader>>> RecordingInput::OpenCpusFrom(
+    const std::map<uint32_t, uint64_t>& numbers) const {
   const auto cpus = Cpus();
   if (!cpus) return tl::unexpected<Error>(cpus.error());
   std::vector<std::unique_ptr<CpuReader>> readers;
   for (const uint32_t cpu : *cpus) {
-    auto reader = RecordingReader::Open(db_, &chunk_formats_, cpu);
+    const auto number = numbers.find(cpu);
+    auto reader =
+        PartChainReader::Open(parts_.get(), &chunk_formats_, cpu, number == numbers.end() ? 0 : number->second);
     if (!reader) return tl::unexpected<Error>(std::move(reader.error()));
     readers.push_back(std::move(*reader));
   }
   return readers;
 }
 
-}  // namespace
-
 bool IsRecording(const std::string& path) { return HasSqliteHeader(path, true); }
 
 Result<std::unique_ptr<TraceInput>> OpenRecording(const std::string& path) {
-  auto db = OpenRecordingFile(path, Database::Threads::kSerialised);
-  if (!db) return tl::unexpected<Error>(std::move(db.error()));
-  auto input = std::make_unique<RecordingInput>(std::move(*db));
-  STORE_TRY(input->Load());
-  return input;
+  auto parts = Parts(path);
+  if (parts.empty()) parts.push_back(path);
+  return RecordingInput::Open(path, std::move(parts));
 }
 
 Result<std::unique_ptr<TraceInput>> OpenTraceOrRecording(const std::string& path, const OpenOptions& options) {
   // Any SQLite file is taken here: no trace format begins like one, and OpenRecording says best what is wrong with it.
-  if (!HasSqliteHeader(path, false)) return OpenTrace(path, options);
+  if (!HasSqliteHeader(path, false) && Parts(path).empty()) return OpenTrace(path, options);
   if (options.buffer && !options.buffer->empty()) {
     return Fail(Error{ErrorCode::kInvalidArgument,
                       "a recording has no buffer named " + *options.buffer,

@@ -15,33 +15,73 @@ GapCause CauseOf(std::string_view name) {
   return GapCause::kUnknown;
 }
 
-// A chunk never spans a gap, so it is the gap's start against the chunk's that decides; where both are one instant the
-// number of the first event after the gap does.
-bool GapComesFirst(uint64_t start_ns, uint64_t event_no, const ChunkRow& chunk) {
-  if (start_ns != chunk.first_ns) return start_ns < chunk.first_ns;
-  return chunk.first_event_no >= event_no;
-}
-
 }  // namespace
 
-RecordingReader::RecordingReader(uint32_t cpu, Statement chunks, Statement gaps, ChunkLoader loader)
-    : cpu_(cpu), chunk_rows_(std::move(chunks)), gap_rows_(std::move(gaps)), loader_(std::move(loader)) {}
+// A chunk never spans a gap, so it is the gap's start against the chunk's that decides; where both are one instant the
+// number of the first event after the gap does.
+bool GapComesFirst(const GapRow& gap, const ChunkRow& chunk) {
+  if (gap.start_ns != chunk.first_ns) return gap.start_ns < chunk.first_ns;
+  return chunk.first_event_no >= gap.event_no;
+}
+
+GapRow ReadGapRow(const Statement& statement) {
+  GapRow row;
+  row.start_ns = statement.Unsigned(0);
+  row.end_ns = statement.IsNull(1) ? UINT64_MAX : statement.Unsigned(1);
+  row.lost = statement.IsNull(2) ? kLostUnknown : statement.Unsigned(2);
+  row.cause = CauseOf(statement.Text(3));
+  row.event_no = statement.Unsigned(4);
+  return row;
+}
+
+RecordingReader::RecordingReader(uint32_t cpu, ReadRange range, Statement chunks, Statement gaps, ChunkLoader loader)
+    : cpu_(cpu),
+      range_(std::move(range)),
+      chunk_rows_(std::move(chunks)),
+      gap_rows_(std::move(gaps)),
+      loader_(std::move(loader)),
+      last_ns_(range_.last_ns) {}
 
 Result<std::unique_ptr<RecordingReader>> RecordingReader::Open(const Database& db, const ChunkFormatsList* formats,
-                                                               uint32_t cpu) {
-  auto chunks =
-      db.Prepare(std::string("SELECT ") + kChunkRowColumns +
-                 " FROM main.chunk INDEXED BY chunk_by_time WHERE cpu = ?1 ORDER BY first_ns, first_event_no");
+                                                               uint32_t cpu, ReadRange range) {
+  auto chunks = db.Prepare(std::string("SELECT ") + kChunkRowColumns +
+                           " FROM main.chunk INDEXED BY chunk_by_time WHERE cpu = ?1 AND "
+                           "(first_ns, first_event_no) >= (?2, ?3) ORDER BY first_ns, first_event_no");
   if (!chunks) return tl::unexpected<Error>(std::move(chunks.error()));
-  auto gaps = db.Prepare(
-      "SELECT start_ns, end_ns, lost, cause, event_no FROM main.gap WHERE cpu = ?1 ORDER BY start_ns, event_no, id");
+  auto gaps = db.Prepare(std::string("SELECT ") + kGapRowColumns + " FROM main.gap WHERE cpu = ?1 AND start_ns >= ?2 " +
+                         kGapRowOrder);
   if (!gaps) return tl::unexpected<Error>(std::move(gaps.error()));
   auto loader = ChunkLoader::Create(db, formats);
   if (!loader) return tl::unexpected<Error>(std::move(loader.error()));
-  chunks->Bind(cpu);
-  gaps->Bind(cpu);
-  return std::unique_ptr<RecordingReader>(
-      new RecordingReader(cpu, std::move(*chunks), std::move(*gaps), std::move(*loader)));
+  std::unique_ptr<RecordingReader> reader(
+      new RecordingReader(cpu, std::move(range), std::move(*chunks), std::move(*gaps), std::move(*loader)));
+  STORE_TRY(reader->Start(db));
+  return reader;
+}
+
+// Begins at the last chunk with an event before the first wanted: gaps in front of it belong to what was read before.
+Status RecordingReader::Start(const Database& db) {
+  ChunkRow before;
+  bool skips = false;
+  if (range_.first_event_no > 0) {
+    auto last = db.Prepare(std::string("SELECT ") + kChunkRowColumns +
+                           " FROM main.chunk INDEXED BY chunk_by_time WHERE cpu = ?1 AND first_event_no < ?2 "
+                           "ORDER BY first_ns DESC, first_event_no DESC LIMIT 1");
+    if (!last) return tl::unexpected<Error>(std::move(last.error()));
+    last->Bind(cpu_, range_.first_event_no);
+    const auto row = last->Step();
+    if (!row) return tl::unexpected<Error>(row.error());
+    skips = *row;
+    if (skips) before = ReadChunkRow(*last);
+  }
+  const int64_t from_ns = skips ? static_cast<int64_t>(before.first_ns) : INT64_MIN;
+  chunk_rows_.Bind(cpu_, from_ns, skips ? static_cast<int64_t>(before.first_event_no) : INT64_MIN);
+  gap_rows_.Bind(cpu_, from_ns);
+  STORE_TRY(StepChunk());
+  STORE_TRY(StepGap());
+  while (skips && have_gap_ && GapComesFirst(gap_row_, before)) STORE_TRY(StepGap());
+  if (skips && have_chunk_ && before.first_event_no + before.events <= range_.first_event_no) STORE_TRY(StepChunk());
+  return {};
 }
 
 Result<bool> RecordingReader::Fill(EventBlock* block, size_t target) {
@@ -91,32 +131,28 @@ Status RecordingReader::StepGap() {
   const auto row = gap_rows_.Step();
   if (!row) return tl::unexpected<Error>(row.error());
   have_gap_ = *row;
-  if (!have_gap_) return {};
-  gap_row_.start_ns = gap_rows_.Unsigned(0);
-  gap_row_.end_ns = gap_rows_.IsNull(1) ? UINT64_MAX : gap_rows_.Unsigned(1);
-  gap_row_.lost = gap_rows_.IsNull(2) ? kLostUnknown : gap_rows_.Unsigned(2);
-  gap_row_.cause = CauseOf(gap_rows_.Text(3));
-  gap_row_.event_no = gap_rows_.Unsigned(4);
+  if (have_gap_) gap_row_ = ReadGapRow(gap_rows_);
   return {};
 }
 
 Status RecordingReader::LoadNext() {
   decoded_.Clear();
   next_ = 0;
-  if (!std::exchange(started_, true)) {
-    STORE_TRY(StepChunk());
-    STORE_TRY(StepGap());
-  }
   while (have_chunk_ || have_gap_) {
-    if (have_gap_ && (!have_chunk_ || GapComesFirst(gap_row_.start_ns, gap_row_.event_no, chunk_row_))) {
-      QueueGap(gap_row_.start_ns, gap_row_.end_ns, gap_row_.lost, gap_row_.cause);
+    if (have_gap_ && (!have_chunk_ || GapComesFirst(gap_row_, chunk_row_))) {
+      const auto& ignored = range_.gaps_ignored;
+      if (gap_row_.end_ns != UINT64_MAX ||
+          std::find(ignored.begin(), ignored.end(), gap_row_.start_ns) == ignored.end()) {
+        QueueGap(gap_row_.start_ns, gap_row_.end_ns, gap_row_.lost, gap_row_.cause);
+      }
       STORE_TRY(StepGap());
       continue;
     }
     const ChunkRow row = chunk_row_;
     STORE_TRY(StepChunk());
     const Status decoded = DecodeChunk(row);
-    if (decoded) break;
+    if (decoded && !decoded_.events.empty()) break;
+    if (decoded) continue;  // it had no more events than were known before
     if (!ChunkLoader::ConcernsOneChunk(decoded.error())) return decoded;
     QueueBadChunk(row);
   }
@@ -140,7 +176,12 @@ Status RecordingReader::DecodeChunk(const ChunkRow& row) {
     event.cpu = static_cast<uint16_t>(cpu_);
     if (!formats.to_merged.empty()) event.format = formats.to_merged[event.format];
   }
-  KeepOrder();
+  if (row.first_event_no < range_.first_event_no) {
+    const uint64_t known = range_.first_event_no - row.first_event_no;
+    const auto begin = decoded_.events.begin();
+    decoded_.events.erase(begin, begin + static_cast<ptrdiff_t>(std::min<uint64_t>(known, decoded_.events.size())));
+  }
+  if (!decoded_.events.empty()) KeepOrder();
   return {};
 }
 

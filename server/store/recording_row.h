@@ -3,6 +3,10 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include "analysis/base/result.h"
+#include "server/store/sqlite.h"
 
 namespace wakewatch {
 
@@ -22,5 +26,25 @@ struct RecordingRow {
 
   bool operator==(const RecordingRow&) const = default;
 };
+
+// What one part adds to its recording.
+struct PartSummary {
+  std::string host, boot_id, kernel;
+  uint64_t start_ns = 0, end_ns = 0;  // UINT64_MAX and 0: no event
+  uint64_t start_real_ns = 0, end_real_ns = 0;
+  uint64_t events = 0, bytes = 0, findings = 0, gaps = 0;
+  uint64_t gaps_open = 0;  // of `gaps`: at its end, so they are carried into the next part
+  bool trimmed = false, ended = false;
+};
+
+Result<PartSummary> SummarisePart(const Database& db);
+// Opens the part to read. An old one is migrated.
+Result<PartSummary> SummarisePart(const std::string& path);
+
+// On the host's wall clock, by the clock pair nearest to `trace_ns`; 0: not known.
+Result<uint64_t> RealTime(const Database& db, uint64_t trace_ns);
+
+// A recording in `folder` from its parts, oldest first.
+RecordingRow MakeRow(const std::string& folder, const std::vector<PartSummary>& parts);
 
 }  // namespace wakewatch

@@ -5,9 +5,11 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "analysis/base/result.h"
+#include "analysis/checks/finding.h"
 #include "analysis/chunk/batch.h"
 #include "server/store/recording.h"
 #include "server/store/sqlite.h"
@@ -19,6 +21,10 @@ Result<std::unique_ptr<RecordingWriter>> CreateRecording(const std::string& path
 
 // Replaces the summary and finding tables, inside the caller's transaction.
 Status WriteReport(Database& db, const Report& report);
+// Replaces the summary tables and leaves the findings.
+Status WriteSummaries(Database& db, const Report& report);
+// Adds findings; an id that is stored already is ignored. Answers how many were new.
+Result<uint64_t> AddFindings(Database& db, std::span<const Finding> findings);
 
 // A transaction that is undone unless Commit was reached.
 class Transaction {

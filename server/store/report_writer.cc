@@ -84,20 +84,6 @@ Status WriteCpus(Database& db, const Report& report) {
   });
 }
 
-Status WriteFindings(Database& db, const Report& report) {
-  auto evidence = db.Prepare(InsertSql("finding_evidence", 5));
-  if (!evidence) return tl::unexpected<Error>(std::move(evidence.error()));
-  return InsertAll(db, InsertSql("finding", 14), report.findings, [&](Statement& s, const Finding& f) -> Status {
-    const auto known = [](int32_t id) { return id < 0 ? std::nullopt : std::optional<int32_t>(id); };
-    const auto waker = f.waker_pid < 0 ? std::nullopt : std::optional<std::string>(f.waker_comm);
-    STORE_TRY(s.Run(f.id, f.group_id, f.check, f.cls, Name(f.confidence), f.pid, f.comm, known(f.cpu), f.start_ns,
-                    f.end_ns, f.waited_ns, known(f.waker_pid), waker, f.explanation));
-    int64_t position = 0;
-    for (const Evidence& e : f.evidence) STORE_TRY(evidence->Run(f.id, position++, e.cpu, e.ts_ns, e.event));
-    return {};
-  });
-}
-
 Status WriteFacts(Database& db, const Report& report) {
   const std::pair<const char*, const std::string*> texts[] = {
       {"path", &report.path},   {"input_kind", &report.input_kind}, {"kernel", &report.kernel},
@@ -135,17 +121,41 @@ Status WriteFacts(Database& db, const Report& report) {
 
 }  // namespace
 
-Status WriteReport(Database& db, const Report& report) {
+Status WriteSummaries(Database& db, const Report& report) {
   STORE_TRY(
       db.Exec("DELETE FROM report_info; DELETE FROM event_count; DELETE FROM undecidable; DELETE FROM anomaly; "
               "DELETE FROM thread_summary; DELETE FROM work_summary; DELETE FROM softirq_summary; "
-              "DELETE FROM tasklet_summary; DELETE FROM cpu_summary; DELETE FROM finding_evidence; "
-              "DELETE FROM finding"));
+              "DELETE FROM tasklet_summary; DELETE FROM cpu_summary"));
   STORE_TRY(WriteThreads(db, report));
   STORE_TRY(WriteDeferred(db, report));
   STORE_TRY(WriteCpus(db, report));
-  STORE_TRY(WriteFindings(db, report));
   return WriteFacts(db, report);
+}
+
+Result<uint64_t> AddFindings(Database& db, std::span<const Finding> findings) {
+  uint64_t added = 0;
+  if (findings.empty()) return added;
+  auto insert = db.Prepare("INSERT OR IGNORE INTO finding VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)");
+  auto evidence = db.Prepare(InsertSql("finding_evidence", 5));
+  if (!insert || !evidence) return tl::unexpected<Error>(std::move(!insert ? insert.error() : evidence.error()));
+  const auto known = [](int32_t id) { return id < 0 ? std::nullopt : std::optional<int32_t>(id); };
+  for (const Finding& f : findings) {
+    const auto waker = f.waker_pid < 0 ? std::nullopt : std::optional<std::string>(f.waker_comm);
+    STORE_TRY(insert->Run(f.id, f.group_id, f.check, f.cls, Name(f.confidence), f.pid, f.comm, known(f.cpu), f.start_ns,
+                          f.end_ns, f.waited_ns, known(f.waker_pid), waker, f.explanation));
+    if (sqlite3_changes(db.get()) == 0) continue;
+    ++added;
+    int64_t position = 0;
+    for (const Evidence& e : f.evidence) STORE_TRY(evidence->Run(f.id, position++, e.cpu, e.ts_ns, e.event));
+  }
+  return added;
+}
+
+Status WriteReport(Database& db, const Report& report) {
+  STORE_TRY(WriteSummaries(db, report));
+  STORE_TRY(db.Exec("DELETE FROM finding_evidence; DELETE FROM finding"));
+  const auto added = AddFindings(db, report.findings);
+  return added ? Status() : Status(Fail(added.error()));
 }
 
 }  // namespace wakewatch

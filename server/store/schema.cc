@@ -112,7 +112,41 @@ CREATE TABLE anomaly(name TEXT PRIMARY KEY, severity TEXT NOT NULL, n INTEGER NO
   WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations = {MigrationStep{1, kVersion1}};
+// What a live server adds: several infos of one task over time, findings that are told once, parts of a longer session.
+constexpr const char* kVersion2 = R"sql(
+CREATE TABLE thread_2(
+  pid INTEGER NOT NULL, start_ticks INTEGER NOT NULL,
+  first_seen_ns INTEGER NOT NULL,   -- since when this holds
+  comm TEXT NOT NULL, flags INTEGER NOT NULL, parent_pid INTEGER, affinity TEXT, policy INTEGER,
+  rt_priority INTEGER NOT NULL, from_inventory INTEGER NOT NULL,
+  PRIMARY KEY(pid, start_ticks, first_seen_ns)) WITHOUT ROWID;
+INSERT INTO thread_2 SELECT pid, start_ticks, first_seen_ns, comm, flags, parent_pid, affinity, policy, rt_priority,
+  from_inventory FROM thread;
+DROP TABLE thread;
+ALTER TABLE thread_2 RENAME TO thread;
+
+ALTER TABLE session ADD COLUMN loss_marked INTEGER NOT NULL DEFAULT 0;  -- every loss of events is a gap
+
+DELETE FROM finding WHERE rowid NOT IN (SELECT min(rowid) FROM finding GROUP BY id);
+DELETE FROM finding_evidence WHERE rowid NOT IN
+  (SELECT min(rowid) FROM finding_evidence GROUP BY finding_id, position);
+DROP INDEX finding_by_id;
+CREATE UNIQUE INDEX finding_by_id ON finding(id);
+
+CREATE TABLE part_start(
+  cpu INTEGER PRIMARY KEY,
+  events INTEGER NOT NULL,          -- of this CPU in earlier parts: the number of its first event here
+  last_ns INTEGER NOT NULL);        -- of the last of them
+CREATE TABLE checkpoint(
+  id INTEGER PRIMARY KEY CHECK(id = 1), sequence INTEGER NOT NULL, watermark_ns INTEGER NOT NULL,
+  merged TEXT NOT NULL,             -- events analysed by CPU, "0=1200 1=800"
+  state BLOB NOT NULL, extra BLOB NOT NULL);
+CREATE TABLE timeline(
+  cpu INTEGER NOT NULL, level INTEGER NOT NULL, first_bin INTEGER NOT NULL, bins INTEGER NOT NULL, bytes BLOB NOT NULL,
+  PRIMARY KEY(cpu, level, first_bin)) WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations = {MigrationStep{1, kVersion1}, MigrationStep{2, kVersion2}};
 static_assert(kMigrations.back().version == kRecordingSchemaVersion);
 
 constexpr size_t kHeaderBytes = 100;  // Source: https://www.sqlite.org/fileformat2.html#the_database_header
@@ -121,6 +155,7 @@ constexpr size_t kApplicationIdOffset = 68;
 
 constexpr auto kTables = std::to_array<const char*>({"anomaly",
                                                      "batch",
+                                                     "checkpoint",
                                                      "chunk",
                                                      "clock_pair",
                                                      "cpu",
@@ -134,6 +169,7 @@ constexpr auto kTables = std::to_array<const char*>({"anomaly",
                                                      "frontier",
                                                      "gap",
                                                      "meta",
+                                                     "part_start",
                                                      "profile_change",
                                                      "report_info",
                                                      "session",
@@ -142,6 +178,7 @@ constexpr auto kTables = std::to_array<const char*>({"anomaly",
                                                      "tasklet_summary",
                                                      "thread",
                                                      "thread_summary",
+                                                     "timeline",
                                                      "undecidable",
                                                      "work_summary"});
 

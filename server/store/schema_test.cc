@@ -29,31 +29,31 @@ class SchemaTest : public testing::Test {
 
 TEST_F(SchemaTest, AnOlderFileTakesTheStepsItLacksOnce) {
   const std::array steps = {
-      Migrations()[0],
-      MigrationStep{2, "ALTER TABLE meta ADD COLUMN unit TEXT; INSERT INTO meta VALUES('a', 'b', 'c')"},
-      MigrationStep{3, "UPDATE meta SET value = value || '3'"}};
+      Migrations()[0], Migrations()[1],
+      MigrationStep{3, "ALTER TABLE meta ADD COLUMN unit TEXT; INSERT INTO meta VALUES('a', 'b', 'c')"},
+      MigrationStep{4, "UPDATE meta SET value = value || '4'"}};
   for (int round = 0; round < 2; ++round) {
     auto db = OpenRecordingFile(path_, Database::Threads::kOneThread, steps);
     ASSERT_TRUE(db) << TextOf(db);
-    EXPECT_EQ(*db->Integer("PRAGMA user_version"), 3);
-    EXPECT_EQ(*db->Integer("SELECT count(*) FROM meta WHERE value = 'b3' AND unit = 'c'"), 1);
+    EXPECT_EQ(*db->Integer("PRAGMA user_version"), 4);
+    EXPECT_EQ(*db->Integer("SELECT count(*) FROM meta WHERE value = 'b4' AND unit = 'c'"), 1);
   }
 }
 
 TEST_F(SchemaTest, AStepThatFailsLeavesTheVersionBefore) {
-  const std::array steps = {Migrations()[0], MigrationStep{2, "CREATE TABLE extra(a)"},
-                            MigrationStep{3, "CREATE TABLE half(a); INSERT INTO absent VALUES(1)"}};
+  const std::array steps = {Migrations()[0], Migrations()[1], MigrationStep{3, "CREATE TABLE extra(a)"},
+                            MigrationStep{4, "CREATE TABLE half(a); INSERT INTO absent VALUES(1)"}};
   auto failed = OpenRecordingFile(path_, Database::Threads::kOneThread, steps);
   ASSERT_FALSE(failed);
-  EXPECT_THAT(failed.error().Text(), testing::HasSubstr("version 3"));
+  EXPECT_THAT(failed.error().Text(), testing::HasSubstr("version 4"));
   auto db = Database::Open(path_, Database::Mode::kRead);
   ASSERT_TRUE(db);
-  EXPECT_EQ(*db->Integer("PRAGMA user_version"), 2);
+  EXPECT_EQ(*db->Integer("PRAGMA user_version"), 3);
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM sqlite_schema WHERE name IN ('extra', 'half')"), 1);
 }
 
 TEST_F(SchemaTest, ANewerFileIsRefusedWithAWayOut) {
-  Sql("PRAGMA user_version = 2");
+  Sql("PRAGMA user_version = 3");
   const auto input = OpenRecording(path_);
   ASSERT_FALSE(input);
   EXPECT_EQ(input.error().code, ErrorCode::kUnsupported);
@@ -78,6 +78,36 @@ TEST_F(SchemaTest, TablesThatAreNotTablesAreRefused) {
     EXPECT_EQ(input.error().code, ErrorCode::kCorrupt);
     EXPECT_THAT(input.error().Text(), testing::HasSubstr("symbol"));
   }
+}
+
+TEST_F(SchemaTest, ARecordingOfVersion1IsReadAndTakenOver) {
+  const std::string old = folder_.File("old.db");
+  {
+    auto db = Database::Open(old, Database::Mode::kCreate);
+    ASSERT_TRUE(db) << TextOf(db);
+    const auto migrated = Migrate(*db, Migrations().first(1));
+    ASSERT_TRUE(migrated) << TextOf(migrated);
+    const auto filled = db->Exec(
+        "INSERT INTO session VALUES(1, 'box', 'boot', 's1', '6.1.0', 'mono', '0.1', 4);"
+        "INSERT INTO thread VALUES(7, 3, 9, 'ksoftirqd/0', 64, 2, '0', 0, 0, 1), (8, 0, 0, 'x', 0, NULL, NULL, NULL, "
+        "0, 0);"
+        "INSERT INTO finding VALUES('a', 'g', 'c', 'k', 'proven', 7, 'x', 0, 1, 2, 1, NULL, NULL, 'first'),"
+        "  ('a', 'g', 'c', 'k', 'proven', 7, 'x', 0, 1, 2, 1, NULL, NULL, 'twin'),"
+        "  ('b', 'g', 'c', 'k', 'proven', 7, 'x', 0, 1, 2, 1, NULL, NULL, 'other');"
+        "INSERT INTO finding_evidence VALUES('a', 0, 1, 5, 'e'), ('a', 1, 1, 6, 'f'), ('a', 0, 1, 5, 'e')");
+    ASSERT_TRUE(filled) << TextOf(filled);
+  }
+  const auto input = OpenRecording(old);
+  ASSERT_TRUE(input) << TextOf(input);
+  EXPECT_EQ((*input)->metadata().kernel, "6.1.0");
+  EXPECT_FALSE((*input)->metadata().loss_marked);
+  auto db = OpenRecordingFile(old);
+  ASSERT_TRUE(db) << TextOf(db);
+  EXPECT_EQ(*db->Integer("PRAGMA user_version"), kRecordingSchemaVersion);
+  EXPECT_EQ(*db->Integer("SELECT count(*) FROM thread WHERE pid = 7 AND comm = 'ksoftirqd/0' AND from_inventory"), 1);
+  EXPECT_EQ(*db->Integer("SELECT count(*) FROM thread"), 2);
+  EXPECT_EQ(*db->Integer("SELECT count(*) FROM finding WHERE explanation <> 'twin'"), 2);
+  EXPECT_EQ(*db->Integer("SELECT count(*) FROM finding_evidence"), 2);
 }
 
 TEST_F(SchemaTest, TheListOfTablesIsTheSchema) {

@@ -79,6 +79,9 @@ class SessionStore {
   // nothing is stored; kInvalidArgument: a batch makes no sense) the store stays usable and the call can be repeated.
   virtual Status Commit(std::span<const Batch> batches, const AnalysisRows& rows) = 0;
 
+  // Error (kInvalidArgument): what Commit would say about this batch.
+  virtual Status Check(const Batch& batch) const = 0;
+
   // The newest checkpoint; it is carried over from part to part.
   virtual Result<std::optional<Checkpoint>> LoadCheckpoint() = 0;
 

@@ -42,6 +42,9 @@ std::string_view RemedyOf(int answer, ErrorCode code) {
   }
 }
 
+// SQLite may be built to read "file:…" as a URI; here a path is a path.
+std::string PlainPath(const std::string& path) { return path.starts_with("file:") ? "./" + path : path; }
+
 }  // namespace
 
 Error SqliteError(sqlite3* db, int answer, std::string_view action, const std::string& file) {
@@ -91,9 +94,7 @@ Result<Database> Database::Open(const std::string& path, Mode mode, Threads thre
   Database database;
   database.path_ = std::make_unique<std::string>(path);
   sqlite3* db = nullptr;
-  // SQLite may be built to read "file:…" as a URI; here a path is a path.
-  const std::string plain = path.starts_with("file:") ? "./" + path : path;
-  const int answer = sqlite3_open_v2(plain.c_str(), &db, flags, nullptr);
+  const int answer = sqlite3_open_v2(PlainPath(path).c_str(), &db, flags, nullptr);
   database.db_.reset(db);
   if (answer != SQLITE_OK) return Fail(SqliteError(db, answer, "opening", path));
   sqlite3_extended_result_codes(db, 1);
@@ -111,6 +112,12 @@ Status Database::Exec(const char* sql) const {
   const int answer = sqlite3_exec(get(), sql, nullptr, nullptr, nullptr);
   if (answer != SQLITE_OK) return Fail(SqliteError(get(), answer, "SQLite", path()));
   return {};
+}
+
+Status Database::Attach(const std::string& path, const std::string& name) const {
+  auto attach = Prepare("ATTACH ?1 AS " + name);
+  if (!attach) return tl::unexpected<Error>(std::move(attach.error()));
+  return attach->Run(PlainPath(path));
 }
 
 Result<int64_t> Database::Integer(const std::string& sql) const {

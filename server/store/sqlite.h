@@ -104,6 +104,8 @@ class Database {
   sqlite3* get() const { return db_.get(); }
   const std::string& path() const { return *path_; }
   Status Exec(const char* sql) const;
+  // Makes the tables of another file visible under `name`. Outside a transaction.
+  Status Attach(const std::string& path, const std::string& name) const;
   // The first column of the first row of `sql`; an Error when it has no row.
   Result<int64_t> Integer(const std::string& sql) const;
   Result<Statement> Prepare(std::string_view sql) const;
