@@ -12,8 +12,9 @@ constexpr size_t kFailuresMax = 16;
 
 }  // namespace
 
-BatchBuilder::BatchBuilder(const FormatTable& formats, const std::vector<uint32_t>& cpus, int compression)
-    : decoder_(formats) {
+BatchBuilder::BatchBuilder(const FormatTable& formats, const std::vector<uint32_t>& cpus, int compression,
+                           uint32_t chunk_events_max)
+    : decoder_(formats), chunk_events_max_(chunk_events_max) {
   for (const uint32_t cpu : cpus) {
     if (cpu >= streams_.size()) streams_.resize(cpu + 1);
     streams_[cpu] = std::make_unique<Stream>(decoder_, formats, cpu, compression);
@@ -36,7 +37,7 @@ void BatchBuilder::AddPage(uint32_t cpu, Bytes page) {
     stream->encoder.Add(event);
     stream->last_ns = event.ts_ns;
     ++events_;
-    if (++stream->open_events >= kChunkEventsTarget) Cut(stream);
+    if (++stream->open_events >= chunk_events_max_) Cut(stream);
   }
   if (stream->encoder.pending_bytes() >= kOpenBytesMax) Cut(stream);
 }

@@ -19,8 +19,9 @@ namespace wakewatch {
 
 class BatchBuilder {
  public:
-  // `formats` must outlive the builder. `compression` is a zstd level.
-  BatchBuilder(const FormatTable& formats, const std::vector<uint32_t>& cpus, int compression);
+  // `formats` must outlive the builder. `compression` is a zstd level. Chunks are cut at `chunk_events_max` events.
+  BatchBuilder(const FormatTable& formats, const std::vector<uint32_t>& cpus, int compression,
+               uint32_t chunk_events_max = kChunkEventsTarget);
 
   // Decodes one page of `cpu`, one of those given above, and encodes its events.
   void AddPage(uint32_t cpu, Bytes page);
@@ -66,6 +67,7 @@ class BatchBuilder {
   void CloseGap(Stream* stream, uint64_t end_ns);
 
   const RecordDecoder decoder_;
+  const uint32_t chunk_events_max_;
   std::vector<std::unique_ptr<Stream>> streams_;  // by CPU number; null for CPUs without a buffer
   EventBlock block_;
   AnomalyCounts anomalies_;

@@ -1,7 +1,9 @@
 #include "collector/recorder.h"
 
 #include <algorithm>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -25,8 +27,6 @@ constexpr uint64_t kFrontierGuardNs = 2'000'000;
 
 constexpr std::chrono::milliseconds kStopPoll{50};  // how soon `stop` is seen
 
-// What may wait between reading and encoding: at two million events a second, a third of a second of a blocked sink.
-constexpr size_t kQueueBytes = 32u << 20;
 constexpr size_t kQueueBufferBytes = 64u << 10;
 
 // A batch is also handed out early when this many times batch_bytes_max were decoded for it, which bounds the memory of
@@ -44,8 +44,18 @@ class TracefsRecorder final : public Recorder {
   const RecorderOptions& options() const override { return options_; }
   const RecorderTotals& totals() const override { return totals_; }
   Status Run(std::chrono::nanoseconds duration, const std::atomic<bool>& stop, const Sink& sink) override;
+  Status ChangeProfile(const std::string& name, const std::string& reason) override;
 
  private:
+  struct ProfileRequest {
+    EventProfile profile;
+    std::string reason;
+  };
+
+  // Those of `profile` and of the options that this kernel has; the others are added to *missing.
+  Result<std::vector<std::string>> Select(const EventProfile& profile, std::vector<std::string>* missing) const;
+  bool Usable(const std::string& event) const;  // its format was loaded
+  void ApplyProfileRequest();
   Status Pump(std::chrono::nanoseconds duration, const std::atomic<bool>& stop, const Sink& sink);
   Status Begin();
   // Each handles one item of the queue.
@@ -63,6 +73,11 @@ class TracefsRecorder final : public Recorder {
   std::unique_ptr<TracefsSession> session_;
   std::optional<BufferSetup> setup_;
   std::optional<EventFormats> formats_;
+  std::string profile_;
+  std::vector<std::string> enabled_;            // events that are on
+  std::vector<ProfileChange> profile_changes_;  // since the last batch
+  std::mutex request_mutex_;
+  std::optional<ProfileRequest> request_;
   std::vector<uint32_t> cpus_;  // that have a buffer
   std::optional<BatchBuilder> builder_;
   std::optional<SessionLog> log_;
@@ -89,22 +104,94 @@ Status TracefsRecorder::Prepare(const EventProfile& profile, const std::string& 
   if (!cpus) return Fail(cpus.error());
   cpus_ = *std::move(cpus);
 
+  std::vector<std::string> missing;
+  auto wanted = Select(profile, &missing);
+  if (!wanted) return Fail(wanted.error());
+  if (!missing.empty()) {
+    std::string names;
+    for (const std::string& name : missing) names += (names.empty() ? "" : ", ") + name;
+    warnings.push_back("this kernel does not have, so they are not recorded: " + names);
+  }
+  std::vector<std::string> all = *wanted;
+  for (const EventProfile& other : EventProfiles()) {
+    if (!options_.changeable_profile || other.name == profile.name) continue;
+    const auto more = Select(other, &missing);
+    if (!more) return Fail(more.error());
+    for (const std::string& event : *more) {
+      if (std::find(all.begin(), all.end(), event) == all.end()) all.push_back(event);
+    }
+  }
+  auto formats = LoadEventFormats(session_->events_folder(), all, setup_->subbuffer_bytes, &warnings);
+  if (!formats) return Fail(formats.error());
+  formats_ = *std::move(formats);
+  std::erase_if(*wanted, [&](const std::string& event) { return !Usable(event); });
+  auto enabled = session_->EnableEvents(*wanted, &warnings);
+  if (!enabled) return Fail(enabled.error());
+  enabled_ = *std::move(enabled);
+  profile_ = profile.name;
+  return {};
+}
+
+Result<std::vector<std::string>> TracefsRecorder::Select(const EventProfile& profile,
+                                                         std::vector<std::string>* missing) const {
   std::vector<std::string> wanted = profile.events;
   wanted.insert(wanted.end(), options_.extra_events.begin(), options_.extra_events.end());
   auto selection = SelectEvents(session_->events_folder(), wanted);
   if (!selection) return Fail(selection.error());
-  if (!selection->missing.empty()) {
-    std::string names;
-    for (const std::string& name : selection->missing) names += (names.empty() ? "" : ", ") + name;
-    warnings.push_back("this kernel does not have, so they are not recorded: " + names);
+  missing->insert(missing->end(), selection->missing.begin(), selection->missing.end());
+  return std::move(selection->present);
+}
+
+bool TracefsRecorder::Usable(const std::string& event) const {
+  const auto& usable = formats_->usable;
+  return std::find(usable.begin(), usable.end(), event) != usable.end();
+}
+
+Status TracefsRecorder::ChangeProfile(const std::string& name, const std::string& reason) {
+  if (!options_.changeable_profile) {
+    return Fail(ErrorCode::kInvalidArgument, "this recording was not begun as one whose profile may change");
   }
-  auto formats = LoadEventFormats(session_->events_folder(), selection->present, setup_->subbuffer_bytes, &warnings);
-  if (!formats) return Fail(formats.error());
-  formats_ = *std::move(formats);
-  auto enabled = session_->EnableEvents(formats_->usable, &warnings);
-  if (!enabled) return Fail(enabled.error());
-  formats_->usable = *std::move(enabled);
+  auto profile = FindEventProfile(name);
+  if (!profile) return Fail(profile.error());
+  const std::lock_guard lock(request_mutex_);
+  request_ = {*std::move(profile), reason};
   return {};
+}
+
+void TracefsRecorder::ApplyProfileRequest() {
+  std::optional<ProfileRequest> request;
+  {
+    const std::lock_guard lock(request_mutex_);
+    request.swap(request_);
+  }
+  if (!request || request->profile.name == profile_) return;
+  std::vector<std::string> missing;
+  const auto wanted = Select(request->profile, &missing);
+  if (!wanted) {
+    totals_.warnings.push_back("the profile stays " + profile_ + ": " + wanted.error().Text());
+    return;
+  }
+  const std::set<std::string> before(enabled_.begin(), enabled_.end());
+  const std::set<std::string> after(wanted->begin(), wanted->end());
+  const auto set = [this](const std::string& event, bool on) {
+    const auto done = session_->SetEvent(event, on);
+    if (!done) totals_.warnings.push_back(done.error().Text());
+    return done.has_value();
+  };
+  // The time from which on exactly these events are there: before the first that ends, behind the last that begins.
+  uint64_t since_ns = setup_->clock.NowNs();
+  std::vector<std::string> enabled;
+  for (const std::string& event : enabled_) {
+    if (after.count(event) != 0 || !set(event, false)) enabled.push_back(event);
+  }
+  for (const std::string& event : *wanted) {
+    if (before.count(event) != 0 || !Usable(event) || !set(event, true)) continue;
+    enabled.push_back(event);
+    since_ns = setup_->clock.NowNs();
+  }
+  enabled_ = std::move(enabled);
+  profile_ = request->profile.name;
+  profile_changes_.push_back({since_ns, profile_, enabled_, request->reason});
 }
 
 Status TracefsRecorder::Begin() {
@@ -113,13 +200,15 @@ Status TracefsRecorder::Begin() {
   auto info = DescribeSession(setup_->clock, static_cast<uint32_t>(online_.size()));
   if (!info) return Fail(info.error());
   opening_ = *std::move(info);
+  if (!options_.host.empty()) opening_->host = options_.host;
   drops_seen_.resize(cpus_.back() + 1);
-  builder_.emplace(formats_->table, cpus_, options_.compression);
+  builder_.emplace(formats_->table, cpus_, options_.compression, options_.chunk_events_max);
   log_.emplace(setup_->clock, topology, KthreadInventory());
   log_->Begin();
 
   const size_t buffer_bytes = std::max<size_t>(setup_->subbuffer_bytes, kQueueBufferBytes);
-  queue_ = std::make_unique<PageQueue>(buffer_bytes, std::max(kQueueBytes / buffer_bytes, 2 * cpus_.size()));
+  const size_t buffers_max = std::max(options_.read_ahead_bytes / buffer_bytes, 2 * cpus_.size());
+  queue_ = std::make_unique<PageQueue>(buffer_bytes, buffers_max);
   const PageReaderSettings settings{setup_->clock, formats_->table.page(), setup_->buffer_bytes_per_cpu,
                                     options_.batch_span};
   auto reader = PageReader::Open(session_->path(), cpus_, settings, topology, queue_.get());
@@ -163,6 +252,7 @@ Status TracefsRecorder::Pump(std::chrono::nanoseconds duration, const std::atomi
       if (auto stopped = session_->Stop(); !stopped) return stopped;
       reader_->Finish();
     }
+    ApplyProfileRequest();
     auto item = queue_->Pop(kStopPoll);
     if (!item) {
       if (queue_->closed()) return Fail(ErrorCode::kInternal, "the reading thread ran out of memory");
@@ -208,6 +298,8 @@ Status TracefsRecorder::Emit(uint64_t now_ns, bool complete, const Sink& sink) {
   Batch batch;
   batch.sequence = ++totals_.batches;
   if (opening_) AddOpening(now_ns, &batch);
+  batch.profiles.insert(batch.profiles.end(), profile_changes_.begin(), profile_changes_.end());
+  profile_changes_.clear();
   log_->AddDue(now_ns, online_, last_, &batch);
   if (last_ || (complete && log_->StatsDue(now_ns))) AddStats(&batch);
   builder_->TakeInto(&batch, last_);
@@ -226,7 +318,7 @@ Status TracefsRecorder::Emit(uint64_t now_ns, bool complete, const Sink& sink) {
 void TracefsRecorder::AddOpening(uint64_t now_ns, Batch* batch) {
   batch->session = *std::exchange(opening_, std::nullopt);
   batch->formats = formats_->delta;
-  batch->profiles.push_back({now_ns, options_.profile, formats_->usable, "start"});
+  batch->profiles.push_back({now_ns, options_.profile, enabled_, "start"});
   if (!reader_->raised_priority()) {
     totals_.warnings.push_back("the reading thread could not raise its priority; a busy machine may cost events");
   }
@@ -293,8 +385,9 @@ void TracefsRecorder::Settle() {
 Result<std::unique_ptr<Recorder>> Recorder::Create(const RecorderOptions& options) {
   auto profile = FindEventProfile(options.profile);
   if (!profile) return Fail(profile.error());
-  if (options.batch_span.count() <= 0 || options.buffer_kb_per_cpu == 0 || options.batch_bytes_max == 0) {
-    return Fail(ErrorCode::kInvalidArgument, "the batch span, batch size and buffer size must be above zero");
+  if (options.batch_span.count() <= 0 || options.buffer_kb_per_cpu == 0 || options.batch_bytes_max == 0 ||
+      options.chunk_events_max == 0) {
+    return Fail(ErrorCode::kInvalidArgument, "the batch span, batch, chunk and buffer sizes must be above zero");
   }
   std::vector<std::string> warnings;
   auto tracefs = FindTracefs(options.tracefs, &warnings);

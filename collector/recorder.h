@@ -19,13 +19,18 @@ struct RecorderOptions {
   std::string tracefs = {};  // empty: found among the mounts, mounted at /sys/kernel/tracing if there is none
   // Our instances are <prefix>-<pid>-<start ticks>; those of dead processes are ours to reap.
   std::string instance_prefix = "wakewatch";
-  std::string profile = "standard";            // see EventProfiles()
+  std::string host = {};             // in the session; empty: this machine's name
+  std::string profile = "standard";  // see EventProfiles()
+  // ChangeProfile will be used: the formats of all profiles travel in the first batch.
+  bool changeable_profile = false;
   std::vector<std::string> extra_events = {};  // "sched/sched_stat_runtime"
   uint32_t buffer_kb_per_cpu = 8192;
   uint32_t subbuffer_kb = 64;  // used where the kernel has buffer_subbuf_size_kb (6.8+)
   std::chrono::milliseconds batch_span{500};
   size_t batch_bytes_max = 8u << 20;
-  int compression = 1;  // zstd level of the chunks
+  size_t read_ahead_bytes = 32u << 20;   // pages that may wait to be encoded, two buffers a CPU at least
+  uint32_t chunk_events_max = 1u << 16;  // a CPU's encoder keeps some 190 bytes for each
+  int compression = 1;                   // zstd level of the chunks
 };
 
 struct EventProfile {
@@ -52,6 +57,10 @@ class Recorder {
   virtual Status Run(std::chrono::nanoseconds duration, const std::atomic<bool>& stop,
                      const std::function<Status(Batch&&)>& sink) = 0;
   virtual const RecorderTotals& totals() const = 0;
+  // From any thread, also from within `sink`: soon, the events of profile `name` are recorded and no others, and a
+  // batch says so, with `reason`. The last word counts. Errors: kInvalidArgument (no such profile, or not a changeable
+  // one).
+  virtual Status ChangeProfile(const std::string& name, const std::string& reason) = 0;
 };
 
 }  // namespace wakewatch

@@ -140,6 +140,7 @@ TEST_F(LiveRecorder, WhatIsRecordedDecodesBackAndNothingIsLeftBehind) {
     EXPECT_EQ(totals.batches, got.batches);
     EXPECT_EQ(totals.gaps, got.gaps.size());
     EXPECT_EQ(totals.lost, 0u);
+    EXPECT_FALSE((*recorder)->ChangeProfile("light", "not asked for when it was made"));
     EXPECT_GT(totals.bytes_read, 0u);
     EXPECT_FALSE((*recorder)->Run(std::chrono::seconds(1), stop_, [](Batch&&) { return Status(); })) << "it runs once";
   }
@@ -183,6 +184,65 @@ TEST_F(LiveRecorder, WhatIsRecordedDecodesBackAndNothingIsLeftBehind) {
   EXPECT_GT(by_type[EventType::kSchedSwitch], 0u);
   EXPECT_GT(by_type[EventType::kSchedWaking], 0u);
   EXPECT_GT(by_type[EventType::kHrtimerExpireEntry], 0u);
+}
+
+TEST_F(LiveRecorder, TheProfileChangesWhileItRecords) {
+  options_.changeable_profile = true;
+  options_.profile = "standard";
+  options_.host = "another-name";
+  Collected got;
+  auto recorder = Recorder::Create(options_);
+  ASSERT_TRUE(recorder) << recorder.error().Text();
+  EXPECT_FALSE((*recorder)->ChangeProfile("huge", "no such thing"));
+  Load load;
+  const auto status = (*recorder)->Run(std::chrono::seconds(30), stop_, [&](Batch&& batch) {
+    const auto taken = got.Take(std::move(batch));
+    if (got.batches == 2) EXPECT_TRUE((*recorder)->ChangeProfile("light", "over the budget"));
+    if (got.batches == 8) EXPECT_TRUE((*recorder)->ChangeProfile("full", "below it"));
+    if (got.batches == 14) stop_ = true;
+    return taken;
+  });
+  ASSERT_TRUE(status) << status.error().Text();
+  EXPECT_EQ(got.session.host, "another-name");
+  ASSERT_EQ(got.profiles.size(), 3u);
+  EXPECT_EQ(got.profiles[1].profile, "light");
+  EXPECT_EQ(got.profiles[1].reason, "over the budget");
+  EXPECT_EQ(got.profiles[2].profile, "full");
+  const auto has = [&](size_t profile, const std::string& event) {
+    const auto& events = got.profiles[profile].events;
+    return std::count(events.begin(), events.end(), event);
+  };
+  EXPECT_EQ(has(0, "irq/softirq_entry"), 1);
+  EXPECT_EQ(has(1, "irq/softirq_entry"), 0);
+  EXPECT_EQ(has(1, "sched/sched_switch"), 1);
+  EXPECT_EQ(has(2, "irq/softirq_entry"), 1);
+
+  // In the chunks: softirqs stop with the first change and come back with the second.
+  const FormatTable table = TableOf(got.formats);
+  const RecordDecoder decoder(table);
+  const uint64_t changed_ns = got.profiles[1].ts_ns, span_ns = got.profiles[2].ts_ns - changed_ns;
+  uint64_t softirqs[3] = {}, switches[3] = {};
+  for (const Chunk& chunk : got.chunks) {
+    const auto view = ChunkView::Open(chunk.bytes, table);
+    ASSERT_TRUE(view) << view.error().Text();
+    EventBlock block;
+    AnomalyCounts anomalies;
+    ASSERT_TRUE(view->Decode(decoder, &block, &anomalies));
+    for (const Event& event : block.events) {
+      const size_t era = event.ts_ns < changed_ns                     ? 0
+                         : event.ts_ns < changed_ns + span_ns / 2     ? 3  // events go one by one
+                         : event.ts_ns < changed_ns + span_ns / 4 * 3 ? 1
+                         : event.ts_ns < got.profiles[2].ts_ns        ? 3
+                                                                      : 2;
+      if (era == 3) continue;
+      softirqs[era] += event.type == EventType::kSoftirqEntry;
+      switches[era] += event.type == EventType::kSchedSwitch;
+    }
+  }
+  EXPECT_GT(softirqs[0], 0u);
+  EXPECT_EQ(softirqs[1], 0u);
+  EXPECT_GT(softirqs[2], 0u);
+  for (const uint64_t count : switches) EXPECT_GT(count, 0u);
 }
 
 TEST_F(LiveRecorder, OtherInstancesAreLeftAlone) {

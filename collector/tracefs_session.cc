@@ -293,7 +293,7 @@ Result<std::vector<std::string>> TracefsSession::EnableEvents(const std::vector<
              {},
              "name events as system/name; the folder lists them"};
   for (const std::string& event : events) {
-    auto written = WriteTextFile(events_folder() + "/" + event + "/enable", "1");
+    auto written = SetEvent(event, true);
     if (written) {
       enabled.push_back(event);
     } else {
@@ -303,6 +303,10 @@ Result<std::vector<std::string>> TracefsSession::EnableEvents(const std::vector<
   }
   if (enabled.empty()) return Fail(std::move(last));
   return enabled;
+}
+
+Status TracefsSession::SetEvent(const std::string& event, bool on) {
+  return WriteTextFile(events_folder() + "/" + event + "/enable", on ? "1" : "0");
 }
 
 Status TracefsSession::Start() { return WriteNeeded(path_ + "/tracing_on", "1"); }

@@ -70,6 +70,8 @@ class TracefsSession {
   // Turns events ("system/name") on and answers with those that are on; the others are named in a warning. An error
   // when none is.
   Result<std::vector<std::string>> EnableEvents(const std::vector<std::string>& events, Warnings* warnings);
+  // Turns one event on or off, also while recording.
+  Status SetEvent(const std::string& event, bool on);
   Status Start();
   Status Stop();
   // Stops and removes the instance. Descriptors of its files must be closed by then. An error (somebody else reads from

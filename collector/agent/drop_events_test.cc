@@ -111,6 +111,7 @@ struct Merge {
   std::vector<GapRecord> wanted;
 };
 
+// Longer than 70 lines: a table of stories.
 TEST(DropInto, TheGapEndsWhereTheNextBatchBegins) {
   const Merge merges[] = {
       {"with its first event of this CPU",
