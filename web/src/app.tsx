@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { fleet } from "./api/client";
+import { isStale } from "./api/feed";
 import { useNow, useStream } from "./api/hooks";
 import type { WatchHostsResponse } from "./gen/wakewatch/v1/fleet_pb";
 import { FindingPage } from "./pages/finding";
@@ -7,7 +8,7 @@ import { FindingsPage } from "./pages/findings";
 import { FleetPage, UnknownPage } from "./pages/fleet";
 import { HostPage } from "./pages/host";
 import { ServerNow } from "./parts/clock";
-import { ConnectionMark } from "./parts/feed_note";
+import { ConnectionMark, LostNote, SaidAbove } from "./parts/feed_note";
 import { ThemeSwitch } from "./parts/theme";
 import { findingsAddress, kFleetAddress, useRoute, type Page } from "./router";
 import { kNoHosts, reduceHosts, type Hosts } from "./state/hosts";
@@ -15,11 +16,16 @@ import { visible } from "./text/visible";
 
 function titleOf(page: Page): string {
   switch (page.name) {
-    case "fleet": return "Fleet";
-    case "host": return visible(page.host);
-    case "findings": return "Findings";
-    case "finding": return `Finding on ${visible(page.host)}`;
-    case "unknown": return "No such page";
+    case "fleet":
+      return "Fleet";
+    case "host":
+      return visible(page.host);
+    case "findings":
+      return "Findings";
+    case "finding":
+      return `Finding on ${visible(page.host)}`;
+    case "unknown":
+      return "No such page";
   }
 }
 
@@ -30,7 +36,7 @@ export function App() {
   const { page, query } = useRoute();
   const main = useRef<HTMLElement>(null);
   // The one stream that is open on every page: it says who is there, what time the server has, and whether it answers.
-  const { state: hosts, feed, retryNow } = useStream<WatchHostsResponse, Hosts>(
+  const { state: hosts, feed } = useStream<WatchHostsResponse, Hosts>(
     "hosts",
     (signal) => fleet.watchHosts({}, { signal }),
     kNoHosts,
@@ -47,28 +53,45 @@ export function App() {
     window.scrollTo(0, 0);
     main.current?.focus({ preventScroll: true });
   }, [key, title]);
-  const fed = { feed, retryNow, query };
+  const fed = { feed, query };
   return (
     <ServerNow.Provider value={now}>
-      <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); main.current?.focus(); }}>Skip to the content</a>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
+        Skip to the content
+      </a>
       <header class="top">
         <a class="brand" href={kFleetAddress}>
           <img src="/favicon.svg" alt="" width="20" height="20" /> Wakewatch
         </a>
         <nav aria-label="Pages">
-          <a href={kFleetAddress} aria-current={page.name === "fleet" || page.name === "host" ? "page" : undefined}>Fleet</a>
-          <a href={findingsAddress()} aria-current={page.name.startsWith("finding") ? "page" : undefined}>Findings</a>
+          <a href={kFleetAddress} aria-current={page.name === "fleet" || page.name === "host" ? "page" : undefined}>
+            Fleet
+          </a>
+          <a href={findingsAddress()} aria-current={page.name.startsWith("finding") ? "page" : undefined}>
+            Findings
+          </a>
         </nav>
         <ConnectionMark feed={feed} />
         <ThemeSwitch />
       </header>
       <main ref={main} tabIndex={-1}>
-        {page.name === "fleet" && <FleetPage hosts={hosts} {...fed} />}
-        {page.name === "host" &&
-          <HostPage key={page.host} name={page.host} tab={page.tab} entry={hosts.byName.get(page.host)} {...fed} />}
-        {page.name === "findings" && <FindingsPage query={query} />}
-        {page.name === "finding" && <FindingPage key={key} host={page.host} id={page.id} />}
-        {page.name === "unknown" && <UnknownPage path={page.path} />}
+        <LostNote feed={feed} />
+        <SaidAbove.Provider value={isStale(feed)}>
+          {page.name === "fleet" && <FleetPage hosts={hosts} {...fed} />}
+          {page.name === "host" && (
+            <HostPage key={page.host} name={page.host} tab={page.tab} entry={hosts.byName.get(page.host)} {...fed} />
+          )}
+          {page.name === "findings" && <FindingsPage query={query} />}
+          {page.name === "finding" && <FindingPage key={key} host={page.host} id={page.id} />}
+          {page.name === "unknown" && <UnknownPage path={page.path} />}
+        </SaidAbove.Provider>
       </main>
     </ServerNow.Provider>
   );

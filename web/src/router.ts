@@ -29,7 +29,10 @@ export function parseRoute(hash: string): Route {
   const mark = text.indexOf("?");
   const path = mark < 0 ? text : text.slice(0, mark);
   const query = new URLSearchParams(mark < 0 ? "" : text.slice(mark + 1));
-  const parts = path.split("/").filter((part) => part !== "").map(decoded);
+  const parts = path
+    .split("/")
+    .filter((part) => part !== "")
+    .map(decoded);
   return { page: pageOf(parts) ?? { name: "unknown", path }, query };
 }
 
@@ -38,7 +41,8 @@ function pageOf(parts: (string | undefined)[]): Page | undefined {
   if (parts.includes(undefined) || more.length > 0) return undefined;
   if (head === undefined) return { name: "fleet" };
   if (head === "findings" && first === undefined) return { name: "findings" };
-  if (head === "finding" && first !== undefined && second !== undefined) return { name: "finding", host: first, id: second };
+  if (head === "finding" && first !== undefined && second !== undefined)
+    return { name: "finding", host: first, id: second };
   if (head === "host" && first !== undefined) {
     const tab = (second ?? "threads") as HostTab;
     if (kHostTabs.includes(tab)) return { name: "host", host: first, tab };

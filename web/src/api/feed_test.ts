@@ -2,7 +2,11 @@ import { describe, expect, it } from "vitest";
 import { isStale, kNewFeed, reduceFeed, worstFeed, type Feed, type FeedEvent } from "./feed";
 
 const failed = (atMs: number, definite = false): FeedEvent => ({
-  kind: "failed", atMs, retryAtMs: atMs + 500, problem: "reset", definite,
+  kind: "failed",
+  atMs,
+  retryAtMs: atMs + 500,
+  problem: "reset",
+  definite,
 });
 const after = (...events: FeedEvent[]): Feed => events.reduce(reduceFeed, kNewFeed);
 
@@ -11,18 +15,38 @@ describe("a feed", () => {
     ["begins without data", [], { phase: "connecting", hasData: false }, false],
     ["is live after a message", [{ kind: "opening" }, { kind: "message" }], { phase: "live", hasData: true }, false],
     ["that never came is lost, not stale", [failed(10)], { phase: "lost", hasData: false, attempts: 1 }, false],
-    ["that broke is stale since it broke first", [{ kind: "message" }, failed(10), failed(20)],
-      { phase: "lost", staleSinceMs: 10, retryAtMs: 520, attempts: 2 }, true],
-    ["stays stale while it is opened again", [{ kind: "message" }, failed(10), { kind: "opening" }],
-      { phase: "lost", staleSinceMs: 10, retryAtMs: 0 }, true],
-    ["is fresh after it came back", [{ kind: "message" }, failed(10), { kind: "opening" }, { kind: "message" }],
-      { phase: "live", staleSinceMs: 0, attempts: 0, problem: "" }, false],
+    [
+      "that broke is stale since it broke first",
+      [{ kind: "message" }, failed(10), failed(20)],
+      { phase: "lost", staleSinceMs: 10, retryAtMs: 520, attempts: 2 },
+      true,
+    ],
+    [
+      "stays stale while it is opened again",
+      [{ kind: "message" }, failed(10), { kind: "opening" }],
+      { phase: "lost", staleSinceMs: 10, retryAtMs: 0 },
+      true,
+    ],
+    [
+      "is fresh after it came back",
+      [{ kind: "message" }, failed(10), { kind: "opening" }, { kind: "message" }],
+      { phase: "live", staleSinceMs: 0, attempts: 0, problem: "" },
+      false,
+    ],
     ["tells a no from an absence", [failed(10, true)], { phase: "refused" }, false],
     ["that ended keeps its data", [{ kind: "message" }, { kind: "ended" }], { phase: "ended", hasData: true }, false],
-    ["that ended stays so while it is asked again", [{ kind: "message" }, { kind: "ended" }, { kind: "opening" }],
-      { phase: "ended", hasData: true }, false],
-    ["resumes after a pause", [{ kind: "message" }, { kind: "paused" }, { kind: "opening" }],
-      { phase: "connecting", hasData: true }, false],
+    [
+      "that ended stays so while it is asked again",
+      [{ kind: "message" }, { kind: "ended" }, { kind: "opening" }],
+      { phase: "ended", hasData: true },
+      false,
+    ],
+    [
+      "resumes after a pause",
+      [{ kind: "message" }, { kind: "paused" }, { kind: "opening" }],
+      { phase: "connecting", hasData: true },
+      false,
+    ],
   ])("%s", (_, events, expected, stale) => {
     const feed = after(...events);
     expect(feed).toMatchObject(expected);

@@ -8,22 +8,38 @@ class Pipe {
   readonly signal: AbortSignal;
   constructor(signal: AbortSignal) {
     this.signal = signal;
-    signal.addEventListener("abort", () => this.give(() => { throw new Error("aborted"); }));
+    signal.addEventListener("abort", () =>
+      this.give(() => {
+        throw new Error("aborted");
+      }),
+    );
   }
   private give(step: () => IteratorResult<number>) {
     const waiting = this.waiting;
     this.waiting = undefined;
     waiting?.(step);
   }
-  send(value: number) { this.give(() => ({ value, done: false })); }
-  end() { this.give(() => ({ value: undefined, done: true })); }
-  fail(words: string) { this.give(() => { throw new Error(words); }); }
+  send(value: number) {
+    this.give(() => ({ value, done: false }));
+  }
+  end() {
+    this.give(() => ({ value: undefined, done: true }));
+  }
+  fail(words: string) {
+    this.give(() => {
+      throw new Error(words);
+    });
+  }
   [Symbol.asyncIterator]() {
     return {
       next: () =>
         new Promise<IteratorResult<number>>((resolve, reject) => {
           this.waiting = (step) => {
-            try { resolve(step()); } catch (error) { reject(error as Error); }
+            try {
+              resolve(step());
+            } catch (error) {
+              reject(error as Error);
+            }
           };
         }),
     };
@@ -33,12 +49,16 @@ class Pipe {
 class World implements Surroundings {
   isHidden = false;
   calls = new Set<() => void>();
-  hidden() { return this.isHidden; }
+  hidden() {
+    return this.isHidden;
+  }
   onChange(call: () => void) {
     this.calls.add(call);
     return () => this.calls.delete(call);
   }
-  random() { return 1; }
+  random() {
+    return 1;
+  }
   setHidden(value: boolean) {
     this.isHidden = value;
     for (const call of this.calls) call();
@@ -80,7 +100,10 @@ describe("follow", () => {
     await settle();
     pipes[0]!.send(2);
     await settle();
-    expect(taken).toEqual([[1, true], [2, false]]);
+    expect(taken).toEqual([
+      [1, true],
+      [2, false],
+    ]);
     expect(kinds()).toEqual(["opening", "message", "message"]);
   });
 
@@ -134,7 +157,11 @@ describe("follow", () => {
   });
 
   it("gives a silent stream up when the server does not answer", async () => {
-    const { pipes, events } = setUp({ probe: async () => { throw new Error("no route"); } });
+    const { pipes, events } = setUp({
+      probe: async () => {
+        throw new Error("no route");
+      },
+    });
     await settle(10_000);
     expect(pipes[0]!.signal.aborted).toBe(true);
     expect(events.at(-1)).toMatchObject({ kind: "failed", problem: "no route" });

@@ -1,5 +1,5 @@
 // Streams and polls as state of a component.
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { explain, fleet } from "./client";
 import { kNewFeed, reduceFeed, type Feed } from "./feed";
 import { follow, poll, type Surroundings } from "./follow";
@@ -19,10 +19,16 @@ const browser: Surroundings = {
 
 const probe = (signal: AbortSignal) => fleet.getServer({}, { signal });
 
+// Of every stream on the page. What one of them learns of the server's return, the others need not wait for.
+const retries = new Set<() => void>();
+
+export function retryAll(): void {
+  for (const retry of retries) retry();
+}
+
 export interface Streamed<S> {
   state: S;
   feed: Feed;
-  retryNow(): void;
 }
 
 interface Held<S> {
@@ -40,31 +46,36 @@ export function useStream<M, S>(
   silent: "probe" | "fine" = "probe", // what to do when nothing comes for a while
 ): Streamed<S> {
   const [held, setHeld] = useState<Held<S>>({ key, state: initial, feed: kNewFeed });
-  const retry = useRef<() => void>(() => undefined);
   useEffect(() => {
     setHeld({ key, state: initial, feed: kNewFeed });
+    let failing = false;
     const following = follow<M>(
       {
         open,
         take: (message, first) => setHeld((now) => ({ ...now, state: reduce(now.state, message, first) })),
-        feed: (event) =>
+        feed: (event) => {
+          if (event.kind === "message" && failing) retryAll();
+          if (event.kind === "message" || event.kind === "failed") failing = event.kind === "failed";
           setHeld((now) => {
             const feed = reduceFeed(now.feed, event);
             return feed === now.feed ? now : { ...now, feed };
-          }),
+          });
+        },
         explain,
         ...(silent === "probe" ? { probe } : {}),
       },
       browser,
     );
-    retry.current = following.retryNow;
-    return following.stop;
+    retries.add(following.retryNow);
+    return () => {
+      retries.delete(following.retryNow);
+      following.stop();
+    };
     // The key stands for everything that open and reduce close over.
   }, [key]);
-  const retryNow = useCallback(() => retry.current(), []);
   // Between a new key and its effect the old state must not be seen.
-  if (held.key !== key) return { state: initial, feed: kNewFeed, retryNow };
-  return { state: held.state, feed: held.feed, retryNow };
+  if (held.key !== key) return { state: initial, feed: kNewFeed };
+  return { state: held.state, feed: held.feed };
 }
 
 /** Calls again every `intervalMs`; undefined until the first answer. */

@@ -13,7 +13,7 @@ import { duration } from "../text/units";
 import { visible } from "../text/visible";
 
 export function FindingPage({ host, id }: { host: string; id: string }) {
-  const { state, feed, retryNow } = usePoll(
+  const { state, feed } = usePoll(
     `finding ${host} ${id}`,
     (signal) => findings.getFinding({ host, id }, { signal, timeoutMs: kUnaryMs }),
     Infinity,
@@ -22,9 +22,12 @@ export function FindingPage({ host, id }: { host: string; id: string }) {
   return (
     <>
       <nav class="crumbs" aria-label="Where you are">
-        <a href={findingsAddress()}>Findings</a> / <a href={hostAddress(host)}><Foreign text={host} /></a>
+        <a href={findingsAddress()}>Findings</a> /{" "}
+        <a href={hostAddress(host)}>
+          <Foreign text={host} />
+        </a>
       </nav>
-      <Fed feed={feed} retryNow={retryNow} what="finding">
+      <Fed feed={feed} what="finding">
         {finding && <Body finding={finding} />}
       </Fed>
     </>
@@ -38,28 +41,56 @@ function Body({ finding }: { finding: Finding }) {
     <article>
       <h1>
         <Foreign text={finding.check} />
-        {finding.class !== "" && <span class="quiet"><Foreign text={finding.class} /></span>}
+        {finding.class !== "" && (
+          <span class="quiet">
+            <Foreign text={finding.class} />
+          </span>
+        )}
         <ConfidenceMark confidence={finding.confidence} />
       </h1>
-      <p class="explanation"><Foreign text={finding.explanation} empty="No explanation was given." /></p>
-      {check && <p class="quiet">What this check looks for: <Foreign text={check.description} /></p>}
+      <p class="explanation">
+        <Foreign text={finding.explanation} empty="No explanation was given." />
+      </p>
+      {check && (
+        <p class="quiet">
+          What this check looks for: <Foreign text={check.description} />
+        </p>
+      )}
       <dl class="facts">
         <Fact name="Thread">
-          <a href={hostAddress(finding.host, "threads", { pid: finding.pid })}><Task comm={finding.comm} pid={finding.pid} /></a>
+          <a href={hostAddress(finding.host, "threads", { pid: finding.pid })}>
+            <Task comm={finding.comm} pid={finding.pid} />
+          </a>
         </Fact>
-        <Fact name="Waited"><strong>{duration(finding.waitedNs)}</strong></Fact>
+        <Fact name="Waited">
+          <strong>{duration(finding.waitedNs)}</strong>
+        </Fact>
         <Fact name="Ended on CPU">{finding.cpu ?? "not known"}</Fact>
         <Fact name="Waker">
-          {finding.wakerPid === undefined
-            ? <span class="quiet">an interrupt, or not known</span>
-            : <Task comm={finding.wakerComm} pid={finding.wakerPid} />}
+          {finding.wakerPid === undefined ? (
+            <span class="quiet">an interrupt, or not known</span>
+          ) : (
+            <Task comm={finding.wakerComm} pid={finding.wakerPid} />
+          )}
         </Fact>
-        <Fact name="Began"><When realNs={finding.startRealNs} /></Fact>
-        <Fact name="Trace time">{traceTime(finding.startNs)} to {traceTime(finding.endNs)} s</Fact>
-        <Fact name="Found"><When realNs={finding.foundRealNs} /></Fact>
-        <Fact name="Recording"><Foreign text={finding.recording} empty="–" /></Fact>
-        <Fact name="Group"><code>{visible(finding.groupId)}</code></Fact>
-        <Fact name="Id"><code>{visible(finding.id)}</code> <CopyButton text={finding.id} what="id" /></Fact>
+        <Fact name="Began">
+          <When realNs={finding.startRealNs} />
+        </Fact>
+        <Fact name="Trace time">
+          {traceTime(finding.startNs)} to {traceTime(finding.endNs)} s
+        </Fact>
+        <Fact name="Found">
+          <When realNs={finding.foundRealNs} />
+        </Fact>
+        <Fact name="Recording">
+          <Foreign text={finding.recording} empty="–" />
+        </Fact>
+        <Fact name="Group">
+          <code>{visible(finding.groupId)}</code>
+        </Fact>
+        <Fact name="Id">
+          <code>{visible(finding.id)}</code> <CopyButton text={finding.id} what="id" />
+        </Fact>
       </dl>
       <h2>Evidence</h2>
       <Story finding={finding} />
@@ -69,7 +100,12 @@ function Body({ finding }: { finding: Finding }) {
 }
 
 function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  return <div><dt>{name}</dt><dd>{children}</dd></div>;
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
 }
 
 function EvidenceTable({ finding }: { finding: Finding }) {
@@ -80,11 +116,21 @@ function EvidenceTable({ finding }: { finding: Finding }) {
         <caption class="hidden">Events that prove it, in order</caption>
         <thead>
           <tr>
-            <th scope="col" class="number">#</th>
-            <th scope="col" class="number">CPU</th>
-            <th scope="col" class="number" title="Since the wait began">Since start</th>
-            <th scope="col" class="number" title="Since the event above">Step</th>
-            <th scope="col" class="number">Trace time</th>
+            <th scope="col" class="number">
+              #
+            </th>
+            <th scope="col" class="number">
+              CPU
+            </th>
+            <th scope="col" class="number" title="Since the wait began">
+              Since start
+            </th>
+            <th scope="col" class="number" title="Since the event above">
+              Step
+            </th>
+            <th scope="col" class="number">
+              Trace time
+            </th>
             <th scope="col">Event</th>
           </tr>
         </thead>
@@ -98,7 +144,9 @@ function EvidenceTable({ finding }: { finding: Finding }) {
                 <td class="number">{offset(event.tsNs - finding.startNs)}</td>
                 <td class="number">{before === undefined ? "" : offset(event.tsNs - before.tsNs)}</td>
                 <td class="number">{traceTime(event.tsNs)}</td>
-                <td class="event"><Foreign text={event.event} /></td>
+                <td class="event">
+                  <Foreign text={event.event} />
+                </td>
               </tr>
             );
           })}

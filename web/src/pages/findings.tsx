@@ -10,7 +10,14 @@ import { Foreign, Task, When } from "../parts/text";
 import { useSort } from "../parts/use_sort";
 import { findingAddress, replaceQuery } from "../router";
 import {
-  filterOf, findingKey, kConfidences, kNoLiveFindings, mergeFindings, reduceFindings, whenNs, type Filter,
+  filterOf,
+  findingKey,
+  kConfidences,
+  kNoLiveFindings,
+  mergeFindings,
+  reduceFindings,
+  whenNs,
+  type Filter,
   type LiveFindings,
 } from "../state/findings";
 import { count, duration, plural } from "../text/units";
@@ -20,19 +27,61 @@ const kListed = 500;
 const kRelistMs = 30_000;
 
 const kColumns: readonly Column<Finding>[] = [
-  { id: "time", title: "When", rem: 13.5, numeric: true, value: whenNs, hint: "Its start on the host's wall clock",
-    cell: (one) => <a href={findingAddress(one.host, one.id)}><When realNs={whenNs(one)} /></a> },
+  {
+    id: "time",
+    title: "When",
+    rem: 13.5,
+    numeric: true,
+    value: whenNs,
+    hint: "Its start on the host's wall clock",
+    cell: (one) => (
+      <a href={findingAddress(one.host, one.id)}>
+        <When realNs={whenNs(one)} />
+      </a>
+    ),
+  },
   { id: "host", title: "Host", rem: 8, value: (one) => one.host, cell: (one) => <Foreign text={one.host} /> },
-  { id: "confidence", title: "Confidence", rem: 7.5, value: (one) => one.confidence,
-    cell: (one) => <ConfidenceMark confidence={one.confidence} /> },
-  { id: "check", title: "Check", rem: 9, value: (one) => one.check, cell: (one) => <Foreign text={one.check} /> },
-  { id: "class", title: "Class", rem: 9, value: (one) => one.class, cell: (one) => <Foreign text={one.class} empty="–" /> },
-  { id: "thread", title: "Thread", rem: 11, value: (one) => one.comm, cell: (one) => <Task comm={one.comm} pid={one.pid} /> },
+  {
+    id: "confidence",
+    title: "Confidence",
+    rem: 7.5,
+    value: (one) => one.confidence,
+    cell: (one) => <ConfidenceMark confidence={one.confidence} />,
+  },
+  { id: "check", title: "Check", rem: 10, value: (one) => one.check, cell: (one) => <Foreign text={one.check} /> },
+  {
+    id: "class",
+    title: "Class",
+    rem: 11,
+    value: (one) => one.class,
+    cell: (one) => <Foreign text={one.class} empty="–" />,
+  },
+  {
+    id: "thread",
+    title: "Thread",
+    rem: 11,
+    value: (one) => one.comm,
+    cell: (one) => <Task comm={one.comm} pid={one.pid} />,
+  },
   { id: "cpu", title: "CPU", rem: 3.5, numeric: true, value: (one) => one.cpu ?? -1, cell: (one) => one.cpu ?? "–" },
-  { id: "waited", title: "Waited", rem: 6, numeric: true, value: (one) => one.waitedNs,
-    cell: (one) => duration(one.waitedNs) },
-  { id: "explanation", title: "Explanation", rem: 26,
-    cell: (one) => <span title={visible(one.explanation)}><Foreign text={one.explanation} empty="–" /></span> },
+  {
+    id: "waited",
+    title: "Waited",
+    rem: 6,
+    numeric: true,
+    value: (one) => one.waitedNs,
+    cell: (one) => duration(one.waitedNs),
+  },
+  {
+    id: "explanation",
+    title: "Explanation",
+    rem: 24,
+    cell: (one) => (
+      <span title={visible(one.explanation)}>
+        <Foreign text={one.explanation} empty="–" />
+      </span>
+    ),
+  },
 ];
 
 const kHostColumns = kColumns.filter(({ id }) => id !== "host");
@@ -83,28 +132,44 @@ function FindingList({ filter, query, columns, anyHost }: ListProps) {
   const feed = listed.feed.hasData
     ? { ...(watched.feed.phase === "connecting" ? listed.feed : worstFeed([listed.feed, watched.feed])), hasData: true }
     : listed.feed;
-  const retryNow = () => {
-    watched.retryNow();
-    listed.retryNow();
-  };
   return (
     <>
       <Filters filter={filter} anyHost={anyHost} seen={rows} />
-      <Fed feed={feed} retryNow={retryNow} what="findings">
+      <Fed feed={feed} what="findings">
         <p class="quiet" role="status">
-          {rows.length < total ? `${count(rows.length)} of ${plural(total, "finding", "findings")}` : plural(total, "finding", "findings")}
+          {rows.length < total
+            ? `${count(rows.length)} of ${plural(total, "finding", "findings")}`
+            : plural(total, "finding", "findings")}
           {rows.length < total && (worstFirst ? ", the longest waits" : ", the newest")}
-          {live.missed > 0n && <> <WarningGlyph /> {count(live.missed)} came faster than this page could take them; the list was asked for again.</>}
+          {live.missed > 0n && (
+            <>
+              {" "}
+              <WarningGlyph /> {count(live.missed)} came faster than this page could take them; the list was asked for
+              again.
+            </>
+          )}
         </p>
-        <Table caption="Findings" columns={columns} rows={rows} rowKey={findingKey} sort={sort} onSort={onSort} onOpen={open}
-          empty="Nothing was found that matches. Waits below the thresholds are no findings; they are in the threads' figures." />
+        <Table
+          caption="Findings"
+          columns={columns}
+          rows={rows}
+          rowKey={findingKey}
+          sort={sort}
+          onSort={onSort}
+          onOpen={open}
+          empty="Nothing was found that matches. Waits below the thresholds are no findings; they are in the threads' figures."
+        />
       </Fed>
     </>
   );
 }
 
 function Filters({ filter, anyHost, seen }: { filter: Filter; anyHost: boolean; seen: readonly Finding[] }) {
-  const hosts = usePoll("hosts of the filter", (signal) => fleet.listHosts({}, { signal, timeoutMs: kUnaryMs }), Infinity);
+  const hosts = usePoll(
+    "hosts of the filter",
+    (signal) => fleet.listHosts({}, { signal, timeoutMs: kUnaryMs }),
+    Infinity,
+  );
   const model = usePoll("checks", (signal) => analysis.getModel({}, { signal, timeoutMs: kUnaryMs }), Infinity);
   const names = useMemo(() => [...new Set(seen.map((one) => one.class))].filter((name) => name !== "").sort(), [seen]);
   const checks = model.state?.checks.map(({ name }) => name) ?? [];
@@ -112,17 +177,44 @@ function Filters({ filter, anyHost, seen }: { filter: Filter; anyHost: boolean; 
   return (
     <div class="toolbar" role="search" aria-label="Filter findings">
       {anyHost && (
-        <Choice label="Host" value={filter.host} names={hosts.state?.hosts.map(({ name }) => name) ?? []} all="all hosts"
-          onChange={(host) => replaceQuery({ host })} />
+        <Choice
+          label="Host"
+          value={filter.host}
+          names={hosts.state?.hosts.map(({ name }) => name) ?? []}
+          all="all hosts"
+          onChange={(host) => replaceQuery({ host })}
+        />
       )}
-      <Choice label="Check" value={filter.check} names={checks} all="all checks" onChange={(check) => replaceQuery({ check })} />
-      <Choice label="Class" value={filter.class} names={names} all="all classes" onChange={(name) => replaceQuery({ class: name })} />
-      <Choice label="Confidence" value={filter.confidenceMin === 0 ? "" : confidence!} names={kConfidences.slice(1)}
-        all="any" onChange={(name) => replaceQuery({ confidence: name })} />
+      <Choice
+        label="Check"
+        value={filter.check}
+        names={checks}
+        all="all checks"
+        onChange={(check) => replaceQuery({ check })}
+      />
+      <Choice
+        label="Class"
+        value={filter.class}
+        names={names}
+        all="all classes"
+        onChange={(name) => replaceQuery({ class: name })}
+      />
+      <Choice
+        label="Confidence"
+        value={filter.confidenceMin === 0 ? "" : confidence!}
+        names={kConfidences.slice(1)}
+        all="any"
+        onChange={(name) => replaceQuery({ confidence: name })}
+      />
       <label>
         PID
-        <input type="number" min="1" inputMode="numeric" value={filter.pid === 0 ? "" : filter.pid}
-          onInput={(event) => replaceQuery({ pid: event.currentTarget.value })} />
+        <input
+          type="number"
+          min="1"
+          inputMode="numeric"
+          value={filter.pid === 0 ? "" : filter.pid}
+          onInput={(event) => replaceQuery({ pid: event.currentTarget.value })}
+        />
       </label>
     </div>
   );
@@ -144,7 +236,11 @@ function Choice({ label, value, names, all, onChange }: ChoiceProps) {
       {label}
       <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
         <option value="">{all}</option>
-        {options.map((name) => <option key={name} value={name}>{visible(name)}</option>)}
+        {options.map((name) => (
+          <option key={name} value={name}>
+            {visible(name)}
+          </option>
+        ))}
       </select>
     </label>
   );

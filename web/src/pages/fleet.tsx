@@ -14,55 +14,153 @@ import { visible } from "../text/visible";
 const kLagWorthNoting = 5_000_000_000n;
 
 const kColumns: readonly Column<HostEntry>[] = [
-  { id: "name", title: "Host", rem: 11, value: ({ host }) => host.name,
-    cell: ({ host }) => <a href={hostAddress(host.name)}><Foreign text={host.name} /></a> },
-  { id: "status", title: "Status", rem: 8.5, value: ({ host }) => host.status,
-    cell: ({ host }) => <StatusMark status={host.status} /> },
-  { id: "kernel", title: "Kernel", rem: 9.5, value: ({ host }) => host.kernel,
-    cell: ({ host }) => <span title={visible(host.kernel)}><Foreign text={host.kernel} empty="–" /></span> },
+  {
+    id: "name",
+    title: "Host",
+    rem: 11,
+    value: ({ host }) => host.name,
+    cell: ({ host }) => (
+      <a href={hostAddress(host.name)}>
+        <Foreign text={host.name} />
+      </a>
+    ),
+  },
+  {
+    id: "status",
+    title: "Status",
+    rem: 8.5,
+    value: ({ host }) => host.status,
+    cell: ({ host }) => <StatusMark status={host.status} />,
+  },
+  {
+    id: "kernel",
+    title: "Kernel",
+    rem: 9.5,
+    value: ({ host }) => host.kernel,
+    cell: ({ host }) => (
+      <span title={visible(host.kernel)}>
+        <Foreign text={host.kernel} empty="–" />
+      </span>
+    ),
+  },
   { id: "cpus", title: "CPUs", rem: 4, numeric: true, value: ({ host }) => host.cpus, cell: ({ host }) => host.cpus },
-  { id: "profile", title: "Profile", rem: 7, value: ({ host }) => host.profile, hint: "Which events its collector records",
-    cell: ({ host }) => <Profile entry={{ host }} /> },
-  { id: "events", title: "Events/s", rem: 10, numeric: true, value: ({ host }) => host.eventsPerS,
+  {
+    id: "profile",
+    title: "Profile",
+    rem: 7,
+    value: ({ host }) => host.profile,
+    hint: "Which events its collector records",
+    cell: ({ host }) => <Profile entry={{ host }} />,
+  },
+  {
+    id: "events",
+    title: "Events/s",
+    rem: 10,
+    numeric: true,
+    value: ({ host }) => host.eventsPerS,
     hint: "Stored over the last seconds; the line is the last minute",
     cell: ({ host, rates }) => (
       <>
         <Spark values={rates} label={`Events per second of ${host.name}, the last minute`} />
         {roughCount(host.eventsPerS)}
       </>
-    ) },
-  { id: "bytes", title: "Bytes/s", rem: 5.5, numeric: true, value: ({ host }) => host.bytesPerS,
-    cell: ({ host }) => bytes(host.bytesPerS) },
-  { id: "lag", title: "Lag", rem: 5.5, numeric: true, hint: "Between now and what has been analysed",
+    ),
+  },
+  {
+    id: "bytes",
+    title: "Bytes/s",
+    rem: 5.5,
+    numeric: true,
+    value: ({ host }) => host.bytesPerS,
+    cell: ({ host }) => bytes(host.bytesPerS),
+  },
+  {
+    id: "lag",
+    title: "Lag",
+    rem: 5.5,
+    numeric: true,
+    hint: "Between now and what has been analysed",
     value: ({ host }) => (host.status === HostStatus.STREAMING ? host.lagNs : -1n),
-    cell: ({ host }) => host.status === HostStatus.STREAMING
-      ? <Figure text={duration(host.lagNs)} tone={host.lagNs > kLagWorthNoting ? "strong-warn" : undefined} />
-      : <span class="quiet" title="Since its last batch"><Ago realNs={host.lastBatchRealNs} /></span> },
-  { id: "lost", title: "Lost", rem: 6.5, numeric: true, value: ({ host }) => host.lostEvents,
+    cell: ({ host }) =>
+      host.status === HostStatus.STREAMING ? (
+        <Figure text={duration(host.lagNs)} tone={host.lagNs > kLagWorthNoting ? "strong-warn" : undefined} />
+      ) : (
+        <span class="quiet" title="Since its last batch">
+          <Ago realNs={host.lastBatchRealNs} />
+        </span>
+      ),
+  },
+  {
+    id: "lost",
+    title: "Lost",
+    rem: 6.5,
+    numeric: true,
+    value: ({ host }) => host.lostEvents,
     hint: "Events lost before they were stored; ≥: some losses were not counted",
     cell: ({ host }) => (
-      <Figure text={atLeast(host.lostEvents, host.lostUnknown)}
-        tone={host.lostEvents > 0n || host.lostUnknown ? "strong-bad" : undefined} />
-    ) },
-  { id: "gaps", title: "Gaps", rem: 4.5, numeric: true, value: ({ host }) => host.gaps,
+      <Figure
+        text={atLeast(host.lostEvents, host.lostUnknown)}
+        tone={host.lostEvents > 0n || host.lostUnknown ? "strong-bad" : undefined}
+      />
+    ),
+  },
+  {
+    id: "gaps",
+    title: "Gaps",
+    rem: 4.5,
+    numeric: true,
+    value: ({ host }) => host.gaps,
     hint: "Spans of one CPU of which nothing is known",
-    cell: ({ host }) => <Figure text={count(host.gaps)} tone={host.gaps > 0n ? "strong-bad" : undefined} /> },
-  { id: "late", title: "Late", rem: 4.5, numeric: true, value: ({ host }) => host.lateEvents,
-    hint: "Events that arrived after their time had been analysed", cell: ({ host }) => count(host.lateEvents) },
-  { id: "findings", title: "Findings", rem: 5.5, numeric: true, value: ({ host }) => host.findings,
-    cell: ({ host }) => <a href={hostAddress(host.name, "findings")}>{count(host.findings)}</a> },
-  { id: "queue", title: "Queue", rem: 5.5, numeric: true, value: ({ host }) => host.queueBytes,
-    hint: "Waits in the collector", cell: ({ host }) => bytes(host.queueBytes) },
-  { id: "dropped", title: "Dropped", rem: 5.5, numeric: true, value: ({ host }) => host.droppedEvents,
+    cell: ({ host }) => <Figure text={count(host.gaps)} tone={host.gaps > 0n ? "strong-bad" : undefined} />,
+  },
+  {
+    id: "late",
+    title: "Late",
+    rem: 4.5,
+    numeric: true,
+    value: ({ host }) => host.lateEvents,
+    hint: "Events that arrived after their time had been analysed",
+    cell: ({ host }) => count(host.lateEvents),
+  },
+  {
+    id: "findings",
+    title: "Findings",
+    rem: 5.5,
+    numeric: true,
+    value: ({ host }) => host.findings,
+    cell: ({ host }) => <a href={hostAddress(host.name, "findings")}>{count(host.findings)}</a>,
+  },
+  {
+    id: "queue",
+    title: "Queue",
+    rem: 5.5,
+    numeric: true,
+    value: ({ host }) => host.queueBytes,
+    hint: "Waits in the collector",
+    cell: ({ host }) => bytes(host.queueBytes),
+  },
+  {
+    id: "dropped",
+    title: "Dropped",
+    rem: 5.5,
+    numeric: true,
+    value: ({ host }) => host.droppedEvents,
     hint: "By the collector, because its queue was full",
     cell: ({ host }) => (
       <Figure text={count(host.droppedEvents)} tone={host.droppedEvents > 0n ? "strong-bad" : undefined} />
-    ) },
-  { id: "refused", title: "Refused", rem: 5, numeric: true, value: ({ host }) => host.refusedBatches,
+    ),
+  },
+  {
+    id: "refused",
+    title: "Refused",
+    rem: 5,
+    numeric: true,
+    value: ({ host }) => host.refusedBatches,
     hint: "Batches that did not validate",
     cell: ({ host }) => (
       <Figure text={count(host.refusedBatches)} tone={host.refusedBatches > 0n ? "strong-bad" : undefined} />
-    ) },
+    ),
+  },
 ];
 
 function Profile({ entry }: { entry: Pick<HostEntry, "host"> }) {
@@ -92,7 +190,11 @@ export function Remarks({ entry }: { entry: HostEntry }) {
   if (list.length === 0) return null;
   return (
     <ul class="remarks">
-      {list.map((text, i) => <li key={i}><WarningGlyph /> <Foreign text={text} /></li>)}
+      {list.map((text, i) => (
+        <li key={i}>
+          <WarningGlyph /> <Foreign text={text} />
+        </li>
+      ))}
     </ul>
   );
 }
@@ -101,7 +203,10 @@ function Tile({ title, value, note }: { title: string; value: string; note?: str
   return (
     <div class="tile">
       <dt>{title}</dt>
-      <dd>{value}{note === undefined ? null : <span class="quiet"> {note}</span>}</dd>
+      <dd>
+        {value}
+        {note === undefined ? null : <span class="quiet"> {note}</span>}
+      </dd>
     </div>
   );
 }
@@ -109,18 +214,17 @@ function Tile({ title, value, note }: { title: string; value: string; note?: str
 interface Props {
   hosts: Hosts;
   feed: Feed;
-  retryNow(): void;
   query: URLSearchParams;
 }
 
-export function FleetPage({ hosts, feed, retryNow, query }: Props) {
+export function FleetPage({ hosts, feed, query }: Props) {
   const entries = [...hosts.byName.values()];
   const { sort, onSort } = useSort(query, kColumns, { column: "name", descending: false });
   const sum = totals(entries.map(({ host }) => host));
   return (
     <>
       <h1>Fleet</h1>
-      <Fed feed={feed} retryNow={retryNow} what="list of hosts">
+      <Fed feed={feed} what="list of hosts">
         {entries.length === 0 ? (
           <Empty title="No host has delivered anything yet">
             Start a collector on a host: <code>wakewatch-collector --server HOST:PORT</code>. It appears here by itself.
@@ -133,9 +237,17 @@ export function FleetPage({ hosts, feed, retryNow, query }: Props) {
               <Tile title="Lost events" value={atLeast(sum.lost, sum.lostUnknown)} />
               <Tile title="Findings" value={count(sum.findings)} />
             </dl>
-            <Table caption="Hosts" columns={kColumns} rows={entries} rowKey={({ host }) => host.name} sort={sort}
-              onSort={onSort} more={(entry) => (remarks(entry).length > 0 ? <Remarks entry={entry} /> : null)}
-              onOpen={({ host }) => (window.location.hash = hostAddress(host.name))} empty="No host" />
+            <Table
+              caption="Hosts"
+              columns={kColumns}
+              rows={entries}
+              rowKey={({ host }) => host.name}
+              sort={sort}
+              onSort={onSort}
+              more={(entry) => (remarks(entry).length > 0 ? <Remarks entry={entry} /> : null)}
+              onOpen={({ host }) => (window.location.hash = hostAddress(host.name))}
+              empty="No host"
+            />
           </>
         )}
       </Fed>

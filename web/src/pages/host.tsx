@@ -1,11 +1,9 @@
 import type { Feed } from "../api/feed";
 import { HostStatus, type Host } from "../gen/wakewatch/v1/fleet_pb";
-import { LostNote } from "../parts/feed_note";
 import { StatusMark, WarningGlyph } from "../parts/marks";
 import { Foreign, When } from "../parts/text";
 import { hostAddress, kFleetAddress, kHostTabs, type HostTab } from "../router";
 import { hasLoss, isSteppedDown, type HostEntry } from "../state/hosts";
-import { traceTime } from "../text/times";
 import { atLeast, bytes, count, duration, plural, roughCount } from "../text/units";
 import { Remarks } from "./fleet";
 import { HostFindings } from "./findings";
@@ -27,18 +25,18 @@ interface Props {
   query: URLSearchParams;
   entry: HostEntry | undefined;
   feed: Feed;
-  retryNow(): void;
 }
 
-export function HostPage({ name, tab, query, entry, feed, retryNow }: Props) {
+export function HostPage({ name, tab, query, entry, feed }: Props) {
   return (
     <>
-      <nav class="crumbs" aria-label="Where you are"><a href={kFleetAddress}>Fleet</a></nav>
+      <nav class="crumbs" aria-label="Where you are">
+        <a href={kFleetAddress}>Fleet</a>
+      </nav>
       <h1>
         <Foreign text={name} />
         {entry && <StatusMark status={entry.host.status} />}
       </h1>
-      <LostNote feed={feed} retryNow={retryNow} />
       {entry && <HostHead entry={entry} />}
       {!entry && feed.hasData && (
         <div class="note warn" role="status">
@@ -69,24 +67,41 @@ function HostHead({ entry }: { entry: HostEntry }) {
     <>
       {hasLoss(host) && <LossBanner host={host} />}
       <dl class="facts">
-        <Fact name="Kernel"><Foreign text={host.kernel} empty="–" /></Fact>
+        <Fact name="Kernel">
+          <Foreign text={host.kernel} empty="–" />
+        </Fact>
         <Fact name="CPUs">{host.cpus}</Fact>
         <Fact name="Profile">
           <Foreign text={host.profile} empty="–" />
-          {isSteppedDown(host) && <span class="quiet"> stepped down from <Foreign text={host.profileWanted} /></span>}
+          {isSteppedDown(host) && (
+            <span class="quiet">
+              {" "}
+              stepped down from <Foreign text={host.profileWanted} />
+            </span>
+          )}
         </Fact>
-        <Fact name="Ingest">{roughCount(host.eventsPerS)} events/s, {bytes(host.bytesPerS)}/s</Fact>
+        <Fact name="Ingest">
+          {roughCount(host.eventsPerS)} events/s, {bytes(host.bytesPerS)}/s
+        </Fact>
         <Fact name="Events">{count(host.events)}</Fact>
         <Fact name="Lag">{streaming ? duration(host.lagNs) : "–"}</Fact>
         <Fact name="Late events">{count(host.lateEvents)}</Fact>
         <Fact name="Queue">{bytes(host.queueBytes)}</Fact>
-        <Fact name="Last batch"><When realNs={host.lastBatchRealNs} /></Fact>
-        <Fact name="Analysed up to">
-          <When realNs={host.watermarkRealNs} brief /> <span class="quiet">trace {traceTime(host.watermarkNs)} s</span>
+        <Fact name="Last batch">
+          <When realNs={host.lastBatchRealNs} />
         </Fact>
-        <Fact name="Recording"><Foreign text={host.recording} empty="–" /></Fact>
-        <Fact name="Boot"><Foreign text={host.bootId} empty="–" /></Fact>
-        <Fact name="Collector"><Foreign text={host.collectorVersion} empty="–" /></Fact>
+        <Fact name="Analysed up to">
+          <When realNs={host.watermarkRealNs} brief />
+        </Fact>
+        <Fact name="Recording">
+          <Foreign text={host.recording} empty="–" />
+        </Fact>
+        <Fact name="Boot">
+          <Foreign text={host.bootId} empty="–" />
+        </Fact>
+        <Fact name="Collector">
+          <Foreign text={host.collectorVersion} empty="–" />
+        </Fact>
       </dl>
       <Remarks entry={entry} />
     </>
@@ -94,7 +109,12 @@ function HostHead({ entry }: { entry: HostEntry }) {
 }
 
 function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  return <div><dt>{name}</dt><dd>{children}</dd></div>;
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
 }
 
 function LossBanner({ host }: { host: Host }) {

@@ -8,14 +8,19 @@ const kTitles: Record<Which, string> = { n: "n", p50Ns: "p50", p90Ns: "p90", p99
 
 /** Columns of one distribution. Where nothing was measured there is a dash, and it sorts below every figure. */
 export function quantileColumns<R>(
-  prefix: string, group: string, of: (row: R) => Quantiles | undefined, which: readonly Which[], hint?: string,
+  prefix: string,
+  group: string,
+  of: (row: R) => Quantiles | undefined,
+  which: readonly Which[],
+  hint?: string,
 ): Column<R>[] {
   return which.map((one) => ({
     id: `${prefix}.${kTitles[one]}`,
     title: kTitles[one],
     group,
     ...(hint === undefined ? {} : { hint }),
-    rem: 5,
+    // A single column must hold the name of its group.
+    rem: which.length === 1 ? 6.6 : 5.7,
     numeric: true,
     value: (row: R) => {
       const quantiles = of(row);

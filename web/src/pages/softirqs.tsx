@@ -13,18 +13,51 @@ const kAll: readonly Which[] = ["n", "p50Ns", "p90Ns", "p99Ns", "maxNs"];
 
 const kColumns: readonly Column<SoftirqSummary>[] = [
   { id: "vector", title: "Softirq", rem: 9, value: (one) => one.vector, cell: (one) => <Foreign text={one.vector} /> },
-  { id: "entries", title: "Entries", rem: 6, numeric: true, value: (one) => one.entries, cell: (one) => count(one.entries) },
-  { id: "ksoftirqd", title: "In ksoftirqd", rem: 7, numeric: true, value: (one) => one.inKsoftirqd,
-    hint: "Executed by ksoftirqd rather than at the end of an interrupt", cell: (one) => count(one.inKsoftirqd) },
+  {
+    id: "entries",
+    title: "Entries",
+    rem: 6,
+    numeric: true,
+    value: (one) => one.entries,
+    cell: (one) => count(one.entries),
+  },
+  {
+    id: "ksoftirqd",
+    title: "In ksoftirqd",
+    rem: 7,
+    numeric: true,
+    value: (one) => one.inKsoftirqd,
+    hint: "Executed by ksoftirqd rather than at the end of an interrupt",
+    cell: (one) => count(one.inKsoftirqd),
+  },
   ...quantileColumns<SoftirqSummary>("raise", "Raised to entered", (one) => one.raiseToEntry, kAll),
-  { id: "censored", title: "Censored", rem: 5.5, numeric: true, value: (one) => one.censored,
-    cell: (one) => count(one.censored) },
-  { id: "voided", title: "Voided", rem: 5, numeric: true, value: (one) => one.voided,
-    hint: "Touched by a gap or a contradiction: unknown, not measured", cell: (one) => count(one.voided) },
+  {
+    id: "censored",
+    title: "Censored",
+    rem: 6.2,
+    numeric: true,
+    value: (one) => one.censored,
+    cell: (one) => count(one.censored),
+  },
+  {
+    id: "voided",
+    title: "Voided",
+    rem: 5,
+    numeric: true,
+    value: (one) => one.voided,
+    hint: "Touched by a gap or a contradiction: unknown, not measured",
+    cell: (one) => count(one.voided),
+  },
 ];
 
 const kTaskletColumns: readonly Column<TaskletSummary>[] = [
-  { id: "function", title: "Tasklet", rem: 18, value: (one) => one.function, cell: (one) => <Foreign text={one.function} /> },
+  {
+    id: "function",
+    title: "Tasklet",
+    rem: 18,
+    value: (one) => one.function,
+    cell: (one) => <Foreign text={one.function} />,
+  },
   ...quantileColumns<TaskletSummary>("raise", "Raised to entered", (one) => one.raiseToEntry, kAll),
   ...quantileColumns<TaskletSummary>("run", "Executing", (one) => one.run, kAll),
 ];
@@ -32,21 +65,35 @@ const kTaskletColumns: readonly Column<TaskletSummary>[] = [
 export function SoftirqsTab({ host, query }: { host: string; query: URLSearchParams }) {
   const { sort, onSort } = useSort(query, kColumns, { column: "raise.p99", descending: true });
   const [taskletSort, setTaskletSort] = useState({ column: "raise.p99", descending: true });
-  const { state, feed, retryNow } = usePoll(
+  const { state, feed } = usePoll(
     `softirqs ${host}`,
     (signal) => analysis.listSoftirqs({ recording: { host } }, { signal, timeoutMs: kUnaryMs }),
     2000,
   );
   const tasklets = state?.tasklets ?? [];
   return (
-    <Fed feed={feed} retryNow={retryNow} what="softirqs">
-      <Table caption="Softirqs" columns={kColumns} rows={state?.softirqs ?? []} rowKey={(one) => one.vector} sort={sort}
-        onSort={onSort} empty="No softirq was seen yet" />
+    <Fed feed={feed} what="softirqs">
+      <Table
+        caption="Softirqs"
+        columns={kColumns}
+        rows={state?.softirqs ?? []}
+        rowKey={(one) => one.vector}
+        sort={sort}
+        onSort={onSort}
+        empty="No softirq was seen yet"
+      />
       {tasklets.length > 0 && (
         <>
           <h2>Tasklets</h2>
-          <Table caption="Tasklets" columns={kTaskletColumns} rows={tasklets} rowKey={(one) => one.function}
-            sort={taskletSort} onSort={setTaskletSort} empty="No tasklet was seen yet" />
+          <Table
+            caption="Tasklets"
+            columns={kTaskletColumns}
+            rows={tasklets}
+            rowKey={(one) => one.function}
+            sort={taskletSort}
+            onSort={setTaskletSort}
+            empty="No tasklet was seen yet"
+          />
         </>
       )}
     </Fed>

@@ -20,7 +20,7 @@ const kPartNames: Record<Part, [string, string]> = {
 
 export function ThreadDetail({ host, pid, onClose }: { host: string; pid: number; onClose(): void }) {
   const [part, setPart] = useState<Part>("wakeupLatency");
-  const { state, feed, retryNow } = usePoll(
+  const { state, feed } = usePoll(
     `thread ${host} ${pid}`,
     (signal) => analysis.getThread({ recording: { host }, pid }, { signal, timeoutMs: kUnaryMs }),
     2000,
@@ -32,8 +32,10 @@ export function ThreadDetail({ host, pid, onClose }: { host: string; pid: number
   }, [onClose]);
   return (
     <aside class="detail" aria-label={`Thread ${pid}`}>
-      <button type="button" class="close" aria-label="Close the thread" onClick={onClose}>×</button>
-      <Fed feed={feed} retryNow={retryNow} what="distribution of this thread">
+      <button type="button" class="close" aria-label="Close the thread" onClick={onClose}>
+        ×
+      </button>
+      <Fed feed={feed} what="distribution of this thread">
         {(state?.threads ?? []).map((one, i) => (
           <Distribution key={i} host={host} distribution={one} part={part} onPart={setPart} />
         ))}
@@ -57,16 +59,20 @@ function Distribution({ host, distribution, part, onPart }: DistributionProps) {
   const [title, words] = kPartNames[part];
   return (
     <section>
-      <h2><Foreign text={summary.comm} /> <span class="quiet">{summary.pid}</span></h2>
+      <h2>
+        <Foreign text={summary.comm} /> <span class="quiet">{summary.pid}</span>
+      </h2>
       <p class="quiet">
         <Foreign text={summary.kind} empty="unknown kind" />
-        {summary.kindSource === "" ? "" : ` (known by ${summary.kindSource})`}, first seen at {traceTime(summary.firstSeenNs)} s,{" "}
-        {count(summary.wakeups)} wakeups, {duration(summary.onCpuNs)} on a CPU.{" "}
+        {summary.kindSource === "" ? "" : ` (known by ${summary.kindSource})`}, first seen at{" "}
+        {traceTime(summary.firstSeenNs)} s, {count(summary.wakeups)} wakeups, {duration(summary.onCpuNs)} on a CPU.{" "}
         <a href={findingsAddress({ host, pid: summary.pid })}>Its findings</a>
       </p>
       <div class="choice" role="group" aria-label="Which distribution">
         {kParts.map((one) => (
-          <button key={one} type="button" aria-pressed={one === part} onClick={() => onPart(one)}>{kPartNames[one][0]}</button>
+          <button key={one} type="button" aria-pressed={one === part} onClick={() => onPart(one)}>
+            {kPartNames[one][0]}
+          </button>
         ))}
       </div>
       <p class="quiet">{words}</p>
@@ -86,7 +92,11 @@ function QuantileTable({ rows }: { rows: [string, Quantiles | undefined][] }) {
       <thead>
         <tr>
           <th scope="col" />
-          {["n", "p50", "p90", "p99", "max"].map((name) => <th key={name} scope="col" class="number">{name}</th>)}
+          {["n", "p50", "p90", "p99", "max"].map((name) => (
+            <th key={name} scope="col" class="number">
+              {name}
+            </th>
+          ))}
         </tr>
       </thead>
       <tbody>

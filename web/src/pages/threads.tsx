@@ -15,28 +15,99 @@ import { ThreadDetail } from "./thread_detail";
 type Row = { thread: ThreadSummary; address: string };
 
 const kColumns: readonly Column<Row>[] = [
-  { id: "comm", title: "Thread", rem: 12, value: ({ thread }) => thread.comm,
-    cell: ({ thread, address }) => <a href={address}><Foreign text={thread.comm} /></a> },
-  { id: "pid", title: "PID", rem: 4.5, numeric: true, value: ({ thread }) => thread.pid, cell: ({ thread }) => thread.pid },
-  { id: "kind", title: "Kind", rem: 7, value: ({ thread }) => thread.kind, hint: "What kind of kernel thread, and how we know",
-    cell: ({ thread }) => <span title={`known by ${thread.kindSource || "nothing"}`}><Foreign text={thread.kind} empty="–" /></span> },
-  { id: "wakeups", title: "Wakeups", rem: 5.5, numeric: true, value: ({ thread }) => thread.wakeups,
-    cell: ({ thread }) => count(thread.wakeups) },
-  ...quantileColumns<Row>("latency", "Wakeup latency", ({ thread }) => thread.wakeupLatency,
-    ["n", "p50Ns", "p90Ns", "p99Ns", "maxNs"], "From sched_waking to the switch to the thread"),
-  ...quantileColumns<Row>("delivery", "Delivery", ({ thread }) => thread.delivery, ["p99Ns"],
-    "From sched_waking to sched_wakeup: wake list, IPI, idle exit"),
-  ...quantileColumns<Row>("runqueue", "Run queue", ({ thread }) => thread.runqueue, ["p99Ns"],
-    "From sched_wakeup to the switch to the thread"),
-  ...quantileColumns<Row>("preempted", "Preempted", ({ thread }) => thread.preempted, ["p99Ns"],
-    "Runnable again after it was preempted"),
-  { id: "oncpu", title: "On CPU", rem: 5.5, numeric: true, value: ({ thread }) => thread.onCpuNs,
-    cell: ({ thread }) => duration(thread.onCpuNs) },
-  { id: "censored", title: "Censored", rem: 5.5, numeric: true, value: ({ thread }) => thread.censored,
-    hint: "Waits that were still open", cell: ({ thread }) => count(thread.censored) },
-  { id: "voided", title: "Voided", rem: 5, numeric: true, value: ({ thread }) => thread.voided,
+  {
+    id: "comm",
+    title: "Thread",
+    rem: 12,
+    value: ({ thread }) => thread.comm,
+    cell: ({ thread, address }) => (
+      <a href={address}>
+        <Foreign text={thread.comm} />
+      </a>
+    ),
+  },
+  {
+    id: "pid",
+    title: "PID",
+    rem: 4.5,
+    numeric: true,
+    value: ({ thread }) => thread.pid,
+    cell: ({ thread }) => thread.pid,
+  },
+  {
+    id: "kind",
+    title: "Kind",
+    rem: 7,
+    value: ({ thread }) => thread.kind,
+    hint: "What kind of kernel thread, and how we know",
+    cell: ({ thread }) => (
+      <span title={`known by ${thread.kindSource || "nothing"}`}>
+        <Foreign text={thread.kind} empty="–" />
+      </span>
+    ),
+  },
+  {
+    id: "wakeups",
+    title: "Wakeups",
+    rem: 6.2,
+    numeric: true,
+    value: ({ thread }) => thread.wakeups,
+    cell: ({ thread }) => count(thread.wakeups),
+  },
+  ...quantileColumns<Row>(
+    "latency",
+    "Wakeup latency",
+    ({ thread }) => thread.wakeupLatency,
+    ["n", "p50Ns", "p90Ns", "p99Ns", "maxNs"],
+    "From sched_waking to the switch to the thread",
+  ),
+  ...quantileColumns<Row>(
+    "delivery",
+    "Delivery",
+    ({ thread }) => thread.delivery,
+    ["p99Ns"],
+    "From sched_waking to sched_wakeup: wake list, IPI, idle exit",
+  ),
+  ...quantileColumns<Row>(
+    "runqueue",
+    "Run queue",
+    ({ thread }) => thread.runqueue,
+    ["p99Ns"],
+    "From sched_wakeup to the switch to the thread",
+  ),
+  ...quantileColumns<Row>(
+    "preempted",
+    "Preempted",
+    ({ thread }) => thread.preempted,
+    ["p99Ns"],
+    "Runnable again after it was preempted",
+  ),
+  {
+    id: "oncpu",
+    title: "On CPU",
+    rem: 6,
+    numeric: true,
+    value: ({ thread }) => thread.onCpuNs,
+    cell: ({ thread }) => duration(thread.onCpuNs),
+  },
+  {
+    id: "censored",
+    title: "Censored",
+    rem: 6.2,
+    numeric: true,
+    value: ({ thread }) => thread.censored,
+    hint: "Waits that were still open",
+    cell: ({ thread }) => count(thread.censored),
+  },
+  {
+    id: "voided",
+    title: "Voided",
+    rem: 5,
+    numeric: true,
+    value: ({ thread }) => thread.voided,
     hint: "Waits that a gap or a contradiction touched: unknown, not measured",
-    cell: ({ thread }) => <span class={thread.voided > 0n ? "strong-warn" : undefined}>{count(thread.voided)}</span> },
+    cell: ({ thread }) => <span class={thread.voided > 0n ? "strong-warn" : undefined}>{count(thread.voided)}</span>,
+  },
 ];
 
 const rowKey = ({ thread }: Row) => `${thread.pid}.${thread.firstSeenNs}`;
@@ -46,7 +117,7 @@ export function ThreadsTab({ host, query }: { host: string; query: URLSearchPara
   const filter = query.get("q") ?? "";
   const pid = Number(query.get("pid") ?? "");
   const { sort, onSort } = useSort(query, kColumns, { column: "latency.p99", descending: true });
-  const { state, feed, retryNow } = useStream<ListThreadsResponse, ListThreadsResponse | undefined>(
+  const { state, feed } = useStream<ListThreadsResponse, ListThreadsResponse | undefined>(
     `threads ${host} ${userTasks}`,
     (signal) => analysis.watchThreads({ recording: { host }, userTasks, intervalMs: 1000 }, { signal }),
     undefined,
@@ -56,8 +127,10 @@ export function ThreadsTab({ host, query }: { host: string; query: URLSearchPara
   const rows = useMemo(() => {
     const words = filter.toLowerCase();
     return (threads ?? [])
-      .filter(({ comm, kind, pid: own }) =>
-        words === "" || comm.toLowerCase().includes(words) || kind.includes(words) || String(own) === words)
+      .filter(
+        ({ comm, kind, pid: own }) =>
+          words === "" || comm.toLowerCase().includes(words) || kind.includes(words) || String(own) === words,
+      )
       .map((thread) => ({
         thread,
         address: hostAddress(host, "threads", { ...Object.fromEntries(query), pid: thread.pid }),
@@ -65,14 +138,26 @@ export function ThreadsTab({ host, query }: { host: string; query: URLSearchPara
   }, [threads, filter, host, query]);
   const chosen = pid > 0 ? rows.find(({ thread }) => thread.pid === pid) : undefined;
   return (
-    <Fed feed={feed} retryNow={retryNow} what="threads">
-      <Toolbar filter={filter} userTasks={userTasks} shown={rows.length} all={threads?.length ?? 0}
-        watermarkNs={state?.watermarkNs ?? 0n} />
+    <Fed feed={feed} what="threads">
+      <Toolbar
+        filter={filter}
+        userTasks={userTasks}
+        shown={rows.length}
+        all={threads?.length ?? 0}
+        watermarkNs={state?.watermarkNs ?? 0n}
+      />
       <div class={pid > 0 ? "split" : undefined}>
-        <Table caption="Threads" columns={kColumns} rows={rows} rowKey={rowKey} sort={sort} onSort={onSort}
+        <Table
+          caption="Threads"
+          columns={kColumns}
+          rows={rows}
+          rowKey={rowKey}
+          sort={sort}
+          onSort={onSort}
           {...(chosen === undefined ? {} : { chosen: rowKey(chosen) })}
           onOpen={({ thread }) => replaceQuery({ pid: thread.pid })}
-          empty={filter === "" ? "No thread was seen yet" : "No thread matches the filter"} />
+          empty={filter === "" ? "No thread was seen yet" : "No thread matches the filter"}
+        />
         {pid > 0 && <ThreadDetail key={pid} host={host} pid={pid} onClose={() => replaceQuery({ pid: undefined })} />}
       </div>
     </Fed>
@@ -90,11 +175,19 @@ interface ToolbarProps {
 function Toolbar({ filter, userTasks, shown, all, watermarkNs }: ToolbarProps) {
   return (
     <div class="toolbar">
-      <input type="search" value={filter} placeholder="Filter by name, kind or PID" aria-label="Filter threads"
-        onInput={(event) => replaceQuery({ q: event.currentTarget.value })} />
+      <input
+        type="search"
+        value={filter}
+        placeholder="Filter by name, kind or PID"
+        aria-label="Filter threads"
+        onInput={(event) => replaceQuery({ q: event.currentTarget.value })}
+      />
       <label>
-        <input type="checkbox" checked={userTasks}
-          onChange={(event) => replaceQuery({ user: event.currentTarget.checked ? "1" : undefined })} />
+        <input
+          type="checkbox"
+          checked={userTasks}
+          onChange={(event) => replaceQuery({ user: event.currentTarget.checked ? "1" : undefined })}
+        />
         User tasks too
       </label>
       <span class="quiet">{shown === all ? `${count(all)} threads` : `${count(shown)} of ${count(all)} threads`}</span>

@@ -1,7 +1,8 @@
 // What is shown instead of data, and above data that may be out of date.
-import type { ComponentChildren } from "preact";
+import { createContext, type ComponentChildren } from "preact";
+import { useContext } from "preact/hooks";
 import { isStale, type Feed } from "../api/feed";
-import { useNow } from "../api/hooks";
+import { retryAll, useNow } from "../api/hooks";
 import { visible } from "../text/visible";
 import { wallTime } from "../text/times";
 import { WarningGlyph } from "./marks";
@@ -12,7 +13,10 @@ function retryWords(feed: Feed, nowMs: number): string {
   return seconds === 0 ? "retrying now" : `retrying in ${seconds} s`;
 }
 
-export function LostNote({ feed, retryNow }: { feed: Feed; retryNow(): void }) {
+/** Whether the page already says, above everything, that the connection is lost. */
+export const SaidAbove = createContext(false);
+
+export function LostNote({ feed }: { feed: Feed }) {
   const now = useNow();
   if (!isStale(feed)) return null;
   return (
@@ -23,19 +27,22 @@ export function LostNote({ feed, retryNow }: { feed: Feed; retryNow(): void }) {
         What you see is as of {wallTime(BigInt(feed.staleSinceMs) * 1_000_000n, now)}.{" "}
         <span class="quiet">{visible(feed.problem)}</span>
       </span>
-      <button type="button" onClick={retryNow}>Retry now</button>
+      <button type="button" onClick={retryAll}>
+        Retry now
+      </button>
     </div>
   );
 }
 
 /** Data once there is some; before that, what keeps it from coming. */
-export function Fed(props: { feed: Feed; retryNow(): void; what: string; children: ComponentChildren }) {
-  const { feed, retryNow, what, children } = props;
+export function Fed(props: { feed: Feed; what: string; children: ComponentChildren }) {
+  const { feed, what, children } = props;
+  const saidAbove = useContext(SaidAbove);
   const now = useNow();
   if (feed.hasData) {
     return (
       <div class={isStale(feed) ? "fed stale" : "fed"}>
-        <LostNote feed={feed} retryNow={retryNow} />
+        {!saidAbove && <LostNote feed={feed} />}
         {children}
       </div>
     );
@@ -46,11 +53,14 @@ export function Fed(props: { feed: Feed; retryNow(): void; what: string; childre
         <h2>{feed.phase === "lost" ? "No connection to the server" : `The server gave no ${what}`}</h2>
         <p>{visible(feed.problem)}</p>
         <p class="quiet">{retryWords(feed, now)}</p>
-        <button type="button" onClick={retryNow}>Retry now</button>
+        <button type="button" onClick={retryAll}>
+          Retry now
+        </button>
       </div>
     );
   }
-  if (feed.phase === "ended") return <Empty title={`There is no ${what}`}>The server had nothing to say about it.</Empty>;
+  if (feed.phase === "ended")
+    return <Empty title={`There is no ${what}`}>The server had nothing to say about it.</Empty>;
   return (
     <div class="loading" role="status" aria-label={`Loading ${what}`}>
       <span class="bar" />

@@ -12,7 +12,11 @@ const kPlotWidth = kWidth - kLeft - kRight;
 const kPlotHeight = kHeight - kTop - kBottom;
 
 /** A latency distribution; both axes are logarithmic. The same figures follow as a table for who cannot see it. */
-export function Histogram(props: { title: string; buckets: readonly HistogramBucket[]; quantiles: Quantiles | undefined }) {
+export function Histogram(props: {
+  title: string;
+  buckets: readonly HistogramBucket[];
+  quantiles: Quantiles | undefined;
+}) {
   const bars = toBars(props.buckets);
   if (bars.bars.length === 0) return <p class="quiet">No wait was measured yet.</p>;
   return (
@@ -26,17 +30,28 @@ export function Histogram(props: { title: string; buckets: readonly HistogramBuc
         <summary>As a table</summary>
         <table class="grid small">
           <thead>
-            <tr><th scope="col" class="number">from</th><th scope="col" class="number">to</th>
-              <th scope="col" class="number">waits</th></tr>
+            <tr>
+              <th scope="col" class="number">
+                from
+              </th>
+              <th scope="col" class="number">
+                to
+              </th>
+              <th scope="col" class="number">
+                waits
+              </th>
+            </tr>
           </thead>
           <tbody>
-            {bars.bars.filter((bar) => bar.count > 0).map((bar) => (
-              <tr key={bar.lowNs}>
-                <td class="number">{duration(bar.lowNs)}</td>
-                <td class="number">{duration(bar.highNs)}</td>
-                <td class="number">{count(bar.count)}</td>
-              </tr>
-            ))}
+            {bars.bars
+              .filter((bar) => bar.count > 0)
+              .map((bar) => (
+                <tr key={bar.lowNs}>
+                  <td class="number">{duration(bar.lowNs)}</td>
+                  <td class="number">{duration(bar.highNs)}</td>
+                  <td class="number">{count(bar.count)}</td>
+                </tr>
+              ))}
           </tbody>
         </table>
       </details>
@@ -64,13 +79,23 @@ function Axes({ bars }: { bars: Bars }) {
       {ticksY.map((tick) => (
         <g key={tick}>
           <line x1={kLeft} x2={kWidth - kRight} y1={yOf(logShare(tick, top))} y2={yOf(logShare(tick, top))} />
-          <text x={kLeft - 6} y={yOf(logShare(tick, top)) + 3.5} text-anchor="end">{roughCount(tick).replace(/\.00/, "")}</text>
+          <text x={kLeft - 6} y={yOf(logShare(tick, top)) + 3.5} text-anchor="end">
+            {roughCount(tick).replace(/\.0+(?=\D|$)/, "")}
+          </text>
         </g>
       ))}
       {ticksX.map((tick) => (
         <g key={tick}>
-          <line class="tick" x1={xOf(tick, bars)} x2={xOf(tick, bars)} y1={kTop + kPlotHeight} y2={kTop + kPlotHeight + 4} />
-          <text x={xOf(tick, bars)} y={kHeight - 6} text-anchor="middle">{duration(tick).replace(/\.00|\.0(?=\D)/, "")}</text>
+          <line
+            class="tick"
+            x1={xOf(tick, bars)}
+            x2={xOf(tick, bars)}
+            y1={kTop + kPlotHeight}
+            y2={kTop + kPlotHeight + 4}
+          />
+          <text x={xOf(tick, bars)} y={kHeight - 6} text-anchor="middle">
+            {duration(tick).replace(/\.0+(?=\D|$)/, "")}
+          </text>
         </g>
       ))}
       <line class="base" x1={kLeft} x2={kWidth - kRight} y1={kTop + kPlotHeight} y2={kTop + kPlotHeight} />
@@ -87,8 +112,13 @@ function BarShapes({ bars }: { bars: Bars }) {
         const y = yOf(logShare(bar.count, top));
         if (bar.count === 0) return null;
         return (
-          <rect key={bar.lowNs} x={x + 0.5} width={Math.max(1, xOf(bar.highNs, bars) - x - 1)} y={y}
-            height={kTop + kPlotHeight - y}>
+          <rect
+            key={bar.lowNs}
+            x={x + 0.5}
+            width={Math.max(1, xOf(bar.highNs, bars) - x - 1)}
+            y={y}
+            height={kTop + kPlotHeight - y}
+          >
             <title>{`${duration(bar.lowNs)} to ${duration(bar.highNs)}: ${count(bar.count)}`}</title>
           </rect>
         );
@@ -100,7 +130,10 @@ function BarShapes({ bars }: { bars: Bars }) {
 function Marks({ bars, quantiles }: { bars: Bars; quantiles: Quantiles | undefined }) {
   if (quantiles === undefined || quantiles.n === 0n) return null;
   const marks: [string, bigint][] = [
-    ["p50", quantiles.p50Ns], ["p90", quantiles.p90Ns], ["p99", quantiles.p99Ns], ["max", quantiles.maxNs],
+    ["p50", quantiles.p50Ns],
+    ["p90", quantiles.p90Ns],
+    ["p99", quantiles.p99Ns],
+    ["max", quantiles.maxNs],
   ];
   // Marks that would lie over one another give way to the one on the right; the figures are in the table anyway.
   const shown = marks
@@ -111,7 +144,9 @@ function Marks({ bars, quantiles }: { bars: Bars; quantiles: Quantiles | undefin
       {shown.map(({ name, x }) => (
         <g key={name}>
           <line x1={x} x2={x} y1={kTop - 6} y2={kTop + kPlotHeight} />
-          <text x={Math.min(x, kWidth - 14)} y={kTop - 10} text-anchor="middle">{name}</text>
+          <text x={Math.min(x, kWidth - 14)} y={kTop - 10} text-anchor="middle">
+            {name}
+          </text>
         </g>
       ))}
     </g>

@@ -22,8 +22,12 @@ export function Story({ finding }: { finding: Finding }) {
   const y = (cpu: number) => kTop + (cpus.indexOf(cpu) + 0.5) * kLanePx;
   const bottom = kTop + cpus.length * kLanePx;
   return (
-    <svg class="story" viewBox={`0 0 ${kWidth} ${bottom + 20}`} role="img"
-      aria-label={`${evidence.length} events on ${cpus.length} CPUs over ${duration(last - first)}`}>
+    <svg
+      class="story"
+      viewBox={`0 0 ${kWidth} ${bottom + 20}`}
+      role="img"
+      aria-label={`${evidence.length} events on ${cpus.length} CPUs over ${duration(last - first)}`}
+    >
       <rect class="wait" x={x(startNs)} width={Math.max(1, x(endNs) - x(startNs))} y={kTop} height={bottom - kTop} />
       <text class="waited" x={(x(startNs) + x(endNs)) / 2} y={kTop - 8} text-anchor="middle">
         waited {duration(finding.waitedNs)}
@@ -31,18 +35,26 @@ export function Story({ finding }: { finding: Finding }) {
       {cpus.map((cpu) => (
         <g key={cpu}>
           <line x1={kLeft} x2={kWidth - kRight} y1={y(cpu)} y2={y(cpu)} />
-          <text x={kLeft - 10} y={y(cpu) + 4} text-anchor="end">CPU {cpu}</text>
+          <text x={kLeft - 10} y={y(cpu) + 4} text-anchor="end">
+            CPU {cpu}
+          </text>
         </g>
       ))}
       {evidence.map((event, i) => (
         <g key={i} class="event">
           <circle cx={x(event.tsNs)} cy={y(event.cpu)} r="9" />
-          <text x={x(event.tsNs)} y={y(event.cpu) + 3.5} text-anchor="middle">{i + 1}</text>
+          <text x={x(event.tsNs)} y={y(event.cpu) + 3.5} text-anchor="middle">
+            {i + 1}
+          </text>
           <title>{`${i + 1}: ${offset(event.tsNs - startNs)} ${visible(event.event)}`}</title>
         </g>
       ))}
-      <text x={kLeft} y={bottom + 14}>{offset(first - startNs)}</text>
-      <text x={kWidth - kRight} y={bottom + 14} text-anchor="end">{offset(last - startNs)}</text>
+      <text x={kLeft} y={bottom + 14}>
+        {offset(first - startNs)}
+      </text>
+      <text x={kWidth - kRight} y={bottom + 14} text-anchor="end">
+        {offset(last - startNs)}
+      </text>
     </svg>
   );
 }

@@ -51,20 +51,38 @@ export function Table<R>(props: Props<R>) {
   const width = columns.reduce((sum, { rem }) => sum + rem, 0);
   const grouped = columns.some(({ group }) => group !== undefined);
   return (
-    <div class={windowed ? "scroller windowed" : "scroller"} ref={scroller} tabIndex={windowed ? 0 : undefined}
-      role={windowed ? "region" : undefined} aria-label={windowed ? props.caption : undefined}>
+    <div
+      class="scroller"
+      ref={scroller}
+      tabIndex={windowed ? 0 : undefined}
+      role={windowed ? "region" : undefined}
+      aria-label={windowed ? props.caption : undefined}
+    >
       <table class="grid" style={{ minWidth: `${width}rem` }} aria-rowcount={inOrder.length + (grouped ? 2 : 1)}>
         <caption class="hidden">{props.caption}</caption>
         <colgroup>
-          {columns.map(({ id, rem }) => <col key={id} style={{ width: `${rem}rem` }} />)}
+          {columns.map(({ id, rem }) => (
+            <col key={id} style={{ width: `${rem}rem` }} />
+          ))}
         </colgroup>
         <thead>
-          {grouped && <tr class="groups">{groupsOf(columns).map(({ name, span }, i) =>
-            name === undefined
-              ? <td key={i} colSpan={span} />
-              : <th key={i} colSpan={span} scope="colgroup">{name}</th>)}</tr>}
+          {grouped && (
+            <tr class="groups">
+              {groupsOf(columns).map(({ name, span }, i) =>
+                name === undefined ? (
+                  <td key={i} colSpan={span} />
+                ) : (
+                  <th key={i} colSpan={span} scope="colgroup">
+                    {name}
+                  </th>
+                ),
+              )}
+            </tr>
+          )}
           <tr>
-            {columns.map((one) => <Head key={one.id} column={one} sort={sort} onSort={props.onSort} />)}
+            {columns.map((one) => (
+              <Head key={one.id} column={one} sort={sort} onSort={props.onSort} />
+            ))}
           </tr>
         </thead>
         <tbody>
@@ -73,9 +91,16 @@ export function Table<R>(props: Props<R>) {
             const key = rowKey(row);
             return <Row key={key} id={key} row={row} index={first + i + (grouped ? 3 : 2)} {...props} />;
           })}
-          {last < inOrder.length &&
-            <tr class="filler" aria-hidden="true" style={{ height: `${(inOrder.length - last) * kRowPx}px` }} />}
-          {inOrder.length === 0 && <tr><td class="none" colSpan={columns.length}>{props.empty}</td></tr>}
+          {last < inOrder.length && (
+            <tr class="filler" aria-hidden="true" style={{ height: `${(inOrder.length - last) * kRowPx}px` }} />
+          )}
+          {inOrder.length === 0 && (
+            <tr>
+              <td class="none" colSpan={columns.length}>
+                {props.empty}
+              </td>
+            </tr>
+          )}
         </tbody>
       </table>
     </div>
@@ -94,14 +119,21 @@ function groupsOf<R>(columns: readonly Column<R>[]): { name: string | undefined;
 
 function Head<R>({ column, sort, onSort }: { column: Column<R>; sort: Sort; onSort(sort: Sort): void }) {
   const kind = column.numeric ? "number" : undefined;
-  if (column.value === undefined) return <th scope="col" class={kind} title={column.hint}>{column.title}</th>;
+  if (column.value === undefined)
+    return (
+      <th scope="col" class={kind} title={column.hint}>
+        {column.title}
+      </th>
+    );
   const active = sort.column === column.id;
   const order = !active ? "none" : sort.descending ? "descending" : "ascending";
   return (
     <th scope="col" class={kind} aria-sort={order} title={column.hint}>
       <button type="button" class="sorter" onClick={() => onSort(nextSort(sort, column.id, column.numeric === true))}>
         {column.title}
-        <span class="arrow" aria-hidden="true">{!active ? "" : sort.descending ? "▾" : "▴"}</span>
+        <span class="arrow" aria-hidden="true">
+          {!active ? "" : sort.descending ? "▾" : "▴"}
+        </span>
       </button>
     </th>
   );
@@ -118,14 +150,29 @@ function Row<R>(props: Props<R> & { id: string; row: R; index: number }) {
   const classes = [onOpen && "opens", chosen === id && "chosen", more && "has-more"].filter(Boolean).join(" ");
   return (
     <>
-      <tr class={classes || undefined} onClick={onOpen && open} aria-rowindex={props.index}
-        aria-selected={chosen === undefined ? undefined : chosen === id}>
+      <tr
+        class={classes || undefined}
+        onClick={onOpen && open}
+        aria-rowindex={props.index}
+        aria-selected={chosen === undefined ? undefined : chosen === id}
+      >
         {columns.map(({ id: name, numeric, cell }, i) =>
-          i === 0
-            ? <th key={name} scope="row" class={numeric ? "number" : undefined}>{cell(row)}</th>
-            : <td key={name} class={numeric ? "number" : undefined}>{cell(row)}</td>)}
+          i === 0 ? (
+            <th key={name} scope="row" class={numeric ? "number" : undefined}>
+              {cell(row)}
+            </th>
+          ) : (
+            <td key={name} class={numeric ? "number" : undefined}>
+              {cell(row)}
+            </td>
+          ),
+        )}
       </tr>
-      {more && <tr class="more"><td colSpan={columns.length}>{more}</td></tr>}
+      {more && (
+        <tr class="more">
+          <td colSpan={columns.length}>{more}</td>
+        </tr>
+      )}
     </>
   );
 }

@@ -29,7 +29,11 @@ export function When({ realNs, brief = false }: { realNs: bigint; brief?: boolea
 
 export function Ago({ realNs }: { realNs: bigint }) {
   const now = useServerNow();
-  return <time dateTime={isoTime(realNs)} title={isoTime(realNs)}>{ago(realNs, now)}</time>;
+  return (
+    <time dateTime={isoTime(realNs)} title={isoTime(realNs)}>
+      {ago(realNs, now)}
+    </time>
+  );
 }
 
 /** A figure, or a dash where there is nothing to measure. */

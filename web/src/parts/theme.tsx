@@ -24,8 +24,13 @@ export function ThemeSwitch() {
     setTheme(next);
   };
   return (
-    <button type="button" class="plain" onClick={turn} aria-label={`Colours: ${theme}. Change to ${next}`}
-      title={`Colours: ${theme}`}>
+    <button
+      type="button"
+      class="plain"
+      onClick={turn}
+      aria-label={`Colours: ${theme}. Change to ${next}`}
+      title={`Colours: ${theme}`}
+    >
       <svg viewBox="0 0 16 16" class="icon" aria-hidden="true">
         <circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1.5" />
         {theme === "system" && <path d="M8 2a6 6 0 0 1 0 12z" fill="currentColor" />}

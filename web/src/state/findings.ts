@@ -63,4 +63,3 @@ export function filterOf(query: URLSearchParams): Filter {
     pid: Number.isInteger(pid) && pid > 0 && pid < 2 ** 31 ? pid : 0,
   };
 }
-

@@ -2,7 +2,14 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { Confidence, FindingSchema, WatchFindingsResponseSchema } from "../gen/wakewatch/v1/findings_pb";
 import {
-  filterOf, kNoFilter, kNoLiveFindings, matches, mergeFindings, reduceFindings, whenNs, type Filter,
+  filterOf,
+  kNoFilter,
+  kNoLiveFindings,
+  matches,
+  mergeFindings,
+  reduceFindings,
+  whenNs,
+  type Filter,
 } from "./findings";
 
 const finding = (init: MessageInitShape<typeof FindingSchema>) => create(FindingSchema, init);
@@ -10,7 +17,12 @@ const message = (ids: string[], missed = 0n) =>
   create(WatchFindingsResponseSchema, { findings: ids.map((id) => ({ host: "a", id })), missed });
 
 const kOne = finding({
-  host: "a", id: "1", check: "work-delay", class: "hog", confidence: Confidence.STRONG, pid: 14,
+  host: "a",
+  id: "1",
+  check: "work-delay",
+  class: "hog",
+  confidence: Confidence.STRONG,
+  pid: 14,
 });
 
 describe("a filter", () => {
@@ -39,7 +51,8 @@ describe("a filter", () => {
     ["pid=99999999999", {}],
     ["pid=x", {}],
   ])("of the address %s", (query, filter) =>
-    expect(filterOf(new URLSearchParams(query))).toEqual({ ...kNoFilter, ...filter }));
+    expect(filterOf(new URLSearchParams(query))).toEqual({ ...kNoFilter, ...filter }),
+  );
 });
 
 describe("live findings", () => {

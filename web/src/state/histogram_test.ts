@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { HistogramBucketSchema } from "../gen/wakewatch/v1/analysis_pb";
 import { decades, logShare, toBars } from "./histogram";
 
-const bucket = (lowNs: bigint, highNs: bigint, count: bigint) => create(HistogramBucketSchema, { lowNs, highNs, count });
+const bucket = (lowNs: bigint, highNs: bigint, count: bigint) =>
+  create(HistogramBucketSchema, { lowNs, highNs, count });
 
 describe("toBars", () => {
   it("of nothing", () => {
@@ -26,7 +27,10 @@ describe("toBars", () => {
     const { bars } = toBars([bucket(990n, 1010n, 3n), bucket(99_000n, 101_000n, 5n)]);
     const holding = bars.filter(({ count }) => count > 0);
     expect(holding.map(({ count }) => count)).toEqual([3, 5]);
-    for (const [bar, ns] of [[holding[0]!, 1000], [holding[1]!, 100_000]] as const) {
+    for (const [bar, ns] of [
+      [holding[0]!, 1000],
+      [holding[1]!, 100_000],
+    ] as const) {
       expect(bar.lowNs).toBeLessThanOrEqual(ns);
       expect(bar.highNs).toBeGreaterThan(ns * 0.99);
     }

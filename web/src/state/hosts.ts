@@ -41,7 +41,13 @@ export interface Totals {
 
 export function totals(hosts: Iterable<Host>): Totals {
   const sum: Totals = {
-    hosts: 0, streaming: 0, eventsPerS: 0, bytesPerS: 0, lost: 0n, lostUnknown: false, findings: 0n,
+    hosts: 0,
+    streaming: 0,
+    eventsPerS: 0,
+    bytesPerS: 0,
+    lost: 0n,
+    lostUnknown: false,
+    findings: 0n,
   };
   for (const host of hosts) {
     sum.hosts++;

@@ -47,7 +47,13 @@ it("totals add up, and one uncounted loss makes the sum a lower bound", () => {
     host({ status: HostStatus.ENDED, eventsPerS: 1, lostUnknown: true }),
   ]);
   expect(sum).toEqual({
-    hosts: 2, streaming: 1, eventsPerS: 11, bytesPerS: 0, lost: 5n, lostUnknown: true, findings: 2n,
+    hosts: 2,
+    streaming: 1,
+    eventsPerS: 11,
+    bytesPerS: 0,
+    lost: 5n,
+    lostUnknown: true,
+    findings: 2n,
   });
 });
 

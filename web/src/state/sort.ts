@@ -15,7 +15,12 @@ export function compareValues(a: Value, b: Value): number {
 const kCollator = new Intl.Collator("en", { numeric: true });
 
 /** A sorted copy. Equal rows stand in the order of their keys whatever the direction, so that a live table is calm. */
-export function sorted<R>(rows: readonly R[], value: (row: R) => Value, key: (row: R) => Value, descending: boolean): R[] {
+export function sorted<R>(
+  rows: readonly R[],
+  value: (row: R) => Value,
+  key: (row: R) => Value,
+  descending: boolean,
+): R[] {
   const sign = descending ? -1 : 1;
   return [...rows].sort((a, b) => sign * compareValues(value(a), value(b)) || compareValues(key(a), key(b)));
 }

@@ -8,18 +8,58 @@ describe("sorted", () => {
     { pid: 2, p99: 10n, comm: "ksoftirqd/0" },
   ];
   const pids = (out: typeof rows) => out.map(({ pid }) => pid);
-  it("by a quantity", () => expect(pids(sorted(rows, (r) => r.p99, (r) => r.pid, false))).toEqual([2, 3, 1]));
+  it("by a quantity", () =>
+    expect(
+      pids(
+        sorted(
+          rows,
+          (r) => r.p99,
+          (r) => r.pid,
+          false,
+        ),
+      ),
+    ).toEqual([2, 3, 1]));
   it("the other way, equal rows as before", () =>
-    expect(pids(sorted(rows, (r) => r.p99, (r) => r.pid, true))).toEqual([1, 2, 3]));
+    expect(
+      pids(
+        sorted(
+          rows,
+          (r) => r.p99,
+          (r) => r.pid,
+          true,
+        ),
+      ),
+    ).toEqual([1, 2, 3]));
   it("by a name with numbers in it", () =>
-    expect(pids(sorted(rows, (r) => r.comm, (r) => r.pid, false))).toEqual([2, 1, 3]));
+    expect(
+      pids(
+        sorted(
+          rows,
+          (r) => r.comm,
+          (r) => r.pid,
+          false,
+        ),
+      ),
+    ).toEqual([2, 1, 3]));
   it("leaves the rows as they were", () => {
-    sorted(rows, (r) => r.pid, (r) => r.pid, false);
+    sorted(
+      rows,
+      (r) => r.pid,
+      (r) => r.pid,
+      false,
+    );
     expect(pids(rows)).toEqual([3, 1, 2]);
   });
   it("beyond what a double holds", () => {
     const big = [{ v: 9007199254740993n }, { v: 9007199254740992n }];
-    expect(sorted(big, (r) => r.v, () => 0, false)[0]?.v).toBe(9007199254740992n);
+    expect(
+      sorted(
+        big,
+        (r) => r.v,
+        () => 0,
+        false,
+      )[0]?.v,
+    ).toBe(9007199254740992n);
   });
 });
 

@@ -1,0 +1,163 @@
+// What must hold on any server: the mock, or the real one at WAKEWATCH_URL with a host that streams to it.
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { launch, watchTrouble, type Trouble } from "./browser";
+import { ask, call, openTarget, type Target } from "./target";
+
+interface HostJson {
+  name: string;
+  status?: string;
+  lostEvents?: string;
+  lostUnknown?: boolean;
+  gaps?: string;
+  droppedEvents?: string;
+}
+
+let target: Target;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+let trouble: Trouble;
+let streaming: HostJson;
+
+const listHosts = async () => ((await call(target, "FleetService/ListHosts", {}))["hosts"] ?? []) as HostJson[];
+const hostPage = (name: string, rest = "") => `${target.url}/#/host/${encodeURIComponent(name)}${rest}`;
+const rowsOf = (of: Page) => of.locator("table.grid tbody tr");
+
+beforeAll(async () => {
+  target = await openTarget();
+  browser = await launch();
+  const found = (await listHosts()).find(({ status }) => status === "HOST_STATUS_STREAMING");
+  if (found === undefined) throw new Error(`no host streams to ${target.url}: start a collector before these tests`);
+  streaming = found;
+});
+afterAll(async () => {
+  await browser?.close();
+  await target?.close();
+});
+beforeEach(async () => {
+  context = await browser.newContext();
+  page = await context.newPage();
+  trouble = await watchTrouble(page);
+});
+afterEach(async () => {
+  await context.close();
+  expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
+});
+
+describe("real: the fleet", () => {
+  it("shows a host that streams, and its rate changes without a reload", async () => {
+    await page.goto(target.url);
+    const row = rowsOf(page).filter({ hasText: streaming.name }).first();
+    await row.getByText("streaming").waitFor();
+    const line = row.locator(".spark polyline");
+    await line.waitFor({ state: "attached" });
+    const points = await line.getAttribute("points");
+    await expect.poll(() => line.getAttribute("points"), { timeout: 10_000 }).not.toBe(points);
+  });
+});
+
+describe("real: a host", () => {
+  it("shows its kernel threads", async () => {
+    await page.goto(hostPage(streaming.name, "?sort=comm"));
+    for (const name of ["ksoftirqd/", "kworker/"]) {
+      await page.getByLabel("Filter threads").fill(name);
+      await rowsOf(page).filter({ hasText: name }).first().waitFor();
+    }
+  });
+
+  it("opens a thread's distribution", async () => {
+    await page.goto(hostPage(streaming.name, "?sort=-latency.n"));
+    await rowsOf(page).first().getByRole("link").click();
+    const detail = page.locator(".detail");
+    await detail.locator(".histogram svg rect").first().waitFor();
+    await page.keyboard.press("Escape");
+    await detail.waitFor({ state: "detached" });
+  });
+
+  it("shows work functions and softirqs, or says why there are none", async () => {
+    for (const tab of ["work", "softirqs"]) {
+      await page.goto(hostPage(streaming.name, `/${tab}`));
+      await rowsOf(page).first().waitFor();
+    }
+  });
+
+  it("says loudly that events were lost if and only if they were", async () => {
+    for (const host of await listHosts()) {
+      const loss = [host.lostEvents, host.gaps, host.droppedEvents].some((n) => Number(n ?? 0) > 0) || host.lostUnknown;
+      await page.goto(hostPage(host.name));
+      await page.locator(".facts").waitFor();
+      expect(await page.locator(".loss").count(), host.name).toBe(loss ? 1 : 0);
+    }
+  });
+});
+
+describe("real: findings", () => {
+  it("are listed, and one opens with its evidence", async (test) => {
+    const list = await call(target, "FindingService/ListFindings", { limit: 1 });
+    if (Number(list["total"] ?? 0) === 0) test.skip("the server has no finding");
+    await page.goto(`${target.url}/#/findings`);
+    const first = rowsOf(page).first();
+    await first.getByRole("link").click();
+    await page.locator("article h1").waitFor();
+    expect(await page.locator("article .explanation").innerText()).not.toBe("");
+    expect(await page.locator(".evidence tbody tr").count()).toBeGreaterThan(0);
+    await page.reload();
+    await page.locator("article h1").waitFor();
+  });
+});
+
+describe("real: when the server goes away", () => {
+  it("the page says so, keeps what it had, and goes on by itself afterwards", async (test) => {
+    if (target.restart === undefined) test.skip("WAKEWATCH_STOP and WAKEWATCH_START are not set");
+    await page.goto(hostPage(streaming.name, "?sort=comm&q=ksoftirqd"));
+    await rowsOf(page).first().waitFor();
+    await target.restart!(async () => {
+      await page.getByText("connection lost, retrying").waitFor({ timeout: 30_000 });
+      await page.getByText("What you see is as of").waitFor();
+      expect(await rowsOf(page).count()).toBeGreaterThan(0);
+      await page.locator(".fed.stale").waitFor();
+    });
+    await page.locator(".connection", { hasText: "live" }).waitFor({ timeout: 45_000 });
+    await page.locator(".fed.stale").waitFor({ state: "detached", timeout: 45_000 });
+    await rowsOf(page).first().waitFor();
+  });
+});
+
+describe("real: security", () => {
+  it("the pages come under a policy without inline script and style, and no page breaks it", async () => {
+    const { headers } = await ask(target.url, "GET", {});
+    const policy = String(headers["content-security-policy"] ?? "");
+    expect(policy).toMatch(/script-src 'self'|default-src 'self'/);
+    expect(policy).not.toMatch(/unsafe-inline|unsafe-eval|\*/);
+    for (const address of ["/", "/#/findings", "/#/nothing"]) {
+      await page.goto(target.url + address);
+      await page.locator("main h1, main h2").first().waitFor();
+    }
+    for (const tab of ["", "/work", "/softirqs", "/findings"]) {
+      await page.goto(hostPage(streaming.name, tab));
+      await rowsOf(page).first().waitFor();
+    }
+  });
+
+  it("the watch for violations can see one", async () => {
+    await page.goto(target.url);
+    await page.evaluate(() => {
+      const script = document.createElement("script");
+      script.src = "http://127.0.0.2:9/x.js";
+      document.head.append(script);
+    });
+    await expect.poll(() => trouble.policy.length).toBeGreaterThan(0);
+    trouble.policy.length = 0;
+  });
+
+  it("a call from a page of another origin is refused", async () => {
+    const json = { "Content-Type": "application/json", "Connect-Protocol-Version": "1" };
+    const method = `${target.url}/wakewatch.v1.FleetService/ListHosts`;
+    const foreign = await ask(method, "POST", { ...json, Origin: "http://evil.example" }, "{}");
+    expect(foreign.status).toBe(403);
+    expect(foreign.text).not.toContain(streaming.name);
+    const own = await ask(method, "POST", { ...json, Origin: target.url }, "{}");
+    expect(own.status).toBe(200);
+  });
+});

@@ -1,0 +1,291 @@
+// Answers like the server, out of made-up data, under the same security policy; and breaks when it is told to.
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { createReadStream, existsSync, statSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { extname, join, normalize } from "node:path";
+import {
+  AnalysisService,
+  ListSoftirqsResponseSchema,
+  ListWorkResponseSchema,
+  type ListThreadsResponse,
+  ListThreadsResponseSchema,
+} from "../../src/gen/wakewatch/v1/analysis_pb";
+import { FindingService, type Finding } from "../../src/gen/wakewatch/v1/findings_pb";
+import { FleetService, HostStatus, type Host } from "../../src/gen/wakewatch/v1/fleet_pb";
+import { matches } from "../../src/state/findings";
+import { buckets, finding, hosts, nowNs, quantiles, randomFrom, threads } from "./data";
+
+// Stricter than what the dashboard needs to be served with: no HTML may be made out of strings at all.
+export const kPolicy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; " +
+  "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+const kTypes: Record<string, string> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+};
+
+export class Mock {
+  readonly hosts: Host[] = hosts();
+  readonly findings: Finding[] = [];
+  /** Messages that the next WatchFindings answers report as missed. */
+  missed = 0n;
+  /** While set, streams say nothing and calls are refused, but connections stay. */
+  stalled = false;
+  port = 0;
+  private tick = 0;
+  private server: Server | undefined;
+  private readonly sockets = new Set<Socket>();
+  private readonly waiters = new Set<() => void>();
+
+  constructor(private readonly folder: string) {
+    for (let i = 0; i < 20; i++) this.findings.push(finding(i, i < 12 ? "build-01" : i < 19 ? "db-eu-1" : "edge-7"));
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** The same port after a restart. */
+  async start(port = this.port): Promise<void> {
+    const answer = connectNodeAdapter({ routes: (router) => this.routes(router) });
+    this.server = createServer((request, response) => this.serve(request, response, answer));
+    this.server.on("connection", (socket) => {
+      this.sockets.add(socket);
+      socket.on("close", () => this.sockets.delete(socket));
+    });
+    await new Promise<void>((resolve, reject) => {
+      this.server!.once("error", reject);
+      this.server!.listen(port, "127.0.0.1", resolve);
+    });
+    this.port = (this.server.address() as AddressInfo).port;
+  }
+
+  async stop(): Promise<void> {
+    const server = this.server;
+    this.server = undefined;
+    if (server === undefined) return;
+    const closed = new Promise((resolve) => server.close(resolve));
+    this.cut();
+    await closed;
+  }
+
+  /** Breaks every connection in the middle of whatever it carries. */
+  cut(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  addFinding(index: number, host: string): Finding {
+    const made = finding(index, host);
+    this.findings.push(made);
+    for (const wake of this.waiters) wake();
+    return made;
+  }
+
+  private serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    answer: (q: IncomingMessage, s: ServerResponse) => void,
+  ) {
+    response.setHeader("Content-Security-Policy", kPolicy);
+    response.setHeader("X-Content-Type-Options", "nosniff");
+    const origin = request.headers.origin;
+    if (origin !== undefined && origin !== `http://${request.headers.host}`) {
+      response.writeHead(403).end("another origin");
+      return;
+    }
+    const path = new URL(request.url ?? "/", "http://x").pathname;
+    if (path.startsWith("/wakewatch.v1.")) answer(request, response);
+    else this.serveFile(path, response);
+  }
+
+  private serveFile(path: string, response: ServerResponse) {
+    let file = normalize(join(this.folder, path === "/" ? "index.html" : path));
+    if (!file.startsWith(this.folder) || !existsSync(file) || !statSync(file).isFile())
+      file = join(this.folder, "index.html");
+    response.setHeader("Content-Type", kTypes[extname(file)] ?? "application/octet-stream");
+    createReadStream(file).pipe(response);
+  }
+
+  private pause(ms: number, context: HandlerContext): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.waiters.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.waiters.add(done);
+      context.signal.addEventListener("abort", done, { once: true });
+    });
+  }
+
+  private known(name: string | undefined): Host {
+    const host = this.hosts.find((one) => one.name === name);
+    if (host === undefined) throw new ConnectError(`there is no host ${name}`, Code.NotFound);
+    return host;
+  }
+
+  private step() {
+    this.tick++;
+    const random = randomFrom(this.tick);
+    for (const host of this.hosts) {
+      if (host.status !== HostStatus.STREAMING) continue;
+      host.eventsPerS = Math.max(0, host.eventsPerS * (0.93 + 0.14 * random()));
+      host.events += BigInt(Math.round(host.eventsPerS));
+      host.lastBatchRealNs = nowNs();
+      host.watermarkRealNs = nowNs() - host.lagNs;
+      host.watermarkNs += 1_000_000_000n;
+    }
+  }
+
+  private threadsOf(name: string | undefined, userTasks: boolean): ListThreadsResponse {
+    const host = this.known(name);
+    const list = threads(host.cpus, host.gaps > 0n, userTasks);
+    for (const thread of list) if (thread.wakeups > 0n) thread.wakeups += BigInt(this.tick * (1 + (thread.pid % 5)));
+    return create(ListThreadsResponseSchema, {
+      recording: host.recording,
+      watermarkNs: host.watermarkNs,
+      threads: list,
+    });
+  }
+
+  private routes(router: ConnectRouter) {
+    const self = this;
+    router.service(FleetService, {
+      listHosts: () => ({ hosts: self.hosts }),
+      async *watchHosts(_, context) {
+        for (let first = true; !context.signal.aborted; first = false) {
+          self.step();
+          const changed = self.hosts.filter(({ status }) => first || status === HostStatus.STREAMING);
+          if (!self.stalled) yield { hosts: changed, realNs: nowNs() };
+          await self.pause(1000, context);
+        }
+      },
+      getServer: () => {
+        if (self.stalled) throw new ConnectError("the server does not answer", Code.Unavailable);
+        return { version: "0.1.0" };
+      },
+    });
+    router.service(FindingService, {
+      listFindings(request) {
+        const filter = {
+          host: request.host,
+          check: request.check,
+          class: request.class,
+          confidenceMin: request.confidenceMin,
+          pid: request.pid,
+        };
+        const all = self.findings.filter((one) => matches(filter, one));
+        const order = request.worstFirst
+          ? (a: Finding, b: Finding) => Number(b.waitedNs - a.waitedNs)
+          : (a: Finding, b: Finding) => Number(b.startRealNs - a.startRealNs);
+        return { findings: [...all].sort(order).slice(0, request.limit || 500), total: BigInt(all.length) };
+      },
+      getFinding(request) {
+        const found = self.findings.find((one) => one.host === request.host && one.id === request.id);
+        if (found === undefined)
+          throw new ConnectError(`host ${request.host} has no finding ${request.id}`, Code.NotFound);
+        return { finding: found };
+      },
+      async *watchFindings(request, context) {
+        const ofHost = () => self.findings.filter(({ host }) => request.host === "" || host === request.host);
+        let sent = Math.max(0, ofHost().length - request.backlog);
+        while (!context.signal.aborted) {
+          const all = ofHost();
+          const missed = self.missed;
+          self.missed = 0n;
+          if (all.length > sent || missed > 0n) yield { findings: all.slice(sent), missed };
+          sent = all.length;
+          await self.pause(1000, context);
+        }
+      },
+    });
+    router.service(AnalysisService, {
+      listThreads: (request) => self.threadsOf(request.recording?.host, request.userTasks),
+      async *watchThreads(request, context) {
+        while (!context.signal.aborted) {
+          if (!self.stalled) yield self.threadsOf(request.recording?.host, request.userTasks);
+          await self.pause(request.intervalMs || 1000, context);
+        }
+      },
+      getThread(request) {
+        const found = self.threadsOf(request.recording?.host, true).threads.filter(({ pid }) => pid === request.pid);
+        if (found.length === 0) throw new ConnectError(`there is no thread ${request.pid}`, Code.NotFound);
+        return {
+          threads: found.map((summary) => ({
+            summary,
+            wakeupLatency: buckets(summary.wakeupLatency, 1),
+            delivery: buckets(summary.delivery, 2),
+            runqueue: buckets(summary.runqueue, 3),
+            preempted: buckets(summary.preempted, 4),
+          })),
+        };
+      },
+      listWork(request) {
+        const host = self.known(request.recording?.host);
+        const random = randomFrom(5);
+        const names = [
+          "vmstat_update",
+          "wb_workfn",
+          "blk_mq_run_work_fn",
+          "flush_to_ldisc",
+          "neigh_periodic_work",
+          "drain_local_pages_wq",
+          "mlx5_cmd_work_handler",
+          "<b>not a function</b>",
+        ];
+        return create(ListWorkResponseSchema, {
+          recording: host.recording,
+          watermarkNs: host.watermarkNs,
+          work: names.map((name) => ({
+            function: name,
+            queueToStart: quantiles(random, 40 + Math.floor(random() * 9000), 21_000),
+            run: quantiles(random, 40 + Math.floor(random() * 9000), 9_000),
+            voided: host.gaps,
+            unmatched: 1n,
+          })),
+        });
+      },
+      listSoftirqs(request) {
+        const host = self.known(request.recording?.host);
+        const random = randomFrom(6);
+        const names = ["HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"];
+        return create(ListSoftirqsResponseSchema, {
+          recording: host.recording,
+          watermarkNs: host.watermarkNs,
+          softirqs: names.map((vector) => {
+            const n = vector === "IRQ_POLL" ? 0 : Math.floor(random() * 90_000);
+            return {
+              vector,
+              raiseToEntry: quantiles(random, n, 3_000),
+              entries: BigInt(n),
+              inKsoftirqd: BigInt(n >> 7),
+            };
+          }),
+          tasklets: [
+            {
+              function: "tcp_tasklet_func",
+              raiseToEntry: quantiles(random, 900, 4_000),
+              run: quantiles(random, 900, 1_500),
+            },
+          ],
+        });
+      },
+      getModel: () => ({
+        checks: [
+          { name: "wakeup-latency", description: "a thread was woken and did not run for longer than the threshold" },
+          { name: "work-delay", description: "a queued work item did not start for longer than the threshold" },
+          { name: "lost-wakeup", description: "a thread slept on although what it waited for had happened" },
+          { name: "softirq-delay", description: "a raised softirq was not entered for longer than the threshold" },
+          { name: "hung-task", description: "a thread slept uninterruptibly for very long" },
+        ],
+      }),
+    });
+  }
+}
