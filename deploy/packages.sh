@@ -7,6 +7,8 @@ what=${1:-build}
 packages=(g++ cmake ninja-build pkg-config ccache libtraceevent-dev libexpected-dev libcli11-dev nlohmann-json3-dev
   libspdlog-dev libfmt-dev libsqlite3-dev libzstd-dev libxxhash-dev zlib1g-dev libgrpc++-dev protobuf-compiler
   protobuf-compiler-grpc libprotobuf-dev libboost-dev prometheus-cpp-dev)
+# The dashboard. A node that came another way than by packages is as good.
+if ! command -v npm >/dev/null || ! command -v node >/dev/null; then packages+=(nodejs npm); fi
 # Tests go without these where they cannot be had, and say so.
 optional=()
 case $what in
@@ -14,6 +16,7 @@ case $what in
   test)
     packages+=(libgtest-dev libgmock-dev libbenchmark-dev python3 sqlite3 zstd)
     optional+=(clang trace-cmd)
+    if ! command -v chromium >/dev/null; then optional+=(chromium); fi
     ;;
   *)
     echo "usage: deploy/packages.sh [build|test]" >&2

@@ -26,8 +26,8 @@ ROOMS = {
     "server/cli": {"analysis", "proto/wire", "server", "collector"},
 }
 SOURCE_ENDINGS = (".h", ".cc", ".c")
-TEXT_ENDINGS = SOURCE_ENDINGS + (".py", ".sh", ".cmake", ".md", ".txt", ".proto", ".ts")
-SKIPPED_FOLDERS = ("build", "node_modules", "data", "corpus")
+TEXT_ENDINGS = SOURCE_ENDINGS + (".py", ".sh", ".cmake", ".md", ".txt", ".proto", ".ts", ".tsx", ".css")
+SKIPPED_FOLDERS = ("build", "node_modules", "dist", "gen", "data", "corpus")
 LINES_MAX = 500
 FUNCTION_LINES_MAX = 70
 FILE_REASON = "Longer than %d lines:" % LINES_MAX
@@ -115,7 +115,7 @@ def marks(root):
 
 
 def long_files(root):
-    for path in files(root, SOURCE_ENDINGS + (".py", ".sh", ".ts")):
+    for path in files(root, SOURCE_ENDINGS + (".py", ".sh", ".ts", ".tsx", ".css")):
         lines = lines_of(root, path)
         if len(lines) > LINES_MAX and not any(FILE_REASON in line for line in lines[:20]):
             yield "%s: %d lines; split it, or say why it is \"%s ...\"" % (path, len(lines), FILE_REASON)

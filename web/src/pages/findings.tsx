@@ -1,4 +1,4 @@
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { analysis, findings, fleet, kUnaryMs } from "../api/client";
 import { worstFeed } from "../api/feed";
 import { usePoll, useStream } from "../api/hooks";
@@ -123,15 +123,22 @@ function FindingList({ filter, query, columns, anyHost }: ListProps) {
     (signal) => findings.listFindings({ ...filter, limit: kListed, worstFirst }, { signal, timeoutMs: kUnaryMs }),
     kRelistMs,
   );
-  const list = listed.state;
+  // While another filter's list is on its way, what is here of it is shown.
+  const before = useRef(listed.state);
+  if (listed.state !== undefined) before.current = listed.state;
+  const list = before.current;
   const filterText = JSON.stringify(filter);
   const rows = useMemo(() => mergeFindings(list?.findings ?? [], live.findings, filter), [list, live, filterText]);
-  const total = Math.max(Number(list?.total ?? 0n), rows.length);
+  const total = Math.max(Number(listed.state?.total ?? 0n), rows.length);
   const open = (finding: Finding) => (window.location.hash = findingAddress(finding.host, finding.id));
   // A stream that has nothing to say yet is no reason to show nothing: the list alone makes the page.
-  const feed = listed.feed.hasData
-    ? { ...(watched.feed.phase === "connecting" ? listed.feed : worstFeed([listed.feed, watched.feed])), hasData: true }
-    : listed.feed;
+  const feed =
+    list !== undefined
+      ? {
+          ...(watched.feed.phase === "connecting" ? listed.feed : worstFeed([listed.feed, watched.feed])),
+          hasData: true,
+        }
+      : listed.feed;
   return (
     <>
       <Filters filter={filter} anyHost={anyHost} seen={rows} />
@@ -234,7 +241,7 @@ function Choice({ label, value, names, all, onChange }: ChoiceProps) {
   return (
     <label>
       {label}
-      <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+      <select aria-label={label} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
         <option value="">{all}</option>
         {options.map((name) => (
           <option key={name} value={name}>

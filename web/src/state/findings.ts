@@ -48,8 +48,8 @@ export function reduceFindings(live: LiveFindings, message: WatchFindingsRespons
 
 /** Each finding once. What the stream says is newer than what the list said. */
 export function mergeFindings(listed: readonly Finding[], live: readonly Finding[], filter: Filter): Finding[] {
-  const byKey = new Map(listed.map((finding) => [findingKey(finding), finding]));
-  for (const finding of live) if (matches(filter, finding)) byKey.set(findingKey(finding), finding);
+  const byKey = new Map<string, Finding>();
+  for (const finding of [...listed, ...live]) if (matches(filter, finding)) byKey.set(findingKey(finding), finding);
   return [...byKey.values()];
 }
 

@@ -25,8 +25,7 @@ export async function openTarget(): Promise<Target> {
     const mock = await startMock();
     const restart = async (between: () => Promise<void>) => {
       await mock.stop();
-      await between();
-      await mock.start();
+      await between().finally(() => mock.start());
     };
     return { url: mock.url, mock, restart, close: () => mock.stop() };
   }
@@ -35,8 +34,7 @@ export async function openTarget(): Promise<Target> {
   if (stop !== undefined && start !== undefined) {
     target.restart = async (between) => {
       await run(stop);
-      await between();
-      await run(start);
+      await between().finally(() => run(start));
     };
   }
   return target;

@@ -43,7 +43,7 @@ export class Mock {
   private readonly sockets = new Set<Socket>();
   private readonly waiters = new Set<() => void>();
 
-  constructor(private readonly folder: string) {
+  constructor(readonly folder: string) {
     for (let i = 0; i < 20; i++) this.findings.push(finding(i, i < 12 ? "build-01" : i < 19 ? "db-eu-1" : "edge-7"));
   }
 
