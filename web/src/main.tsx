@@ -2,6 +2,7 @@ import { render } from "preact";
 import { App } from "./app";
 import { adoptPath } from "./router";
 import "./style/base.css";
+import "./style/table.css";
 import "./style/parts.css";
 
 adoptPath();

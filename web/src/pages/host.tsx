@@ -1,4 +1,4 @@
-import type { Feed } from "../api/feed";
+import { isStale, type Feed } from "../api/feed";
 import { HostStatus, type Host } from "../gen/wakewatch/v1/fleet_pb";
 import { StatusMark, WarningGlyph } from "../parts/marks";
 import { Foreign, When } from "../parts/text";
@@ -37,7 +37,11 @@ export function HostPage({ name, tab, query, entry, feed }: Props) {
         <Foreign text={name} />
         {entry && <StatusMark status={entry.host.status} />}
       </h1>
-      {entry && <HostHead entry={entry} />}
+      {entry && (
+        <div class={isStale(feed) ? "dimmed" : undefined}>
+          <HostHead entry={entry} />
+        </div>
+      )}
       {!entry && feed.hasData && (
         <div class="note warn" role="status">
           <WarningGlyph />

@@ -5,7 +5,7 @@ import { duration } from "../text/units";
 import { visible } from "../text/visible";
 
 const kWidth = 960;
-const kLeft = 56;
+const kLeft = 72;
 const kRight = 24;
 const kLanePx = 30;
 const kTop = 22;
@@ -35,7 +35,7 @@ export function Story({ finding }: { finding: Finding }) {
       {cpus.map((cpu) => (
         <g key={cpu}>
           <line x1={kLeft} x2={kWidth - kRight} y1={y(cpu)} y2={y(cpu)} />
-          <text x={kLeft - 10} y={y(cpu) + 4} text-anchor="end">
+          <text x={kLeft - 16} y={y(cpu) + 4} text-anchor="end">
             CPU {cpu}
           </text>
         </g>

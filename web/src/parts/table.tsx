@@ -154,7 +154,7 @@ function Row<R>(props: Props<R> & { id: string; row: R; index: number }) {
         class={classes || undefined}
         onClick={onOpen && open}
         aria-rowindex={props.index}
-        aria-selected={chosen === undefined ? undefined : chosen === id}
+        aria-current={chosen === id ? "true" : undefined}
       >
         {columns.map(({ id: name, numeric, cell }, i) =>
           i === 0 ? (
