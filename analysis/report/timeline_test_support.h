@@ -123,9 +123,13 @@ inline std::vector<Event> RandomEvents(uint16_t cpu, size_t count, std::mt19937_
         pid = roll(3) == 0 ? 0 : static_cast<int32_t>(100 + roll(6));
         event.sw.next_pid = pid;
         event.sw.next_prio = roll(4) == 0 ? 10 : 120;
+        event.sw.prev_state = static_cast<uint32_t>(roll(3));
     }
     if (event.type == EventType::kSchedWaking) event.wake.pid = 100;
     if (event.type == EventType::kGap) {
+      // Nothing else happens at the very moment, so that a store cannot take it for another one.
+      event.ts_ns = ++now_ns;
+      ++now_ns;
       event.gap = {now_ns, kLostUnknown, GapCause::kOverrun};
       pid = static_cast<int32_t>(roll(4));
     }

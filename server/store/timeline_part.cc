@@ -74,7 +74,7 @@ Result<bool> TimelineFile::HasRows() {
 
 // SQLite would read a whole index to tell its distinct CPUs; from one to the next is a step down the tree.
 Status TimelineFile::AddCpus(std::set<uint32_t>* cpus) {
-  for (const char* table : {"chunk", "gap", "timeline"}) {
+  for (const char* table : {"chunk", "gap", "cpu", "timeline"}) {
     if (table == std::string_view("timeline") && !has_table_) continue;
     auto next = db_.Prepare(std::string("SELECT min(cpu) FROM main.") + table + " WHERE cpu > ?1");
     if (!next) return Pass(next);

@@ -25,34 +25,37 @@ constexpr int64_t kEventsOfShortMax = int64_t{1} << 40;
 
 using Files = std::span<TimelineFile* const>;
 
-// Reads of one state of each file, for as long as it lives.
-class Snapshot {
+// How many parts in front of the span are opened for the last event of a CPU that has been silent since.
+constexpr size_t kPartsBackMax = 16;
+
+// The files that a question is about, in the order of time. What is read of one is of one state of it.
+class OpenFiles {
  public:
-  static Result<Snapshot> Of(std::vector<TimelineFile*> files) {
-    Snapshot snapshot;
-    for (TimelineFile* file : files) {
-      if (auto begun = file->Begin(); !begun) return tl::unexpected<Error>(std::move(begun.error()));
-      snapshot.files_.push_back(file);
-    }
-    return snapshot;
-  }
-  Snapshot(Snapshot&& other) noexcept : files_(std::exchange(other.files_, {})) {}
-  Snapshot& operator=(Snapshot&&) = delete;
-  ~Snapshot() {
+  OpenFiles() = default;
+  OpenFiles(const OpenFiles&) = delete;
+  OpenFiles& operator=(const OpenFiles&) = delete;
+  ~OpenFiles() {
     for (TimelineFile* file : files_) file->End();
   }
-  Files files() const { return files_; }
+  // In front of the others.
+  Status Add(TimelineFile* file) {
+    STORE_TRY(file->Begin());
+    files_.insert(files_.begin(), file);
+    return {};
+  }
+  Files all() const { return files_; }
 
  private:
-  Snapshot() = default;
   std::vector<TimelineFile*> files_;
 };
 
 // One question, with what it was found to be about.
 struct Question {
-  Files files;
+  OpenFiles files;
+  size_t first_part = 0;  // of the opened ones
   uint64_t start_ns = 0, end_ns = 0;
-  uint64_t last_ns = 0;  // the last event of the recording, as far as its files are open
+  uint64_t last_ns = 0;  // of the events in these files
+  bool goes_on = false;  // there is a part behind the span
   uint64_t bins_max = 0;
   std::vector<uint32_t> cpus;
   TimelineDeadline deadline;
@@ -76,31 +79,34 @@ Result<uint64_t> EndOfOpenGap(Files files, uint32_t cpu, uint64_t gap_ns) {
 // found by a step down the index.
 Status AddGapsOf(Files files, const TimelineAnswer& answer, const TimelineDeadline& deadline, size_t* left,
                  TimelineLane* lane) {
-  const auto add = [&](const TimelineGap& gap) -> Status {
-    const auto end_ns =
-        gap.end_ns != UINT64_MAX ? Result<uint64_t>(gap.end_ns) : EndOfOpenGap(files, lane->cpu, gap.start_ns);
-    if (!end_ns) return tl::unexpected<Error>(end_ns.error());
-    const TimelineSpan span{std::max(gap.start_ns, answer.start_ns), std::min(*end_ns, answer.end_ns)};
-    if (span.start_ns >= span.end_ns) return {};
-    lane->gaps.push_back(span);
-    --*left;
-    return {};
-  };
-  TimelineFile* const file = files.front();
+  const uint64_t bin_ns = std::max<uint64_t>(answer.bin_ns, 1);
   uint64_t at_ns = answer.start_ns;
-  auto gap = file->GapBefore(lane->cpu, at_ns);
-  while (true) {
+  auto gap = files.front()->GapBefore(lane->cpu, at_ns);
+  while (gap && *left > 0) {
     STORE_TRY(CheckDeadline(deadline));
-    if (!gap) return tl::unexpected<Error>(gap.error());
-    if (*gap) STORE_TRY(add(**gap));
-    if (*gap && (*gap)->start_ns >= at_ns) {
-      const uint64_t bin_ns = std::max<uint64_t>(answer.bin_ns, 1);
-      at_ns = answer.start_ns + (((*gap)->start_ns - answer.start_ns) / bin_ns + 1) * bin_ns;
+    if (*gap) {
+      const uint64_t start_ns = (*gap)->start_ns;
+      const auto end_ns =
+          (*gap)->end_ns != UINT64_MAX ? Result<uint64_t>((*gap)->end_ns) : EndOfOpenGap(files, lane->cpu, start_ns);
+      if (!end_ns) return tl::unexpected<Error>(end_ns.error());
+      const TimelineSpan span{std::max(start_ns, answer.start_ns), std::min(*end_ns, answer.end_ns)};
+      const bool empty = span.start_ns >= span.end_ns;
+      if (!empty && !lane->gaps.empty() && lane->gaps.back().end_ns >= span.start_ns) {
+        // The files on both sides of a cut know of a gap that spans it.
+        lane->gaps.back().end_ns = std::max(lane->gaps.back().end_ns, span.end_ns);
+      } else if (!empty) {
+        lane->gaps.push_back(span);
+        --*left;
+      }
+      if (start_ns >= at_ns) {
+        at_ns = empty ? start_ns + 1 : answer.start_ns + ((start_ns - answer.start_ns) / bin_ns + 1) * bin_ns;
+      }
     }
-    if (at_ns >= answer.end_ns || *left == 0) return {};
-    gap = file->GapFrom(lane->cpu, at_ns);
+    gap = files.front()->GapFrom(lane->cpu, at_ns);
     if (gap && (!*gap || (*gap)->start_ns >= answer.end_ns)) return {};
   }
+  if (!gap) return tl::unexpected<Error>(gap.error());
+  return {};
 }
 
 Error InFile(Error error, const std::string& path) {
@@ -114,13 +120,17 @@ class FileTimelineQuery : public TimelineQuery {
   Result<TimelineAnswer> Run(const TimelineRequest& request) override;
 
  private:
-  Result<std::vector<TimelineFile*>> OpenFiles(uint64_t start_ns, uint64_t end_ns);
+  Status OpenPart(size_t part, Question* question);
+  Status OpenParts(const TimelineRequest& request, Question* question);
+  // Opens earlier parts until one has an event of `cpu` at or before `start_ns`.
+  Status OpenEarlier(uint32_t cpu, uint64_t start_ns, Question* question);
   Status Understand(const TimelineRequest& request, Question* question);
   Result<std::vector<TimelineRow>> Rows(const Question& question, uint32_t cpu, const TimelineGrid& grid);
   Status Build(const Question& question);
   Result<TimelineAnswer> FromRows(const Question& question);
   // Nothing: there is too much to read.
-  Result<std::optional<TimelineAnswer>> FromEvents(const Question& question, size_t slices_max);
+  Result<std::optional<TimelineAnswer>> FromEvents(size_t slices_max, Question* question);
+  Result<std::vector<TimelineWalk>> Plan(const TimelineGrid& grid, Question* question);
   Status AddSlices(const Question& question, const std::vector<TimelineWalk>& walks, size_t slices_max,
                    TimelineAnswer* answer);
   Status AddGaps(const Question& question, TimelineAnswer* answer);
@@ -133,23 +143,49 @@ class FileTimelineQuery : public TimelineQuery {
   uint64_t built_until_ns_ = 0;
 };
 
-Result<std::vector<TimelineFile*>> FileTimelineQuery::OpenFiles(uint64_t start_ns, uint64_t end_ns) {
-  std::vector<TimelineFile*> open;
-  for (size_t i = 0; i < parts_.size(); ++i) {
-    if (parts_[i].start_ns >= end_ns || parts_[i].end_ns < start_ns) continue;
-    if (files_[i] == nullptr) {
-      auto file = TimelineFile::Open(parts_[i].path);
-      if (!file) return tl::unexpected<Error>(std::move(file.error()));
-      files_[i] = std::move(*file);
-    }
-    open.push_back(files_[i].get());
+Status FileTimelineQuery::OpenPart(size_t part, Question* question) {
+  if (files_[part] == nullptr) {
+    auto file = TimelineFile::Open(parts_[part].path);
+    if (!file) return tl::unexpected<Error>(std::move(file.error()));
+    files_[part] = std::move(*file);
   }
-  return open;
+  question->first_part = part;
+  return question->files.Add(files_[part].get());
+}
+
+// Those that overlap the span, and what its first and last bin may stand out by. One at least, which names the CPUs.
+Status FileTimelineQuery::OpenParts(const TimelineRequest& request, Question* question) {
+  const uint64_t bins = std::min<uint64_t>(request.bins_max == 0 ? kTimelineBinsDefault : request.bins_max, 256);
+  const uint64_t margin_ns = (question->end_ns - question->start_ns) / bins * 4 + 2 * TimelineBinNs(0);
+  const uint64_t from_ns = question->start_ns - std::min(question->start_ns, margin_ns);
+  const uint64_t to_ns = question->end_ns + margin_ns;
+  for (size_t part = parts_.size(); part-- > 0;) {
+    question->goes_on = question->goes_on || parts_[part].start_ns >= question->end_ns;
+    const bool overlaps = parts_[part].start_ns < to_ns && parts_[part].end_ns >= from_ns;
+    const bool none_else = part == 0 && question->files.all().empty();
+    if (overlaps || none_else) STORE_TRY(OpenPart(part, question));
+  }
+  return {};
+}
+
+Status FileTimelineQuery::OpenEarlier(uint32_t cpu, uint64_t start_ns, Question* question) {
+  for (TimelineFile* file : question->files.all()) {
+    const auto chunks = file->ChunksBefore(cpu, start_ns, 1);
+    if (!chunks) return tl::unexpected<Error>(chunks.error());
+    if (!chunks->empty()) return {};
+  }
+  for (size_t opened = 0; opened < kPartsBackMax && question->first_part > 0; ++opened) {
+    STORE_TRY(OpenPart(question->first_part - 1, question));
+    const auto chunks = question->files.all().front()->ChunksBefore(cpu, start_ns, 1);
+    if (!chunks) return tl::unexpected<Error>(chunks.error());
+    if (!chunks->empty()) return {};
+  }
+  return {};
 }
 
 Status FileTimelineQuery::Understand(const TimelineRequest& request, Question* question) {
   std::set<uint32_t> cpus;
-  for (TimelineFile* file : question->files) {
+  for (TimelineFile* file : question->files.all()) {
     STORE_TRY(file->AddCpus(&cpus));
     const auto rows = file->HasRows();
     if (!rows) return tl::unexpected<Error>(rows.error());
@@ -158,7 +194,7 @@ Status FileTimelineQuery::Understand(const TimelineRequest& request, Question* q
   const bool all = request.start_ns == 0 && request.end_ns == 0;
   uint64_t first_ns = UINT64_MAX;
   for (const uint32_t cpu : cpus) {
-    for (TimelineFile* file : question->files) {
+    for (TimelineFile* file : question->files.all()) {
       STORE_TRY(file->AddLast(cpu, &question->last_ns));
       if (all) STORE_TRY(file->AddFirst(cpu, &first_ns));
     }
@@ -199,14 +235,10 @@ Result<TimelineAnswer> FileTimelineQuery::Run(const TimelineRequest& request) {
   }
   Question question;
   question.start_ns = request.start_ns;
-  question.end_ns = std::min(request.end_ns, kTimelineEndNs);
+  question.end_ns = all ? kTimelineEndNs : std::min(request.end_ns, kTimelineEndNs);
   question.deadline = request.deadline;
   STORE_TRY(CheckDeadline(question.deadline));
-  auto open = all ? OpenFiles(0, UINT64_MAX) : OpenFiles(question.start_ns, question.end_ns);
-  if (!open) return tl::unexpected<Error>(std::move(open.error()));
-  const auto snapshot = Snapshot::Of(std::move(*open));
-  if (!snapshot) return tl::unexpected<Error>(snapshot.error());
-  question.files = snapshot->files();
+  STORE_TRY(OpenParts(request, &question));
   STORE_TRY(Understand(request, &question));
 
   // Without rows it is not known how many switches there are before they were read.
@@ -224,7 +256,7 @@ Result<TimelineAnswer> FileTimelineQuery::Run(const TimelineRequest& request) {
     answer = std::move(*rows);
   }
   if (question.narrow() || switches <= slices_max) {
-    auto events = FromEvents(question, switches <= slices_max ? slices_max : 0);
+    auto events = FromEvents(switches <= slices_max ? slices_max : 0, &question);
     if (!events) return tl::unexpected<Error>(std::move(events.error()));
     if (*events) answer = std::move(*events);
   }
@@ -244,7 +276,7 @@ Result<std::vector<TimelineRow>> FileTimelineQuery::Rows(const Question& questio
   const uint64_t first = grid.start_ns >> TimelineShift(grid.level);
   const uint64_t last = (grid.end_ns() - 1) >> TimelineShift(grid.level);
   if (question.has_rows) {
-    for (TimelineFile* file : question.files) {
+    for (TimelineFile* file : question.files.all()) {
       if (auto status = file->AddRows(cpu, grid.level, first, last, &rows); !status) {
         return Fail(InFile(std::move(status.error()), file->path()));
       }
@@ -267,7 +299,7 @@ Result<TimelineAnswer> FileTimelineQuery::FromRows(const Question& question) {
     TimelineBins bins(grid);
     if (auto status = bins.Add(std::move(*rows)); !status) {
       status.error().remedy = "copy the recording again, or import it anew";
-      return Fail(InFile(std::move(status.error()), question.files.front()->path()));
+      return Fail(InFile(std::move(status.error()), question.files.all().front()->path()));
     }
     answer.lanes.push_back({cpu, bins.Finish(), {}, {}});
   }
@@ -294,42 +326,52 @@ Status FileTimelineQuery::Build(const Question& question) {
   return {};
 }
 
-Result<std::optional<TimelineAnswer>> FileTimelineQuery::FromEvents(const Question& question, size_t slices_max) {
-  int64_t events_left = question.end_ns - question.start_ns < kShortNs ? kEventsOfShortMax : kEventsMax;
-  TimelineGrid grid{question.start_ns, question.end_ns - question.start_ns, 1, 0};
-  if (question.narrow()) grid = TimelineGrid::Over(question.start_ns, question.end_ns, question.bins_max, true);
+// What is to be read for the span of `grid`; nothing when it is too much.
+Result<std::vector<TimelineWalk>> FileTimelineQuery::Plan(const TimelineGrid& grid, Question* question) {
+  int64_t events_left = question->end_ns - question->start_ns < kShortNs ? kEventsOfShortMax : kEventsMax;
   std::vector<TimelineWalk> walks;
-  for (const uint32_t cpu : question.cpus) {
-    STORE_TRY(CheckDeadline(question.deadline));
-    uint64_t known_end_ns = 0;
-    for (TimelineFile* file : question.files) {
+  for (const uint32_t cpu : question->cpus) {
+    STORE_TRY(CheckDeadline(question->deadline));
+    STORE_TRY(OpenEarlier(cpu, grid.start_ns, question));
+    uint64_t known_end_ns = question->goes_on ? kTimelineEndNs : 0;
+    for (TimelineFile* file : question->files.all()) {
       const auto frontier_ns = file->Frontier(cpu);
       if (!frontier_ns) return tl::unexpected<Error>(frontier_ns.error());
       known_end_ns = std::max(known_end_ns, *frontier_ns);
     }
     // An import has no frontiers: all its CPUs were read to the end.
-    if (known_end_ns == 0) known_end_ns = question.last_ns;
-    auto walk = TimelineWalk::Plan(question.files, cpu, grid.start_ns, grid.end_ns(), known_end_ns, &events_left);
+    if (known_end_ns == 0) known_end_ns = question->last_ns;
+    auto walk =
+        TimelineWalk::Plan(question->files.all(), cpu, grid.start_ns, grid.end_ns(), known_end_ns, &events_left);
     if (!walk) return tl::unexpected<Error>(std::move(walk.error()));
-    if (events_left < 0) return std::nullopt;
+    if (events_left < 0) return std::vector<TimelineWalk>();
     walks.push_back(std::move(*walk));
   }
-  TimelineAnswer answer{question.start_ns, question.end_ns, 0, {}};
-  for (const uint32_t cpu : question.cpus) answer.lanes.push_back({cpu, {}, {}, {}});
+  return walks;
+}
+
+Result<std::optional<TimelineAnswer>> FileTimelineQuery::FromEvents(size_t slices_max, Question* question) {
+  TimelineGrid grid{question->start_ns, question->end_ns - question->start_ns, 1, 0};
+  if (question->narrow()) grid = TimelineGrid::Over(question->start_ns, question->end_ns, question->bins_max, true);
+  const auto walks = Plan(grid, question);
+  if (!walks) return tl::unexpected<Error>(walks.error());
+  if (walks->size() < question->cpus.size()) return std::nullopt;
+  TimelineAnswer answer{question->start_ns, question->end_ns, 0, {}};
+  for (const uint32_t cpu : question->cpus) answer.lanes.push_back({cpu, {}, {}, {}});
   size_t slices = SIZE_MAX;
   if (slices_max > 0) {
-    STORE_TRY(AddSlices(question, walks, slices_max, &answer));
+    STORE_TRY(AddSlices(*question, *walks, slices_max, &answer));
     slices = 0;
     for (const TimelineLane& lane : answer.lanes) slices += lane.slices.size();
   }
   if (slices <= slices_max) return answer;
-  if (!question.narrow()) return std::nullopt;
+  if (!question->narrow()) return std::nullopt;
   answer.start_ns = grid.start_ns;
   answer.end_ns = grid.end_ns();
   answer.bin_ns = grid.bin_ns;
-  for (size_t i = 0; i < walks.size(); ++i) {
+  for (size_t i = 0; i < walks->size(); ++i) {
     BinSink sink(grid);
-    const auto done = walks[i].Run(question.deadline, &sink);
+    const auto done = (*walks)[i].Run(question->deadline, &sink);
     if (!done) return tl::unexpected<Error>(done.error());
     answer.lanes[i].slices.clear();
     answer.lanes[i].bins = sink.Take();
@@ -359,8 +401,8 @@ Status FileTimelineQuery::Name(const Question& question, TimelineLane* lane) {
   for (TimelineSlice& slice : lane->slices) {
     if (!slice.comm.empty()) continue;
     if (slice.pid == 0) slice.comm = "swapper/" + std::to_string(lane->cpu);
-    for (size_t i = question.files.size(); i-- > 0 && slice.comm.empty();) {
-      auto comm = question.files[i]->CommOf(slice.pid);
+    for (size_t i = question.files.all().size(); i-- > 0 && slice.comm.empty();) {
+      auto comm = question.files.all()[i]->CommOf(slice.pid);
       if (!comm) return tl::unexpected<Error>(std::move(comm.error()));
       slice.comm = std::move(*comm);
     }
@@ -371,8 +413,8 @@ Status FileTimelineQuery::Name(const Question& question, TimelineLane* lane) {
 Status FileTimelineQuery::AddGaps(const Question& question, TimelineAnswer* answer) {
   size_t left = kTimelineSlicesMax;
   for (TimelineLane& lane : answer->lanes) {
-    for (size_t i = 0; i < question.files.size(); ++i) {
-      STORE_TRY(AddGapsOf(question.files.subspan(i), *answer, question.deadline, &left, &lane));
+    for (size_t i = 0; i < question.files.all().size(); ++i) {
+      STORE_TRY(AddGapsOf(question.files.all().subspan(i), *answer, question.deadline, &left, &lane));
     }
   }
   return {};

@@ -47,6 +47,7 @@ TimelineGrid TimelineGrid::Over(uint64_t start_ns, uint64_t end_ns, uint64_t bin
   uint64_t times = DivideUp(wanted_ns, TimelineBinNs(level));
   TimelineGrid grid = GridOf(start_ns, end_ns, times * TimelineBinNs(level), level);
   while (grid.bins > bins_max) grid = GridOf(start_ns, end_ns, ++times * TimelineBinNs(level), level);
+  while (grid.level + 1 < kTimelineLevels && grid.bin_ns % TimelineBinNs(grid.level + 1) == 0) ++grid.level;
   return grid;
 }
 

@@ -157,6 +157,10 @@ void SliceSink::Stay(uint64_t from_ns, uint64_t, const CpuTrack& track) {
 
 // A column that cannot be read is text that was not seen.
 bool SliceSink::Switch(uint64_t ts_ns, const TimelineChunk& chunk, const TimelineChange& change) {
+  if (ts_ns >= end_ns_) {
+    Close(ts_ns);
+    return true;
+  }
   if (ts_ns >= start_ns_ && open_ && chunk.PrevPid(change) == open_->pid) {
     open_->state_after = chunk.PrevState(change).value_or(std::string());
     if (open_->comm.empty()) open_->comm = chunk.PrevComm(change).value_or(std::string_view());
