@@ -8,8 +8,8 @@
 namespace wakewatch {
 namespace {
 
-constexpr size_t kChunksKept = 32;        // about a megabyte each
-constexpr int64_t kChunkEventsMin = 512;  // a chunk takes as long as that many events, if it has less
+constexpr size_t kChangesKept = 2u << 20;  // of the chunks that are kept; 32 bytes each
+constexpr int64_t kChunkEventsMin = 512;   // a chunk takes as long as that many events, if it has less
 constexpr int64_t kCpuMax = UINT16_MAX;
 
 template <typename T>
@@ -233,6 +233,7 @@ Status TimelineFile::LoadChunkFormats() {
     list.Add(std::move(formats));
   }
   chunks_.clear();  // they refer to the formats of before
+  changes_kept_ = 0;
   loader_.reset();
   formats_.emplace(std::move(list));
   auto loader = ChunkLoader::Create(db_, &*formats_);
@@ -269,10 +270,14 @@ Result<const TimelineChunk*> TimelineFile::Chunk(const ChunkRow& row) {
 Status TimelineFile::Read(const ChunkRow& row) {
   LoadedChunk loaded;
   STORE_TRY(loader_->Load(row, &loaded));
-  auto chunk = TimelineChunk::Read(std::move(loaded));
+  auto chunk = TimelineChunk::Read(loaded);
   if (!chunk) return Pass(chunk);
-  if (chunks_.size() == kChunksKept) chunks_.pop_back();
+  changes_kept_ += chunk->changes().size();
   chunks_.push_front(std::move(*chunk));
+  while (changes_kept_ > kChangesKept && chunks_.size() > 1) {
+    changes_kept_ -= chunks_.back().changes().size();
+    chunks_.pop_back();
+  }
   return {};
 }
 

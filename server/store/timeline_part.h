@@ -82,6 +82,7 @@ class TimelineFile {
   std::optional<ChunkFormatsList> formats_;  // once a chunk was wanted
   std::optional<ChunkLoader> loader_;
   std::list<TimelineChunk> chunks_;  // read before, the last used in front
+  size_t changes_kept_ = 0;          // in all of them
 };
 
 }  // namespace wakewatch

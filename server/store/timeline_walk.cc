@@ -15,12 +15,14 @@ bool GapComesFirst(const TimelineGap& gap, const ChunkRow& chunk) {
   return chunk.first_event_no >= gap.event_no;
 }
 
-bool HasSwitchUntil(const TimelineChunk& chunk, uint64_t ns) {
-  for (const TimelineChange& change : chunk.changes()) {
-    if (change.ts_ns > ns) return false;
-    if (change.type == EventType::kSchedSwitch) return true;
+// Which of the changes is the last switch up to `ns`; nothing: none is.
+std::optional<size_t> LastSwitchUntil(std::span<const TimelineChange> changes, uint64_t ns) {
+  const auto behind = std::upper_bound(changes.begin(), changes.end(), ns,
+                                       [](uint64_t at, const TimelineChange& change) { return at < change.ts_ns; });
+  for (auto i = static_cast<size_t>(behind - changes.begin()); i-- > 0;) {
+    if (changes[i].type == EventType::kSchedSwitch) return i;
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -93,7 +95,7 @@ Result<size_t> TimelineWalk::First(const TimelineDeadline& deadline) const {
     STORE_TRY(CheckDeadline(deadline));
     const auto chunk = items_[first].file->Chunk(items_[first].chunk);
     if (!chunk) return tl::unexpected<Error>(chunk.error());
-    if (*chunk == nullptr || HasSwitchUntil(**chunk, start_ns_)) break;
+    if (*chunk == nullptr || LastSwitchUntil((*chunk)->changes(), start_ns_)) break;
   }
   return first;
 }
@@ -124,17 +126,21 @@ Result<bool> TimelineWalk::Run(const TimelineDeadline& deadline, TimelineSink* s
     const auto read = item.file->Chunk(item.chunk);
     if (!read) return tl::unexpected<Error>(read.error());
     const TimelineChunk* const chunk = *read;
-    const auto pid = chunk == nullptr || track.known() ? Result<int32_t>(0) : chunk->FirstPid();
-    if (chunk == nullptr || !pid) {
+    if (chunk == nullptr) {
       lose(last_ns);
       continue;
     }
-    last_ns = std::max(last_ns, chunk->first_ns());
+    std::span<const TimelineChange> changes = chunk->changes();
+    last_ns = std::max(last_ns, chunk->row().first_ns);
     if (!track.known() && last_ns < end_ns_) {
+      // A switch leaves nothing of what was before it.
+      const auto last_switch = LastSwitchUntil(changes, start_ns_);
+      if (last_switch) changes = changes.subspan(*last_switch);
+      if (last_switch) last_ns = std::max(last_ns, changes.front().ts_ns);
       stay(last_ns);
-      track.Begin(*pid);
+      track.Begin(chunk->first_pid());
     }
-    for (const TimelineChange& change : chunk->changes()) {
+    for (const TimelineChange& change : changes) {
       last_ns = std::max(last_ns, change.ts_ns);
       if (last_ns >= end_ns_) break;
       stay(last_ns);
@@ -155,19 +161,17 @@ void SliceSink::Stay(uint64_t from_ns, uint64_t, const CpuTrack& track) {
   if (track.known() && !open_) open_ = TimelineSlice{from_ns, 0, track.pid(), {}, {}};
 }
 
-// A column that cannot be read is text that was not seen.
 bool SliceSink::Switch(uint64_t ts_ns, const TimelineChunk& chunk, const TimelineChange& change) {
   if (ts_ns >= end_ns_) {
     Close(ts_ns);
     return true;
   }
-  if (ts_ns >= start_ns_ && open_ && chunk.PrevPid(change) == open_->pid) {
-    open_->state_after = chunk.PrevState(change).value_or(std::string());
-    if (open_->comm.empty()) open_->comm = chunk.PrevComm(change).value_or(std::string_view());
+  if (ts_ns >= start_ns_ && open_ && change.prev_pid == open_->pid) {
+    open_->state_after = chunk.PrevState(change);
+    if (open_->comm.empty()) open_->comm = chunk.Comm(change.prev_comm);
   }
   Close(ts_ns);
-  open_ =
-      TimelineSlice{ts_ns, 0, change.next_pid, std::string(chunk.NextComm(change).value_or(std::string_view())), {}};
+  open_ = TimelineSlice{ts_ns, 0, change.next_pid, chunk.Comm(change.next_comm), {}};
   return slices_.size() <= slices_max_;
 }
 
