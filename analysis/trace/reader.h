@@ -62,7 +62,6 @@ struct TraceMetadata {
   std::vector<ClockPair> clock_pairs;
   ThreadInfos threads;
   AnomalyCounts anomalies;           // of opening; readers have their own
-  bool loss_marked = false;          // every loss of events is a gap: `stats` adds nothing to them
 };
 
 class TraceInput {

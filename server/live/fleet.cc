@@ -12,6 +12,17 @@ namespace {
 constexpr std::chrono::milliseconds kTick{250};
 constexpr std::chrono::minutes kRetentionEvery{10};
 
+std::string_view NameOf(RetentionStep::Action action) {
+  switch (action) {
+    case RetentionStep::Action::kRemoved: return "removed";
+    case RetentionStep::Action::kTrimmed: return "trimmed";
+    case RetentionStep::Action::kStripped: return "stripped";
+    case RetentionStep::Action::kRemovedRecording: return "removed recording";
+    case RetentionStep::Action::kFailed: return "failed on";
+  }
+  return "failed on";
+}
+
 }  // namespace
 
 bool Fleet::Feed::Offer(Batch batch, size_t bytes) {
@@ -34,13 +45,12 @@ Result<std::unique_ptr<Fleet>> Fleet::Open(const FleetOptions& options) {
   std::filesystem::create_directories(options.data_folder, error);
   if (error) return Fail(ErrnoError(error.value(), "making the data folder", options.data_folder));
   std::unique_ptr<Fleet> fleet(new Fleet(options));
-  std::vector<std::string> warnings;
-  auto catalogue = Catalogue::Open(options.data_folder, &warnings);
+  auto catalogue = Catalogue::Open(options.data_folder);
   if (!catalogue) return Fail(std::move(catalogue.error()));
-  for (const std::string& warning : warnings) options.log(warning, true);
+  for (const std::string& warning : (*catalogue)->warnings()) options.log(warning, true);
   fleet->catalogue_ = std::move(*catalogue);
-  fleet->place_ = {options.data_folder, options.live,       &fleet->sets_,
-                   fleet->catalogue_.get(), &fleet->feed_, options.log};
+  fleet->place_ = {options.data_folder,     options.live,  &fleet->sets_,       fleet->catalogue_.get(),
+                   &fleet->feed_,           options.log,   &fleet->files_mutex_};
   const unsigned workers = options.workers != 0 ? options.workers : std::thread::hardware_concurrency() + 2;
   for (unsigned i = 0; i < workers; ++i) fleet->workers_.emplace_back([raw = fleet.get()] { raw->WorkLoop(); });
   fleet->clock_ = std::thread([raw = fleet.get()] { raw->ClockLoop(); });
@@ -137,6 +147,8 @@ void Fleet::ClockLoop() {
 }
 
 void Fleet::ApplyRetentionNow() {
+  // No session may be opened meanwhile: it could be one whose files are about to go.
+  const std::unique_lock files(files_mutex_);
   std::set<std::string> in_use;
   {
     const std::lock_guard lock(hosts_mutex_);
@@ -149,10 +161,11 @@ void Fleet::ApplyRetentionNow() {
   const auto real_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
                            std::chrono::system_clock::now().time_since_epoch())
                            .count();
-  const auto done =
-      ApplyRetention(options_.data_folder, *catalogue_, options_.retention, static_cast<uint64_t>(real_ns), in_use);
-  if (!done) return options_.log(done.error().Text(), true);
-  for (const std::string& line : *done) options_.log(line, false);
+  for (const RetentionStep& step :
+       ApplyRetention(catalogue_.get(), options_.retention, static_cast<uint64_t>(real_ns), in_use)) {
+    options_.log("retention: " + std::string(NameOf(step.action)) + " " + step.path + ": " + step.reason,
+                 step.action == RetentionStep::Action::kFailed);
+  }
 }
 
 void Fleet::Stop() {
@@ -184,21 +197,19 @@ std::shared_ptr<Host> Fleet::Find(const std::string& name) const {
 
 std::vector<HostState> Fleet::Hosts() const {
   std::map<std::string, HostState> states;
-  if (const auto rows = catalogue_->List("")) {
-    for (const RecordingRow& row : *rows) {
-      if (states.contains(row.host)) continue;  // newest first
-      HostState& state = states[row.host];
-      state.name = row.host;
-      state.kernel = row.kernel;
-      state.boot_id = row.boot_id;
-      state.recording = row.id;
-      state.events = row.events;
-      state.gaps = row.gaps;
-      state.findings = row.findings;
-      state.watermark_ns = row.end_ns;
-      state.watermark_real_ns = row.end_real_ns;
-      state.status = row.live ? HostStatus::kDisconnected : HostStatus::kEnded;
-    }
+  for (const std::string& host : catalogue_->Hosts()) {
+    const auto row = catalogue_->Newest(host);
+    if (!row) continue;
+    HostState& state = states[host];
+    state.name = host;
+    state.kernel = row->kernel;
+    state.boot_id = row->boot_id;
+    state.recording = row->id;
+    state.events = row->events;
+    state.gaps = row->gaps;
+    state.findings = row->findings;
+    state.watermark_ns = row->end_ns;
+    state.watermark_real_ns = row->end_real_ns;
   }
   {
     const std::lock_guard lock(hosts_mutex_);

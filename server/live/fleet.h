@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <shared_mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -47,7 +48,7 @@ class Fleet {
     // False: read no further until the next Ack.
     bool Offer(Batch batch, size_t bytes);
     void OfferUnreadable(uint64_t sequence, Error error);
-    void Report(CollectorReport report) { host_->Report(stream_, std::move(report)); }
+    void Report(CollectorReport report) { host_->NoteCollector(stream_, std::move(report)); }
     void Disconnect();
 
    private:
@@ -83,6 +84,8 @@ class Fleet {
   FormatSets sets_;
   FindingFeed feed_;
   HostPlace place_;
+
+  std::shared_mutex files_mutex_;  // exclusive while old files are removed, shared while a session is opened
 
   mutable std::mutex hosts_mutex_;
   std::map<std::string, std::shared_ptr<Host>> hosts_;

@@ -65,7 +65,7 @@ void Host::OfferUnreadable(uint64_t stream, uint64_t sequence, Error error) {
   item.unreadable = std::move(error);
 }
 
-void Host::Report(uint64_t stream, CollectorReport report) {
+void Host::NoteCollector(uint64_t stream, CollectorReport report) {
   {
     const std::lock_guard lock(queue_mutex_);
     if (stream != stream_) return;
@@ -140,6 +140,7 @@ Status Host::OpenSession(const SessionInfo& session, Delivery* delivery) {
     if (auto ended = EndSession(); !ended) return ended;
   }
   if (session_ == nullptr) {
+    const std::shared_lock files(*place_.files);
     auto opened = LiveSession::Open(place_.data_folder, session, place_.sets, place_.live);
     if (!opened) return tl::unexpected<Error>(std::move(opened.error()));
     session_ = std::move(*opened);
@@ -147,6 +148,7 @@ Status Host::OpenSession(const SessionInfo& session, Delivery* delivery) {
                    std::to_string(session.cpus) + " CPUs)",
                false);
     const RecordingRow totals = session_->store().row();
+    const Report so_far = session_->Snapshot();
     const std::lock_guard lock(state_mutex_);
     HostState fresh;
     fresh.name = name_;
@@ -157,8 +159,8 @@ Status Host::OpenSession(const SessionInfo& session, Delivery* delivery) {
     fresh.cpus = session.cpus;
     fresh.collector = state_.collector;
     fresh.events = totals.events;
-    fresh.lost_events = totals.lost_events;
-    fresh.lost_unknown = totals.lost_unknown;
+    fresh.lost_events = so_far.lost_events;
+    fresh.lost_unknown = so_far.lost_unknown;
     fresh.gaps = totals.gaps;
     fresh.findings = totals.findings;
     state_ = std::move(fresh);
@@ -190,18 +192,18 @@ Status Host::StoreItems(std::vector<Item> items, Delivery* delivery) {
   auto stored = session_->Store(std::move(batches));
   if (!stored) return tl::unexpected<Error>(std::move(stored.error()));
   refused.insert(refused.end(), stored->refused.begin(), stored->refused.end());
-  if (delivery != nullptr) {
-    for (const auto& batch : refused) delivery->Refuse(batch.sequence, batch.cause, batch.remedy);
-    delivery->Ack(newest);
-  }
+  NoteStored(*stored, frontiers);
   for (const auto& batch : refused) {
     place_.log("host " + name_ + ": batch " + std::to_string(batch.sequence) + " refused: " + batch.cause, true);
   }
-  NoteStored(*stored, frontiers);
   if (!refused.empty()) {
     const std::lock_guard lock(state_mutex_);
     state_.refused_batches += refused.size();
     state_.last_refusal = refused.back().cause;
+  }
+  if (delivery != nullptr) {
+    for (const auto& batch : refused) delivery->Refuse(batch.sequence, batch.cause, batch.remedy);
+    delivery->Ack(newest);
   }
   if (auto status = Analyse(); !status) return status;
   return session_->ended() ? EndSession() : Status();

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,7 @@ struct HostPlace {
   Catalogue* catalogue = nullptr;
   FindingFeed* feed = nullptr;
   std::function<void(const std::string& line, bool warning)> log;
+  std::shared_mutex* files = nullptr;  // to be held, shared, while a session is opened
 };
 
 class Host {
@@ -78,7 +80,7 @@ class Host {
   bool Offer(uint64_t stream, Batch batch, size_t bytes);
   // A batch that could not be read.
   void OfferUnreadable(uint64_t stream, uint64_t sequence, Error error);
-  void Report(uint64_t stream, CollectorReport report);
+  void NoteCollector(uint64_t stream, CollectorReport report);
   void Disconnect(uint64_t stream);
 
   // Works off what waits. True: there is more. One thread at a time.

@@ -23,6 +23,9 @@ class LiveInput : public TraceInput {
   // Takes over a recording's: formats, symbols, tasks, clocks.
   Status LearnFrom(const TraceInput& stored, const std::vector<FormatsDelta>& formats);
 
+  // Forgets what the engine has taken over; to be called behind an event that it was given.
+  void DropThreads() { metadata_.threads.Drop(); }
+
   // What reads chunks with this hash; null: its formats have not come yet.
   const ChunkFormats* FindFormats(uint64_t hash) const;
   // CLOCK_REALTIME of a moment of the trace clock, by the newest pair; 0: no pair has come.

@@ -207,7 +207,13 @@ std::vector<Finding> LiveSession::TakeFindings() {
 }
 
 Result<std::vector<Finding>> LiveSession::Analyse() {
-  if (auto status = merge_.Advance([this](const Event& event) { Push(event); }); !status) return Fail(status.error());
+  bool pushed = false;
+  const auto push = [&](const Event& event) {
+    Push(event);
+    pushed = true;
+  };
+  if (auto status = merge_.Advance(push); !status) return Fail(status.error());
+  if (pushed) input_.DropThreads();
   for (TimelineRow& row : timeline_.TakeRows()) {
     rows_.timeline.push_back(std::move(row));
     pending_ = true;
@@ -215,8 +221,14 @@ Result<std::vector<Finding>> LiveSession::Analyse() {
   return TakeFindings();
 }
 
-void LiveSession::AddCheckpoint() {
+void LiveSession::AddTimeline() {
+  for (TimelineRow& row : timeline_.TakeRows()) rows_.timeline.push_back(std::move(row));
   for (TimelineRow& row : timeline_.Flush(merge_.watermark_ns())) rows_.timeline.push_back(std::move(row));
+  timeline_at_ = std::chrono::steady_clock::now() + options_.timeline_every;
+}
+
+void LiveSession::AddCheckpoint() {
+  AddTimeline();
   Checkpoint checkpoint;
   checkpoint.sequence = last_sequence_;
   checkpoint.watermark_ns = merge_.watermark_ns();
@@ -231,6 +243,7 @@ Status LiveSession::Flush(bool checkpoint) {
   if (last_sequence_ == 0) return {};
   const bool due = checkpoint || std::chrono::steady_clock::now() >= checkpoint_at_;
   if (!due && !pending_) return {};
+  if (std::chrono::steady_clock::now() >= timeline_at_) AddTimeline();
   Report summaries;
   if (due) {
     AddCheckpoint();

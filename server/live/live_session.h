@@ -23,6 +23,7 @@ struct LiveOptions {
   EngineOptions engine;
   SessionStoreOptions store;
   std::chrono::seconds checkpoint_every{60};  // at most this much is analysed again after a crash
+  std::chrono::seconds timeline_every{5};     // a stored timeline is at most this old
 };
 
 class LiveSession {
@@ -85,6 +86,7 @@ class LiveSession {
   Status Take(Batch* batch, Stored* stored);
   void Push(const Event& event);
   std::vector<Finding> TakeFindings();
+  void AddTimeline();
   void AddCheckpoint();
 
   const LiveOptions options_;
@@ -99,7 +101,7 @@ class LiveSession {
   bool missing_ = false;  // batches before the next one are missing
   uint64_t last_sequence_ = 0;
   std::vector<Frontier> frontiers_;  // as they were stored; for resuming
-  std::chrono::steady_clock::time_point checkpoint_at_;
+  std::chrono::steady_clock::time_point checkpoint_at_, timeline_at_;
 };
 
 }  // namespace wakewatch

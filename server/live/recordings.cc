@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <filesystem>
 #include <optional>
 #include <set>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "analysis/trace/clock_pairs.h"
 #include "server/live/pipeline.h"
 #include "server/live/stored_analysis.h"
+#include "server/store/part_files.h"
 #include "server/store/recording.h"
 #include "server/store/session_store.h"
 
@@ -19,19 +19,18 @@ Result<RecordingRow> Recordings::Find(const RecordingName& name) const {
   if (name.host.empty()) {
     return Fail(Error{.code = ErrorCode::kInvalidArgument, .cause = "no host was named"});
   }
-  auto row = name.recording.empty() ? fleet_->catalogue().Newest(name.host)
-                                    : fleet_->catalogue().Find(name.host, name.recording);
-  if (!row) return Fail(std::move(row.error()));
-  if (!*row) {
+  const auto row = name.recording.empty() ? fleet_->catalogue().Newest(name.host)
+                                          : fleet_->catalogue().Find(name.host, name.recording);
+  if (!row) {
     return Fail(Error{.code = ErrorCode::kNotFound,
                       .cause = name.recording.empty() ? "there is no recording of host " + name.host
                                                       : "host " + name.host + " has no recording " + name.recording});
   }
-  return **row;
+  return *row;
 }
 
 std::string Recordings::FolderOf(const RecordingRow& row) const {
-  return (std::filesystem::path(fleet_->options().data_folder) / "hosts" / row.host / row.id).string();
+  return RecordingFolder(fleet_->options().data_folder, row.host, row.id);
 }
 
 Result<std::vector<std::string>> Recordings::Parts(const RecordingName& name) const {
@@ -120,6 +119,34 @@ Result<RecordingReport> Recordings::Analyse(const RecordingName& name, const Rec
   }
   const uint64_t end_ns = report->end_ns;
   return RecordingReport{std::make_shared<const Report>(std::move(*report)), *row, end_ns};
+}
+
+Result<TimelineAnswer> Recordings::Timeline(const RecordingName& name, const TimelineRequest& request) {
+  auto parts = Parts(name);
+  if (!parts) return Fail(std::move(parts.error()));
+  if (parts->empty()) return Fail(ErrorCode::kNotFound, "nothing of this recording is stored yet");
+  IdleQuery idle;
+  {
+    const std::lock_guard lock(idle_mutex_);
+    const auto known =
+        std::find_if(idle_.begin(), idle_.end(), [&](const IdleQuery& other) { return other.parts == *parts; });
+    if (known != idle_.end()) {
+      idle = std::move(*known);
+      idle_.erase(known);
+    }
+  }
+  if (idle.query == nullptr) {
+    std::vector<TimelinePart> files;
+    for (const std::string& part : *parts) files.push_back({.path = part});
+    auto query = TimelineQuery::Open(std::move(files));
+    if (!query) return Fail(std::move(query.error()));
+    idle = {*std::move(parts), *std::move(query)};
+  }
+  auto answer = idle.query->Run(request);
+  const std::lock_guard lock(idle_mutex_);
+  idle_.push_front(std::move(idle));
+  if (idle_.size() > kIdleQueriesMax) idle_.pop_back();
+  return answer;
 }
 
 Result<Recordings::Found> Recordings::Findings(const RecordingName& name, const FindingFilter& filter) {

@@ -18,6 +18,7 @@
 #include "analysis/report/report.h"
 #include "server/live/fleet.h"
 #include "server/store/finding_query.h"
+#include "server/store/timeline_query.h"
 
 namespace wakewatch {
 
@@ -64,6 +65,9 @@ class Recordings {
   // Of one host's recording; what was made and is not stored yet included.
   Result<Found> Findings(const RecordingName& name, const FindingFilter& filter);
 
+  // What each CPU did in a span.
+  Result<TimelineAnswer> Timeline(const RecordingName& name, const TimelineRequest& request);
+
   Fleet& fleet() { return *fleet_; }
 
  private:
@@ -74,7 +78,13 @@ class Recordings {
     bool live = false;
     RecordingReport answer;
   };
+  // A query with its files open, between two questions.
+  struct IdleQuery {
+    std::vector<std::string> parts;
+    std::unique_ptr<TimelineQuery> query;
+  };
   static constexpr size_t kCachedMax = 32;
+  static constexpr size_t kIdleQueriesMax = 16;
   static constexpr std::chrono::milliseconds kLiveAge{500};
 
   Result<RecordingReport> FromDisk(const RecordingRow& row);
@@ -86,6 +96,8 @@ class Recordings {
   FormatSets sets_;
   std::mutex cache_mutex_;
   std::list<Cached> cache_;  // the newest in front
+  std::mutex idle_mutex_;
+  std::list<IdleQuery> idle_;  // the newest in front
 };
 
 }  // namespace wakewatch

@@ -11,7 +11,6 @@
 #include "server/rpc/report_messages.h"
 #include "server/rpc/status.h"
 #include "server/rpc/watch.h"
-#include "server/store/timeline_query.h"
 
 namespace wakewatch {
 namespace {
@@ -212,6 +211,23 @@ grpc::Status AnalysisService::Render(grpc::ServerContext* context, const v1::Ren
   Apply(filter, &shown);
   text.Finish(shown);
   sender.End(shown);
+  return grpc::Status::OK;
+}
+
+grpc::Status AnalysisService::GetTimeline(grpc::ServerContext*, const v1::GetTimelineRequest* request,
+                                          v1::GetTimelineResponse* response) {
+  TimelineRequest asked;
+  asked.start_ns = request->start_ns();
+  asked.end_ns = request->end_ns();
+  asked.bins_max = request->bins_max();
+  asked.cpus.assign(request->cpus().begin(), request->cpus().end());
+  asked.deadline = std::chrono::steady_clock::now() + limits_.timeline_time_max;
+  const auto answer = recordings_->Timeline(NameOf(request->recording()), asked);
+  if (!answer) return ToStatus(answer.error());
+  response->set_start_ns(answer->start_ns);
+  response->set_end_ns(answer->end_ns);
+  response->set_bin_ns(answer->bin_ns);
+  for (const TimelineLane& lane : answer->lanes) ToMessage(lane, response->add_lanes());
   return grpc::Status::OK;
 }
 

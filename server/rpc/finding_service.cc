@@ -65,12 +65,10 @@ grpc::Status FindingService::ListFindings(grpc::ServerContext*, const v1::ListFi
 grpc::Status FindingService::GetFinding(grpc::ServerContext*, const v1::GetFindingRequest* request,
                                         v1::GetFindingResponse* response) {
   if (request->id().empty()) return {grpc::StatusCode::INVALID_ARGUMENT, "no id"};
-  const auto rows = recordings_->fleet().catalogue().List(request->host());
-  if (!rows) return ToStatus(rows.error());
   FindingFilter filter;
   filter.id = request->id();
   filter.limit = 1;
-  for (const RecordingRow& row : *rows) {
+  for (const RecordingRow& row : recordings_->fleet().catalogue().List(request->host())) {
     const auto found = recordings_->Findings({row.host, row.id}, filter);
     if (!found || found->findings.empty()) continue;
     ToMessage(found->findings.front(), response->mutable_finding());

@@ -6,7 +6,6 @@
 
 #include "proto/wire/batch_codec.h"
 #include "server/rpc/report_messages.h"
-#include "server/rpc/status.h"
 #include "server/rpc/watch.h"
 
 namespace wakewatch {
@@ -54,9 +53,9 @@ grpc::Status FleetService::WatchHosts(grpc::ServerContext* context, const v1::Wa
 
 grpc::Status FleetService::ListRecordings(grpc::ServerContext*, const v1::ListRecordingsRequest* request,
                                           v1::ListRecordingsResponse* response) {
-  const auto rows = recordings_->fleet().catalogue().List(request->host());
-  if (!rows) return ToStatus(rows.error());
-  for (const RecordingRow& row : *rows) ToMessage(row, response->add_recordings());
+  for (const RecordingRow& row : recordings_->fleet().catalogue().List(request->host())) {
+    ToMessage(row, response->add_recordings());
+  }
   return grpc::Status::OK;
 }
 

@@ -199,4 +199,32 @@ void ToMessage(const RecordingRow& recording, v1::Recording* message) {
   message->set_trimmed(recording.trimmed);
 }
 
+void ToMessage(const TimelineLane& lane, v1::TimelineLane* message) {
+  message->set_cpu(lane.cpu);
+  for (const TimelineBin& bin : lane.bins) {
+    v1::TimelineBin* const out = message->add_bins();
+    out->set_idle_ns(bin.Of(TimelineUse::kIdle));
+    out->set_fair_ns(bin.Of(TimelineUse::kFair));
+    out->set_real_time_ns(bin.Of(TimelineUse::kRealTime));
+    out->set_softirq_ns(bin.Of(TimelineUse::kSoftirq));
+    out->set_hardirq_ns(bin.Of(TimelineUse::kHardirq));
+    out->set_unknown_ns(bin.Of(TimelineUse::kUnknown));
+    out->set_busiest_pid(bin.busiest_pid);
+    out->set_switches(bin.switches);
+  }
+  for (const TimelineSlice& slice : lane.slices) {
+    v1::TimelineSlice* const out = message->add_slices();
+    out->set_start_ns(slice.start_ns);
+    out->set_end_ns(slice.end_ns);
+    out->set_pid(slice.pid);
+    out->set_comm(Utf8(slice.comm));
+    out->set_state_after(Utf8(slice.state_after));
+  }
+  for (const TimelineSpan& gap : lane.gaps) {
+    v1::TimelineSpan* const out = message->add_gaps();
+    out->set_start_ns(gap.start_ns);
+    out->set_end_ns(gap.end_ns);
+  }
+}
+
 }  // namespace wakewatch

@@ -13,7 +13,8 @@
 #include "analysis/report/report.h"
 #include "server/live/finding_feed.h"
 #include "server/live/host.h"
-#include "server/store/catalogue.h"
+#include "server/store/recording_row.h"
+#include "server/store/timeline_query.h"
 
 namespace wakewatch {
 
@@ -29,6 +30,8 @@ void ToMessage(const TaskletSummary& tasklet, v1::TaskletSummary* message);
 void ToMessage(const FoundFinding& found, v1::Finding* message);
 void ToMessage(const HostState& host, v1::Host* message);
 void ToMessage(const RecordingRow& recording, v1::Recording* message);
+
+void ToMessage(const TimelineLane& lane, v1::TimelineLane* message);
 
 v1::Confidence ToMessage(Confidence confidence);
 

@@ -20,6 +20,7 @@
 #include "analysis/checks/finding.h"
 #include "analysis/chunk/batch.h"
 #include "analysis/report/report.h"
+#include "analysis/report/timeline.h"
 #include "analysis/trace/reader.h"
 #include "server/store/recording_row.h"
 
@@ -39,14 +40,6 @@ struct Checkpoint {
   std::map<uint32_t, uint64_t> merged;  // by CPU: events analysed
   std::vector<uint8_t> state;
   std::vector<uint8_t> extra;
-};
-
-struct TimelineRow {
-  uint32_t cpu = 0;
-  uint32_t level = 0;
-  uint64_t first_bin = 0;
-  uint32_t bins = 0;
-  std::vector<uint8_t> bytes;
 };
 
 // What live analysis adds to a transaction; all optional.

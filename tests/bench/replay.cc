@@ -125,7 +125,7 @@ class Slicer {
     formats.header_page = table.header_page_text();
     for (const EventFormat& event : table.events()) formats.events.push_back({event.system, event.text});
     for (const uint32_t cpu : cpus_) batch_.cpus.push_back({.cpu = cpu, .since_ns = extent_.first_ns + shift_ns_});
-    for (auto [pid, thread] : about.threads) {
+    for (ThreadInfo thread : about.threads.all()) {
       if (thread.first_seen_ns != 0) thread.first_seen_ns += shift_ns_;
       batch_.threads.push_back(std::move(thread));
     }

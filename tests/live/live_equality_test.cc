@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -82,13 +84,8 @@ Lines SummaryLines(Report report) {
       line += c;
       continue;
     }
-    const bool compared = line.find("\"record\": \"thread\"") != std::string::npos ||
-                          line.find("\"record\": \"work\"") != std::string::npos ||
-                          line.find("\"record\": \"softirq\"") != std::string::npos ||
-                          line.find("\"record\":\"thread\"") != std::string::npos ||
-                          line.find("\"record\":\"work\"") != std::string::npos ||
-                          line.find("\"record\":\"softirq\"") != std::string::npos;
-    if (compared) lines.push_back(line);
+    const auto record = nlohmann::json::parse(line).at("record");
+    if (record == "thread" || record == "work" || record == "softirq" || record == "tasklet") lines.push_back(line);
     line.clear();
   }
   return lines;
@@ -171,6 +168,7 @@ void ExpectEqual(const fs::path& trace, const Way& way) {
   const auto offline = AnalyseTrace(**stored, {}, {});
   ASSERT_TRUE(offline) << offline.error().Text();
   EXPECT_EQ(live.findings, FindingLines(offline->findings)) << "findings, live and offline";
+  EXPECT_FALSE(live.summaries.empty());
   EXPECT_EQ(live.summaries, SummaryLines(*offline)) << "distributions, live and offline";
 
   FindingFilter all;
