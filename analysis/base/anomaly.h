@@ -74,6 +74,7 @@ class AnomalyCounts {
     for (size_t i = 0; i < kAnomalyCount; ++i) counts_[i] += other.counts_[i];
   }
   const std::array<uint64_t, kAnomalyCount>& all() const { return counts_; }
+  static void Fields(auto& self, auto& archive) { archive(self.counts_); }
 
  private:
   std::array<uint64_t, kAnomalyCount> counts_{};

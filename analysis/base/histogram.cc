@@ -36,6 +36,44 @@ uint8_t Histogram::NewGroup() {
   return static_cast<uint8_t>(groups_.size());
 }
 
+void Histogram::Carry(uint32_t index, uint64_t carried) {
+  const auto place = std::lower_bound(carried_.begin(), carried_.end(), index,
+                                      [](const auto& at, uint32_t to) { return at.first < to; });
+  if (place != carried_.end() && place->first == index) {
+    place->second += carried;
+  } else {
+    carried_.insert(place, {index, carried});
+  }
+}
+
+void Histogram::WriteCounts(ArchiveWriter& archive) const {
+  const bool grouped = !group_of_.empty();
+  archive(grouped);
+  if (!grouped) return;
+  const auto counts = Counts();
+  archive(counts.size());
+  for (const auto& [index, count] : counts) archive(index, count);
+}
+
+void Histogram::ReadCounts(ArchiveReader& archive) {
+  group_of_.clear();
+  groups_.clear();
+  carried_.clear();
+  bool grouped = false;
+  archive(grouped);
+  if (few_.size() > kFewMax || (grouped && !few_.empty())) archive.Spoil();
+  if (!grouped || !archive.ok()) return;
+  group_of_.assign(kGroups, 0);
+  size_t left = 0;
+  for (archive(left); left > 0 && archive.ok(); --left) {
+    uint32_t index = 0;
+    uint64_t count = 0;
+    archive(index, count);
+    if (index >= kGroups * kGroupSize || count > n_) archive.Spoil();
+    if (archive.ok()) AddAt(index, count);
+  }
+}
+
 void Histogram::Merge(const Histogram& other) {
   if (group_of_.empty() && n_ + other.n_ > kFewMax) SpreadFew();
   n_ += other.n_;
@@ -60,11 +98,15 @@ std::vector<std::pair<uint32_t, uint64_t>> Histogram::Counts() const {
     }
     return counts;
   }
+  auto carried = carried_.begin();
   for (uint32_t group = 0; group < kGroups; ++group) {
     if (group_of_[group] == 0) continue;
     const Group& buckets = groups_[group_of_[group] - 1u];
     for (uint32_t i = 0; i < kGroupSize; ++i) {
-      if (buckets[i] != 0) counts.emplace_back((group << kSubBits) + i, buckets[i]);
+      const uint32_t index = (group << kSubBits) + i;
+      uint64_t count = buckets[i];
+      if (carried != carried_.end() && carried->first == index) count += carried++->second << 16;
+      if (count != 0) counts.emplace_back(index, count);
     }
   }
   return counts;

@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "analysis/base/archive.h"
 #include "analysis/checks/finding.h"
 #include "analysis/checks/summary.h"
 #include "analysis/checks/wakeup.h"
@@ -58,6 +59,9 @@ class Check {
   virtual void Finish(uint64_t /*end_ns*/) {}
   // `task` is retired: its index will be another task's. Whatever is kept by it must go.
   virtual void Forget(const Task& /*task*/) {}
+  // All that later answers depend on. A check that was loaded goes on as the one that was saved.
+  virtual void Save(ArchiveWriter& /*archive*/) const {}
+  virtual void Load(ArchiveReader& /*archive*/) {}
 };
 
 struct CheckInfo {

@@ -76,7 +76,8 @@ DelayCause CauseOfUse(const CpuUsage& used, const CpuState& cpu, uint64_t start_
       {used.Of(Use::kIdle), "idle-exit", " was idle for "},
   };
   for (const Row& row : rows) {
-    if (Half(row.ns, time_ns)) return {row.cls, CpuText(cpu.cpu) + row.what + Percent(row.ns, time_ns) + " of it"};
+    if (Half(row.ns, time_ns))
+      return {std::string(row.cls), CpuText(cpu.cpu) + row.what + Percent(row.ns, time_ns) + " of it"};
   }
   return {"unexplained", "nothing that " + CpuText(cpu.cpu) + " did took half of it"};
 }

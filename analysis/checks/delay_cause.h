@@ -16,8 +16,9 @@
 namespace wakewatch {
 
 struct DelayCause {
-  std::string_view cls;     // "real-time"
+  std::string cls;          // "real-time"
   std::string explanation;  // what the CPU did, one clause: "CPU 1 ran real-time tasks for 98 % of it"
+  static void Fields(auto& self, auto& archive) { archive(self.cls, self.explanation); }
 };
 
 // `used`: what `cpu` did from start_ns to end_ns, the time to be explained. `prio`: of the task that waited; -1: no

@@ -10,6 +10,7 @@
 namespace wakewatch {
 
 enum class Confidence : uint8_t { kSuspicious, kStrong, kProven };
+constexpr Confidence LastOf(Confidence) { return Confidence::kProven; }
 std::string_view Name(Confidence confidence);
 
 // One event that a reader can look up to follow the verdict.
@@ -17,6 +18,7 @@ struct Evidence {
   uint32_t cpu = 0;
   uint64_t ts_ns = 0;
   std::string event;  // "sched_waking comm=rx_drain pid=210 target_cpu=1"
+  static void Fields(auto& self, auto& archive) { archive(self.cpu, self.ts_ns, self.event); }
 };
 
 struct Finding {
@@ -37,6 +39,10 @@ struct Finding {
 
   // Fills id and group_id from the fields above; `object` as in FindingSink::Add.
   void Seal(uint64_t object);
+  static void Fields(auto& self, auto& archive) {
+    archive(self.id, self.group_id, self.check, self.cls, self.confidence, self.pid, self.comm, self.cpu, self.start_ns,
+            self.end_ns, self.waited_ns, self.waker_pid, self.waker_comm, self.evidence, self.explanation);
+  }
 };
 
 }  // namespace wakewatch

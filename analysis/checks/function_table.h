@@ -29,6 +29,7 @@ class FunctionTable {
   void ForEach(Visit&& visit) const {
     for (const auto& [address, counts] : counts_) visit(address, counts);
   }
+  static void Fields(auto& self, auto& archive) { archive(self.counts_); }
   static std::string Name(uint64_t address, const SymbolTable& symbols) {
     return address == kOthers ? "other functions" : symbols.Name(address);
   }

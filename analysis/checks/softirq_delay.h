@@ -20,6 +20,8 @@ class SoftirqDelay : public Check {
   explicit SoftirqDelay(const CheckInput& input) : input_(input) {}
   void OnStep(const Step& step) override;
   void Summarise(uint64_t end_ns, Summaries* summaries) const override;
+  void Save(ArchiveWriter& archive) const override { Fields(*this, archive); }
+  void Load(ArchiveReader& archive) override { Fields(*this, archive); }
 
   static const CheckInfo kInfo;
 
@@ -29,16 +31,22 @@ class SoftirqDelay : public Check {
     WakeContext context = WakeContext::kUnknown;
     int32_t pid = 0;
     CpuUsage usage;
+    static void Fields(auto& self, auto& archive) { archive(self.ns, self.context, self.pid, self.usage); }
   };
   struct Cpu {
     std::array<Raise, kSoftirqVectors> pending;  // raised since the last time all were taken
     std::array<Raise, kSoftirqVectors> taken;    // by the run that goes on
     bool in_ksoftirqd = false;                   // the run that goes on
+    static void Fields(auto& self, auto& archive) { archive(self.pending, self.taken, self.in_ksoftirqd); }
   };
   struct Vector {
     Histogram raise_to_entry_ns;
     uint64_t in_ksoftirqd = 0, entries = 0, voided = 0;
+    static void Fields(auto& self, auto& archive) {
+      archive(self.raise_to_entry_ns, self.in_ksoftirqd, self.entries, self.voided);
+    }
   };
+  static void Fields(auto& self, auto& archive) { archive(self.cpus_, self.vectors_); }
 
   Cpu& Of(uint32_t cpu) {
     if (cpu >= cpus_.size()) [[unlikely]]

@@ -14,6 +14,8 @@ class SpuriousWakeup : public Check {
   explicit SpuriousWakeup(const CheckInput& input) : input_(input) {}
   void OnStep(const Step& step) override;
   void Forget(const Task& task) override;
+  void Save(ArchiveWriter& archive) const override { Fields(*this, archive); }
+  void Load(ArchiveReader& archive) override { Fields(*this, archive); }
 
   static const CheckInfo kInfo;
 
@@ -27,7 +29,11 @@ class SpuriousWakeup : public Check {
     char slept_in = 0;  // the letter of the sleep in front of it
     bool acted = false;
     uint32_t wakes = 0, acts = 0;  // runs after a wake, and those among them that did something
+    static void Fields(auto& self, auto& archive) {
+      archive(self.wake, self.slept_in, self.acted, self.wakes, self.acts);
+    }
   };
+  static void Fields(auto& self, auto& archive) { archive(self.histories_); }
 
   History& Of(const Task& task) {
     if (task.index >= histories_.size()) [[unlikely]]

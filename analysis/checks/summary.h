@@ -52,6 +52,9 @@ struct CpuSummary {
   bool lost_unknown = false;  // at least one gap has no count
   CpuStats stats;             // the kernel's own account when known
   bool have_stats = false;
+  static void Fields(auto& self, auto& archive) {  // of events and gaps: the kernel's account is the input's
+    archive(self.first_ns, self.last_ns, self.events, self.gaps, self.lost, self.lost_unknown);
+  }
 };
 
 struct Undecidable {

@@ -18,6 +18,8 @@ class TaskletDelay : public Check {
   explicit TaskletDelay(const CheckInput& input) : input_(input) {}
   void OnStep(const Step& step) override;
   void Summarise(uint64_t end_ns, Summaries* summaries) const override;
+  void Save(ArchiveWriter& archive) const override { Fields(*this, archive); }
+  void Load(ArchiveReader& archive) override { Fields(*this, archive); }
 
   static const CheckInfo kInfo;
 
@@ -29,11 +31,15 @@ class TaskletDelay : public Check {
     uint64_t ns = 0;
     WakeContext context = WakeContext::kUnknown;
     int32_t pid = 0;
+    static void Fields(auto& self, auto& archive) { archive(self.ns, self.context, self.pid); }
   };
   struct Entry {
     uint64_t ns = 0, exit_ns = 0, tasklet = 0, function = 0;
     int32_t pid = 0;  // on whose top it ran
     std::string comm;
+    static void Fields(auto& self, auto& archive) {
+      archive(self.ns, self.exit_ns, self.tasklet, self.function, self.pid, self.comm);
+    }
   };
   struct List {
     std::vector<Raise> waiting;  // for the next run
@@ -41,10 +47,15 @@ class TaskletDelay : public Check {
     std::vector<Entry> entered;  // in the run that goes on
     bool running = false;
     bool whole = false;  // every raise since the last run was seen
+    static void Fields(auto& self, auto& archive) {
+      archive(self.waiting, self.taken, self.entered, self.running, self.whole);
+    }
   };
   struct Function {
     Histogram raise_to_entry_ns, run_ns;
+    static void Fields(auto& self, auto& archive) { archive(self.raise_to_entry_ns, self.run_ns); }
   };
+  static void Fields(auto& self, auto& archive) { archive(self.cpus_, self.functions_); }
 
   void OnRaise(const Event& event, List* list);
   void OnRunEnd(const Event& event, List* list);

@@ -15,6 +15,8 @@ class WakeupLatency : public Check {
   void OnStep(const Step& step) override;
   void Summarise(uint64_t end_ns, Summaries* summaries) const override;
   void Forget(const Task& task) override;
+  void Save(ArchiveWriter& archive) const override { Fields(*this, archive); }
+  void Load(ArchiveReader& archive) override { Fields(*this, archive); }
 
   static const CheckInfo kInfo;
 
@@ -22,7 +24,11 @@ class WakeupLatency : public Check {
   struct Counts {
     Histogram wakeup_latency_ns, delivery_ns, runqueue_ns, preempted_ns;
     uint64_t wakeups = 0, voided = 0;
+    static void Fields(auto& self, auto& archive) {
+      archive(self.wakeup_latency_ns, self.delivery_ns, self.runqueue_ns, self.preempted_ns, self.wakeups, self.voided);
+    }
   };
+  static void Fields(auto& self, auto& archive) { archive(self.counts_, self.forgotten_wakeups_); }
 
   Counts& Of(const Task& task) {
     if (task.index >= counts_.size()) [[unlikely]]

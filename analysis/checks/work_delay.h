@@ -15,6 +15,8 @@ class WorkDelay : public Check {
   void OnStep(const Step& step) override;
   void Summarise(uint64_t end_ns, Summaries* summaries) const override;
   void Forget(const Task& task) override { items_.Forget(task); }
+  void Save(ArchiveWriter& archive) const override { archive(items_); }
+  void Load(ArchiveReader& archive) override { archive(items_); }
 
   static const CheckInfo kInfo;
 

@@ -94,8 +94,7 @@ WorkItems::Cause WorkItems::CauseOf(const Step& step, const Queued& queued) cons
   }
   const int32_t worker = step.event->pid;
   if (const auto* const waited = log_.Waiting(worker, start_ns, end_ns)) {
-    return {std::string(waited->cause.cls), "its worker waited for a CPU: " + waited->cause.explanation,
-            waited->evidence};
+    return {waited->cause.cls, "its worker waited for a CPU: " + waited->cause.explanation, waited->evidence};
   }
   if (const auto* const busy = log_.Busy(worker, start_ns, end_ns)) {
     return CauseOfExecution(*busy, "its worker was inside ");

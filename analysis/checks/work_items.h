@@ -23,6 +23,10 @@ class WorkItems {
     WakeContext context = WakeContext::kUnknown;
     int32_t pid = 0;               // on whose time it was queued
     WorkerLog::Execution blocker;  // what ended right before it was activated; end_ns 0: not known
+    static void Fields(auto& self, auto& archive) {
+      archive(self.queued_ns, self.activated_ns, self.function, self.cpu, self.activated_cpu, self.context, self.pid,
+              self.blocker);
+    }
   };
 
   void Queue(const Event& event, uint64_t work, uint64_t function);
@@ -33,11 +37,15 @@ class WorkItems {
   void OnSwitch(const Step& step) { log_.OnSwitch(step); }
   void Forget(const Task& task) { log_.Forget(task); }
   void Summarise(Summaries* summaries) const;
+  static void Fields(auto& self, auto& archive) { archive(self.log_, self.queued_, self.functions_, self.given_up_); }
 
  private:
   struct Function {
     Histogram queue_to_start_ns, run_ns;
     uint64_t voided = 0, unmatched = 0;
+    static void Fields(auto& self, auto& archive) {
+      archive(self.queue_to_start_ns, self.run_ns, self.voided, self.unmatched);
+    }
   };
   // Open at once. Cancelling an item emits nothing, so those that never start pile up: at the limit the old ones are
   // given up, and all of them when that is not enough.

@@ -26,11 +26,15 @@ class WorkerLog {
     uint32_t cpu = 0;                   // where it started
     // On a CPU for at least half of it; else it slept or waited.
     bool Ran() const { return on_cpu_ns * 2 >= end_ns - start_ns; }
+    static void Fields(auto& self, auto& archive) {
+      archive(self.work, self.function, self.start_ns, self.end_ns, self.on_cpu_ns, self.pid, self.cpu);
+    }
   };
   struct Waited {
     uint64_t start_ns = 0, end_ns = 0;
     DelayCause cause;
     std::vector<Evidence> evidence;
+    static void Fields(auto& self, auto& archive) { archive(self.start_ns, self.end_ns, self.cause, self.evidence); }
   };
 
   void Start(const Event& event, uint64_t work, uint64_t function);
@@ -48,6 +52,7 @@ class WorkerLog {
 
   void Forget(const Task& task);
   uint64_t given_up() const { return given_up_; }  // workers, since there were too many
+  static void Fields(auto& self, auto& archive) { archive(self.workers_, self.given_up_); }
 
  private:
   static constexpr size_t kKept = 8;
@@ -60,6 +65,7 @@ class WorkerLog {
     void ForEach(Visit&& visit) const {
       for (size_t i = 0; i < kKept && i < count; ++i) visit(spans[i]);
     }
+    static void Fields(auto& self, auto& archive) { archive(self.spans, self.count); }
   };
   static constexpr uint64_t kNotKnown = UINT64_MAX;
   static constexpr size_t kWorkersMax = 1u << 14;
@@ -70,6 +76,9 @@ class WorkerLog {
     Execution last;
     Ring<Execution> executions;
     Ring<Waited> waits;
+    static void Fields(auto& self, auto& archive) {
+      archive(self.since_ns, self.current, self.on_cpu_at_start_ns, self.last, self.executions, self.waits);
+    }
   };
 
   // Null when nothing is kept of whoever has this pid now.

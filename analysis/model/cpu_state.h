@@ -35,6 +35,12 @@ struct CpuState {
     if ((last_flags & kFlagNeedResched) != 0) at.Add(Use::kReschedPending, now_ns - last_ns);
     return at;
   }
+  // All but its number and who runs there, which are places.
+  static void Fields(auto& self, auto& archive) {
+    archive(self.seen, self.current_known, self.in_softirq, self.irq_depth, self.last_flags, self.flags_before,
+            self.current_pid, self.task_use, self.use, self.last_ns, self.last_tick_ns, self.dark_end_ns, self.usage,
+            self.silences);
+  }
   bool Idle() const { return current_known && current_pid == 0; }
 };
 

@@ -18,7 +18,8 @@ enum class Use : uint8_t {
   kHardirq,
   kReschedPending,  // in a task, asked to reschedule and not doing it: preemption is off, or the kernel cannot preempt
 };
-inline constexpr size_t kUseCount = 6;
+constexpr Use LastOf(Use) { return Use::kReschedPending; }
+inline constexpr size_t kUseCount = static_cast<size_t>(LastOf(Use{})) + 1;
 
 struct CpuUsage {
   std::array<uint64_t, kUseCount> ns{};
@@ -34,6 +35,7 @@ struct CpuUsage {
     for (size_t i = 0; i < kUseCount; ++i) difference.ns[i] = ns[i] > earlier.ns[i] ? ns[i] - earlier.ns[i] : 0;
     return difference;
   }
+  static void Fields(auto& self, auto& archive) { archive(self.ns); }
 };
 
 // The last times that a CPU ran a task and showed no event for longer than its tick allows: interrupts were off, or a
@@ -51,10 +53,12 @@ class Silences {
     }
     return longest;
   }
+  static void Fields(auto& self, auto& archive) { archive(self.spans_, self.count_); }
 
  private:
   struct Span {
     uint64_t start_ns = 0, end_ns = 0;
+    static void Fields(auto& self, auto& archive) { archive(self.start_ns, self.end_ns); }
   };
   std::array<Span, 8> spans_;
   uint64_t count_ = 0;

@@ -6,6 +6,7 @@
 namespace wakewatch {
 namespace {
 
+constexpr size_t kCpusMax = UINT16_MAX + 1;  // that an event can name
 // RT, deadline and stop tasks; 100 and above is the fair class.
 constexpr int kFirstFairPrio = 100;
 // A sleep that a signal cancels prints S on these kernels. Source: kernel-events notes, 5.18 to 6.15.
@@ -336,6 +337,28 @@ void SchedModel::Lose(Task* task) {
 void SchedModel::Contradict(const Task& task, Anomaly anomaly) {
   const bool known_since_start = task.state_ns != 0;
   if (known_since_start && !Dark(task.state_ns)) anomalies_.Add(anomaly);
+}
+
+void SchedModel::Save(ArchiveWriter& archive) const {
+  Fields(*this, archive);
+  tasks_.Save(archive);
+  // 0: nobody who is known.
+  for (const CpuState& cpu : cpus_) archive(cpu.current == nullptr ? uint64_t{0} : cpu.current->index + uint64_t{1});
+}
+
+void SchedModel::Load(ArchiveReader& archive) {
+  Fields(*this, archive);
+  if (cpus_.size() > kCpusMax) archive.Spoil();
+  tasks_.Load(now_ns_, archive);
+  for (uint32_t number = 0; number < cpus_.size() && archive.ok(); ++number) {
+    CpuState& cpu = cpus_[number];
+    cpu.cpu = number;
+    uint64_t current = 0;
+    archive(current);
+    if (current == 0) continue;
+    cpu.current = tasks_.At(current - 1);
+    if (cpu.current == nullptr) archive.Spoil();
+  }
 }
 
 }  // namespace wakewatch

@@ -47,6 +47,9 @@ class SchedModel {
 
   const Step& Apply(const Event& event);
 
+  void Save(ArchiveWriter& archive) const;
+  void Load(ArchiveReader& archive);
+
   // True when lost events could have changed what is known of [start_ns, now]. With a task, only gaps that could have
   // hidden something about it count: a task bound to one CPU is wholly seen there.
   bool Dark(uint64_t start_ns) const { return dark_end_ns_ > start_ns; }
@@ -73,6 +76,10 @@ class SchedModel {
   uint64_t now_ns() const { return now_ns_; }
 
  private:
+  static void Fields(auto& self, auto& archive) {
+    archive(self.has_waking_, self.tick_, self.anomalies_, self.now_ns_, self.dark_end_ns_, self.skew_ns_,
+            self.skew_pairs_, self.cpus_);
+  }
   CpuState& Cpu(uint32_t cpu) {
     if (cpu >= cpus_.size()) [[unlikely]]
       AddCpus(cpu);

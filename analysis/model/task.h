@@ -23,9 +23,11 @@ enum class TaskState : uint8_t {
   kWaking,  // off the CPU, sched_waking seen, sched_wakeup not yet
   kDead,
 };
+constexpr TaskState LastOf(TaskState) { return TaskState::kDead; }
 
 // In what context the waker ran. In an interrupt the task on the CPU is a bystander.
 enum class WakeContext : uint8_t { kUnknown, kTask, kSoftirq, kHardirq };
+constexpr WakeContext LastOf(WakeContext) { return WakeContext::kHardirq; }
 std::string_view Name(WakeContext context);
 // The context that an event was recorded in.
 inline WakeContext ContextOf(const Event& event) {
@@ -39,6 +41,7 @@ enum class WaitKind : uint8_t {
   kNew,        // from sched_wakeup_new
   kPreempted,  // from a switch-out in R or R+
 };
+constexpr WaitKind LastOf(WaitKind) { return WaitKind::kPreempted; }
 
 // From the moment a task could run, or was to be made able to, until it does. Begins some hundred thousand times a
 // second, so what few waits need is not cleared at the start of each.
@@ -77,6 +80,12 @@ struct Wait {
     prio = 0;
     waker_cpu = wakeup_cpu = cpu = migrations = 0;
   }
+  static void Fields(auto& self, auto& archive) {
+    archive(self.kind, self.context, self.void_from_start, self.accounted_for, self.from_unknown, self.has_waking,
+            self.idle_target, self.preempted_in_kernel, self.start_ns, self.wakeup_ns, self.waker_pid, self.prio,
+            self.waker_cpu, self.wakeup_cpu, self.waking_target, self.cpu, self.migrations, self.slow_delivery,
+            self.usage_at, self.usage_before, self.delivery_usage, self.delivery_silent_ns);
+  }
 };
 
 struct Task {
@@ -112,6 +121,12 @@ struct Task {
     return wait.kind != WaitKind::kNone && (state == TaskState::kReady || state == TaskState::kWaking);
   }
   bool OnCpu() const { return state == TaskState::kRunning || state == TaskState::kRunningWoken; }
+  // All but its place.
+  static void Fields(auto& self, auto& archive) {
+    archive(self.pid, self.state, self.kind, self.kind_source, self.exiting, self.retired, self.sleep_letter, self.prio,
+            self.cpu, self.only_cpu, self.state_ns, self.sleep_ns, self.on_cpu_ns, self.dropped_waits,
+            self.first_seen_ns, self.not_before_ns, self.wait, self.comm_bytes);
+  }
 };
 
 }  // namespace wakewatch

@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "analysis/base/archive.h"
 #include "analysis/model/cpu_state.h"
 #include "analysis/model/task.h"
 #include "analysis/trace/thread_infos.h"
@@ -72,6 +73,12 @@ class TaskTable {
   void RetireDead(const TaskLimits& limits, std::function<void(const Task&)> on_retire);
   uint64_t given_up() const { return given_up_; }  // retired alive, since there were too many
 
+  void Save(ArchiveWriter& archive) const;
+  // Of the infos at hand only those later than `now_ns` are taken: the others are in what was saved.
+  void Load(uint64_t now_ns, ArchiveReader& archive);
+  // Null when nobody has that place.
+  Task* At(uint64_t index) { return index < tasks_.size() && !tasks_[index].retired ? &tasks_[index] : nullptr; }
+
   // Calls visit(const Task&) for every task that is kept.
   template <typename Visit>
   void ForEach(Visit&& visit) const {
@@ -95,15 +102,20 @@ class TaskTable {
     int32_t only_cpu = -1;
     bool from_inventory = false;
     std::string comm;
+    static void Fields(auto& self, auto& archive) {
+      archive(self.since_ns, self.flags, self.only_cpu, self.from_inventory, self.comm);
+    }
   };
   struct Upcoming {
     uint64_t since_ns = 0, number = 0;  // as taken, which decides between those of one moment
     int32_t pid = 0;
     Known known;
+    static void Fields(auto& self, auto& archive) { archive(self.since_ns, self.number, self.pid, self.known); }
   };
   struct Death {
     uint64_t ns = 0;
     uint32_t index = 0;
+    static void Fields(auto& self, auto& archive) { archive(self.ns, self.index); }
   };
 
   static bool Gone(const Task& task, uint64_t now_ns) {
@@ -117,7 +129,11 @@ class TaskTable {
   // What was said of the pid before `not_before_ns` was about a former owner.
   Task* Make(int32_t pid, uint64_t now_ns, uint64_t not_before_ns);
   void Put(int32_t pid, Task* task);
+  static void Fields(auto& self, auto& archive) {
+    archive(self.begun_, self.upcoming_, self.known_, self.free_, self.deaths_, self.dead_kthreads_, self.given_up_);
+  }
   void TakeInfos(uint64_t now_ns);
+  void Take(const ThreadInfo& info, uint64_t now_ns);
   void Learn(int32_t pid, Known known);
   void RetireDue(uint64_t now_ns, std::span<const CpuState> cpus);
   void GiveUpSilent(std::span<const CpuState> cpus);
@@ -127,6 +143,7 @@ class TaskTable {
 
   const ThreadInfos* infos_;
   uint64_t taken_ = 0;              // of infos_
+  bool begun_ = false;              // some were taken
   uint64_t due_ns_ = UINT64_MAX;    // when CatchUp has something to do
   std::vector<Upcoming> upcoming_;  // a heap, the earliest in front
   std::unordered_map<int32_t, Known> known_;

@@ -1,5 +1,5 @@
-// What TaskTable does between events: it takes in what /proc said as its time comes, and retires tasks. The rest is in
-// task_table.cc.
+// What TaskTable does between events: it takes in what /proc said as its time comes, retires tasks, and is saved and
+// loaded. The rest is in task_table.cc.
 #include <algorithm>
 #include <tuple>
 #include <unordered_set>
@@ -26,15 +26,8 @@ void TaskTable::CatchUp(uint64_t now_ns, std::span<const CpuState> cpus) {
 
 void TaskTable::TakeInfos(uint64_t now_ns) {
   for (taken_ = std::max(taken_, infos_->first()); taken_ != infos_->added(); ++taken_) {
-    const ThreadInfo& info = infos_->Number(taken_);
-    if (info.pid == 0) continue;
-    Known known{info.first_seen_ns, info.flags, OnlyCpuOf(info.affinity), info.from_inventory, info.comm};
-    if (info.first_seen_ns <= now_ns) {
-      Learn(info.pid, std::move(known));
-      continue;
-    }
-    upcoming_.push_back({info.first_seen_ns, taken_, info.pid, std::move(known)});
-    std::push_heap(upcoming_.begin(), upcoming_.end(), Later);
+    Take(infos_->Number(taken_), now_ns);
+    begun_ = true;
   }
   while (!upcoming_.empty() && upcoming_.front().since_ns <= now_ns) {
     std::pop_heap(upcoming_.begin(), upcoming_.end(), Later);
@@ -45,6 +38,14 @@ void TaskTable::TakeInfos(uint64_t now_ns) {
   if (on_retire_ && known_.size() > 2 * limits_.tasks_max) {
     std::erase_if(known_, [this](const auto& item) { return Holder(item.first) == nullptr; });
   }
+}
+
+void TaskTable::Take(const ThreadInfo& info, uint64_t now_ns) {
+  if (info.pid == 0) return;
+  Known known{info.first_seen_ns, info.flags, OnlyCpuOf(info.affinity), info.from_inventory, info.comm};
+  if (info.first_seen_ns <= now_ns) return Learn(info.pid, std::move(known));
+  upcoming_.push_back({info.first_seen_ns, taken_, info.pid, std::move(known)});
+  std::push_heap(upcoming_.begin(), upcoming_.end(), Later);
 }
 
 void TaskTable::Learn(int32_t pid, Known known) {
@@ -135,6 +136,44 @@ void TaskTable::Retire(Task* task) {
   task->index = index;
   task->retired = true;
   free_.push_back(index);
+}
+
+void TaskTable::Save(ArchiveWriter& archive) const {
+  Fields(*this, archive);
+  archive(tasks_);
+  for (const Task& task : tasks_) archive(Holder(task.pid) == &task);
+}
+
+void TaskTable::Load(uint64_t now_ns, ArchiveReader& archive) {
+  Fields(*this, archive);
+  archive(tasks_);
+  size_t retired = 0;
+  for (uint32_t index = 0; index < tasks_.size() && archive.ok(); ++index) {
+    Task& task = tasks_[index];
+    task.index = index;
+    bool holds = false;
+    archive(holds);
+    if (holds && (task.retired || task.pid == 0 || Holder(task.pid) != nullptr)) return archive.Spoil();
+    if (holds) Put(task.pid, &task);
+    if (task.retired) ++retired;
+  }
+  std::vector<bool> is_free(tasks_.size());
+  for (const uint32_t index : free_) {
+    if (index >= tasks_.size() || !tasks_[index].retired || is_free[index]) return archive.Spoil();
+    is_free[index] = true;
+  }
+  if (free_.size() != retired) archive.Spoil();
+  for (const auto* deaths : {&deaths_, &dead_kthreads_}) {
+    for (const Death& death : *deaths) {
+      if (death.index >= tasks_.size()) archive.Spoil();
+    }
+  }
+  std::make_heap(upcoming_.begin(), upcoming_.end(), Later);
+  for (taken_ = infos_->first(); taken_ != infos_->added(); ++taken_) {
+    const ThreadInfo& info = infos_->Number(taken_);
+    if (!begun_ || info.first_seen_ns > now_ns) Take(info, now_ns);
+  }
+  due_ns_ = 0;
 }
 
 }  // namespace wakewatch

@@ -40,9 +40,11 @@ enum class ThreadKind : uint8_t {
   kMd,
   kKthread,  // a kernel thread of no kind listed here
 };
+constexpr ThreadKind LastOf(ThreadKind) { return ThreadKind::kKthread; }
 
 // How it became known that the task is a kernel thread, best first.
 enum class KindSource : uint8_t { kInventory, kFork, kName };
+constexpr KindSource LastOf(KindSource) { return KindSource::kName; }
 
 struct ThreadKindInfo {
   ThreadKind kind;

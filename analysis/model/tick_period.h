@@ -23,6 +23,9 @@ class TickPeriod {
   void Learn(uint64_t interval_ns);
   // A busy CPU without an event for longer than this missed a tick. UINT64_MAX while too few ticks were seen.
   uint64_t silence_ns() const { return silence_ns_; }
+  static void Fields(auto& self, auto& archive) {
+    archive(self.tick_function_, self.other_functions_, self.votes_, self.silence_ns_);
+  }
 
  private:
   static constexpr std::array<uint64_t, 5> kPeriodsNs = {1'000'000, 2'000'000, 3'333'333, 4'000'000, 10'000'000};

@@ -5,8 +5,10 @@
 #include <deque>
 #include <utility>
 
+#include "analysis/base/archive.h"
 #include "analysis/checks/checks_list.h"
 #include "analysis/model/sched_model.h"
+#include "analysis/report/checkpoint.h"
 
 namespace wakewatch {
 namespace {
@@ -50,6 +52,7 @@ class Findings : public FindingSink {
     return std::exchange(findings_, {});
   }
   uint64_t beyond() const { return beyond_; }
+  static void Fields(auto& self, auto& archive) { archive(self.findings_, self.beyond_); }
 
  private:
   const EngineOptions& options_;
@@ -103,9 +106,13 @@ class CheckingEngine final : public Engine {
   Report Finish(const AnomalyCounts& readers) override;
   Report Snapshot(const AnomalyCounts& readers) const override { return Summary(false, readers); }
   std::vector<Finding> TakeFindings() override { return findings_.Take(); }
-  std::vector<uint8_t> Save() const override { return {}; }
+  std::vector<uint8_t> Save() const override;
+  Status Load(Bytes checkpoint);
 
  private:
+  static void Fields(auto& self, auto& archive) { archive(self.counts_, self.cpus_, self.retired_, self.findings_); }
+  // What a checkpoint cannot do without: the options, the checks and the first `formats` formats.
+  std::vector<uint8_t> Terms(size_t formats) const;
   void Count(const Event& event) {
     if (event.format >= counts_.size()) [[unlikely]]
       AddFormats(event.format);
@@ -247,6 +254,45 @@ Report CheckingEngine::Summary(bool final, const AnomalyCounts& readers) const {
   return report;
 }
 
+std::vector<uint8_t> CheckingEngine::Terms(size_t formats) const {
+  ArchiveWriter archive;
+  archive(options_.latency_threshold_ns, options_.sleep_threshold_ns, options_.hung_threshold_ns, options_.since_ns,
+          options_.until_ns, options_.checks, options_.findings_max, options_.live);
+  for (const CheckInfo& info : Checks()) archive(std::string(info.name));
+  const std::vector<EventFormat>& events = input_.formats().events();
+  for (size_t i = 0; i < formats && i < events.size(); ++i) archive(events[i].system, events[i].name);
+  return archive.Take();
+}
+
+std::vector<uint8_t> CheckingEngine::Save() const {
+  const size_t formats = std::min(counts_.size(), input_.formats().events().size());
+  ArchiveWriter archive;
+  Fields(*this, archive);
+  archive(gaps_.size());
+  for (const GapRecord& gap : gaps_) archive(gap.cpu, gap.start_ns, gap.end_ns, gap.lost, gap.cause);
+  model_.Save(archive);
+  for (const auto& check : checks_) check->Save(archive);
+  return SealCheckpoint({formats, Terms(formats), archive.Take()});
+}
+
+Status CheckingEngine::Load(Bytes checkpoint) {
+  const auto opened = OpenCheckpoint(checkpoint, [this](size_t formats) { return Terms(formats); });
+  if (!opened) return Fail(opened.error());
+  ArchiveReader archive(*opened);
+  Fields(*this, archive);
+  size_t gaps = 0;
+  for (archive(gaps); gaps > 0 && archive.ok(); --gaps) {
+    GapRecord& gap = gaps_.emplace_back();
+    archive(gap.cpu, gap.start_ns, gap.end_ns, gap.lost, gap.cause);
+  }
+  model_.Load(archive);
+  for (const auto& check : checks_) check->Load(archive);
+  if (archive.ok() && archive.AtEnd()) return {};
+  return Fail(Error{.code = ErrorCode::kCorrupt,
+                    .cause = "the checkpoint contradicts itself",
+                    .remedy = "replay the events from their start"});
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::Create(const TraceInput& input, const EngineOptions& options) {
@@ -254,8 +300,12 @@ Result<std::unique_ptr<Engine>> Engine::Create(const TraceInput& input, const En
   return std::make_unique<CheckingEngine>(input, options);
 }
 
-Result<std::unique_ptr<Engine>> Engine::Restore(const TraceInput&, const EngineOptions&, Bytes) {
-  return Fail(ErrorCode::kUnsupported, "this build makes no checkpoints");
+Result<std::unique_ptr<Engine>> Engine::Restore(const TraceInput& input, const EngineOptions& options,
+                                                Bytes checkpoint) {
+  if (auto known = CheckNames(options.checks); !known) return Fail(known.error());
+  auto engine = std::make_unique<CheckingEngine>(input, options);
+  if (auto loaded = engine->Load(checkpoint); !loaded) return Fail(loaded.error());
+  return engine;
 }
 
 }  // namespace wakewatch

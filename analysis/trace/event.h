@@ -98,6 +98,7 @@ enum class GapCause : uint8_t {
   kCollector,  // the collector was not reading (killed, spool full, stopped)
   kUnknown,
 };
+constexpr GapCause LastOf(GapCause) { return GapCause::kUnknown; }
 std::string_view Name(GapCause cause);
 inline constexpr uint64_t kLostUnknown = UINT64_MAX;
 
