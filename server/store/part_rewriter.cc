@@ -1,9 +1,13 @@
 #include "server/store/part_rewriter.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
 
 #include "analysis/chunk/chunk.h"
 #include "server/store/chunk_loader.h"
@@ -97,6 +101,15 @@ Status Rewrite::PrepareTarget() {
   return {};
 }
 
+// The time of a part's file is that of its last event, about; where no clock pair is known its age is judged by it.
+Status KeepTimes(const std::string& from, const std::string& to) {
+  struct stat about {};
+  if (stat(from.c_str(), &about) != 0) return Fail(ErrnoError(errno, "looking at", from));
+  const timespec times[] = {about.st_atim, about.st_mtim};
+  if (utimensat(AT_FDCWD, to.c_str(), times, 0) != 0) return Fail(ErrnoError(errno, "setting the time of", to));
+  return {};
+}
+
 Rewrite::~Rewrite() {
   copy_chunk_ = Statement();
   to_ = Database();
@@ -159,6 +172,7 @@ Status Rewrite::Finish(const std::string& mark) {
   STORE_TRY(to_.Exec("COMMIT"));
   copy_chunk_ = Statement();
   to_ = Database();
+  STORE_TRY(KeepTimes(path_, path_ + std::string(kUnfinishedSuffix)));
   STORE_TRY(PutInPlace(path_ + std::string(kUnfinishedSuffix), path_));
   done_ = true;
   return {};

@@ -1,0 +1,233 @@
+#include "server/store/retention.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "server/store/part_files.h"
+#include "server/store/part_rewriter.h"
+#include "server/store/recording_row.h"
+#include "server/store/schema.h"
+#include "server/store/session_store.h"
+
+namespace wakewatch {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct PartFile {
+  std::string path;
+  uint64_t bytes = 0;
+  uint64_t written_real_ns = 0;  // the file's time
+};
+
+// What decides over a part.
+struct PartState {
+  uint64_t end_real_ns = 0;
+  bool readable = false, trimmed = false, stripped = false;
+  std::vector<KeptSpan> spans;  // around the findings that are still to be kept
+};
+
+PartFile Look(const std::string& path) {
+  struct stat about {};
+  PartFile part{path, BytesOf(path), 0};
+  if (stat(path.c_str(), &about) == 0) {
+    part.written_real_ns =
+        static_cast<uint64_t>(about.st_mtim.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(about.st_mtim.tv_nsec);
+  }
+  return part;
+}
+
+uint64_t Before(uint64_t now_ns, std::chrono::nanoseconds age) {
+  const auto ns = static_cast<uint64_t>(age.count());
+  return now_ns > ns ? now_ns - ns : 0;
+}
+
+class Retention {
+ public:
+  Retention(Catalogue* catalogue, const RetentionOptions& options, uint64_t now_real_ns,
+            const std::set<std::string>& folders_in_use)
+      : catalogue_(catalogue), options_(options), now_ns_(now_real_ns) {
+    for (const std::string& folder : folders_in_use) in_use_.insert(fs::path(folder).lexically_normal().string());
+  }
+
+  std::vector<RetentionStep> Run();
+
+ private:
+  using Action = RetentionStep::Action;
+
+  bool InUse(const std::string& folder) const { return in_use_.contains(fs::path(folder).lexically_normal().string()); }
+  std::vector<PartFile> Candidates(const std::string& folder) const;
+  Result<PartState> Inspect(const PartFile& part) const;
+  void ApplyAge(const std::string& folder);
+  void ApplySize(const std::string& host_folder);
+  // Removes the part, or trims it when findings keep it; `strip`: of all its events. Answers the bytes that became
+  // free.
+  uint64_t Expire(const PartFile& part, const PartState& state, const std::string& reason, bool strip);
+  uint64_t Remove(const PartFile& part, const std::string& reason);
+  void Follow(const std::string& folder);
+
+  Catalogue* catalogue_;
+  const RetentionOptions options_;
+  const uint64_t now_ns_;
+  std::set<std::string> in_use_;
+  std::set<std::string> changed_;  // folders
+  std::vector<RetentionStep> steps_;
+};
+
+// All parts but the one that may be written at the moment, oldest first.
+std::vector<PartFile> Retention::Candidates(const std::string& folder) const {
+  std::vector<PartFile> parts;
+  for (const std::string& path : Parts(folder)) parts.push_back(Look(path));
+  if (!parts.empty() && InUse(folder)) parts.pop_back();
+  return parts;
+}
+
+Result<PartState> Retention::Inspect(const PartFile& part) const {
+  auto db = OpenRecordingFile(part.path);
+  if (!db) return tl::unexpected<Error>(std::move(db.error()));
+  const auto summary = SummarisePart(*db);
+  if (!summary) return tl::unexpected<Error>(summary.error());
+  PartState state;
+  state.readable = true;
+  state.trimmed = summary->trimmed;
+  state.stripped = summary->trimmed && summary->events == 0;
+  state.end_real_ns = summary->end_real_ns != 0 ? summary->end_real_ns : part.written_real_ns;
+  const uint64_t kept_from_ns = Before(now_ns_, options_.findings_age);
+  const auto margin_ns = static_cast<uint64_t>(options_.findings_margin.count());
+  auto findings = db->Prepare("SELECT start_ns, end_ns FROM main.finding");
+  if (!findings) return tl::unexpected<Error>(std::move(findings.error()));
+  for (auto row = findings->Step();; row = findings->Step()) {
+    if (!row) return tl::unexpected<Error>(row.error());
+    if (!*row) return state;
+    const uint64_t start_ns = findings->Unsigned(0), end_ns = findings->Unsigned(1);
+    const auto real_ns = RealTime(*db, end_ns);
+    if (!real_ns) return tl::unexpected<Error>(real_ns.error());
+    if ((*real_ns != 0 ? *real_ns : state.end_real_ns) < kept_from_ns) continue;
+    state.spans.push_back({Before(start_ns, options_.findings_margin),
+                           end_ns > UINT64_MAX - margin_ns ? UINT64_MAX : end_ns + margin_ns});
+  }
+}
+
+uint64_t Retention::Remove(const PartFile& part, const std::string& reason) {
+  for (const char* suffix : {"-wal", "-shm", ""}) {
+    std::error_code error;
+    if (!fs::remove(part.path + suffix, error) && error) {
+      steps_.push_back({Action::kFailed, part.path, 0, "removing it: " + error.message()});
+      return 0;
+    }
+  }
+  steps_.push_back({Action::kRemoved, part.path, part.bytes, reason});
+  return part.bytes;
+}
+
+uint64_t Retention::Expire(const PartFile& part, const PartState& state, const std::string& reason, bool strip) {
+  const std::string folder = fs::path(part.path).parent_path().string();
+  if (state.spans.empty()) {
+    changed_.insert(folder);
+    return Remove(part, reason);
+  }
+  if (strip ? state.stripped : state.trimmed) return 0;
+  const auto trimmed = TrimPart(part.path, strip ? std::vector<KeptSpan>() : state.spans);
+  if (!trimmed) {
+    steps_.push_back({Action::kFailed, part.path, 0, trimmed.error().Text()});
+    return 0;
+  }
+  changed_.insert(folder);
+  const uint64_t bytes = BytesOf(part.path);
+  const uint64_t freed = part.bytes > bytes ? part.bytes - bytes : 0;
+  steps_.push_back({strip ? Action::kStripped : Action::kTrimmed, part.path, freed, reason});
+  return freed;
+}
+
+void Retention::ApplyAge(const std::string& folder) {
+  if (options_.age.count() == 0) return;
+  const uint64_t kept_from_ns = Before(now_ns_, options_.age);
+  for (const PartFile& part : Candidates(folder)) {
+    auto state = Inspect(part);
+    if (!state) {
+      if (part.written_real_ns >= kept_from_ns) continue;
+      changed_.insert(folder);
+      Remove(part, "it is past its age and cannot be read: " + state.error().Text());
+      continue;
+    }
+    if (state->end_real_ns >= kept_from_ns) return;  // those behind it are younger
+    Expire(part, *state, "it is past its age", false);
+  }
+}
+
+void Retention::ApplySize(const std::string& host_folder) {
+  if (options_.bytes_per_host_max == 0) return;
+  uint64_t bytes = 0;
+  std::vector<PartFile> candidates;
+  for (const std::string& id : FoldersIn(host_folder)) {
+    const std::string folder = host_folder + "/" + id;
+    for (const std::string& path : Parts(folder)) bytes += BytesOf(path);
+    for (PartFile& part : Candidates(folder)) candidates.push_back(std::move(part));
+  }
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const PartFile& a, const PartFile& b) { return a.written_real_ns < b.written_real_ns; });
+  for (const bool strip : {false, true}) {
+    for (PartFile& part : candidates) {
+      if (bytes <= options_.bytes_per_host_max) return;
+      if (!fs::exists(part.path)) continue;  // removed the first time round
+      part.bytes = BytesOf(part.path);
+      const auto state = Inspect(part);
+      if (!state) {
+        if (!strip) steps_.push_back({Action::kFailed, part.path, 0, state.error().Text()});
+        continue;
+      }
+      bytes -= std::min(bytes, Expire(part, *state, "its host is over its limit of bytes", strip));
+    }
+  }
+}
+
+// The catalogue says what is left; a recording without parts goes.
+void Retention::Follow(const std::string& folder) {
+  if (InUse(folder)) return;
+  std::vector<PartSummary> summaries;
+  const auto parts = Parts(folder);
+  for (const std::string& part : parts) {
+    if (auto summary = SummarisePart(part)) summaries.push_back(std::move(*summary));
+  }
+  RecordingRow row = MakeRow(folder, summaries);
+  for (const RecordingRow& known : catalogue_->List("")) {
+    if (known.id != row.id || RecordingFolder(catalogue_->data_folder(), known.host, known.id) != folder) continue;
+    row.host = known.host;
+    row.live = known.live;
+  }
+  const auto status = parts.empty() ? catalogue_->Remove(row.host, row.id) : catalogue_->Update(row);
+  if (!status) steps_.push_back({Action::kFailed, folder, 0, status.error().Text()});
+  if (!parts.empty()) return;
+  RemoveUnfinished(folder);
+  std::error_code error;
+  fs::remove(folder, error);
+  steps_.push_back({error ? Action::kFailed : Action::kRemovedRecording, folder, 0,
+                    error ? "removing it: " + error.message() : "no part of it is left"});
+  if (!error) fs::remove(fs::path(folder).parent_path(), error);  // only when this was the host's last recording
+}
+
+std::vector<RetentionStep> Retention::Run() {
+  const std::string hosts = HostsFolder(catalogue_->data_folder());
+  for (const std::string& host : FoldersIn(hosts)) {
+    const std::string host_folder = hosts + "/" + host;
+    for (const std::string& id : FoldersIn(host_folder)) ApplyAge(host_folder + "/" + id);
+    ApplySize(host_folder);
+  }
+  for (const std::string& folder : changed_) Follow(folder);
+  return std::move(steps_);
+}
+
+}  // namespace
+
+std::vector<RetentionStep> ApplyRetention(Catalogue* catalogue, const RetentionOptions& options, uint64_t now_real_ns,
+                                          const std::set<std::string>& folders_in_use) {
+  return Retention(catalogue, options, now_real_ns, folders_in_use).Run();
+}
+
+}  // namespace wakewatch

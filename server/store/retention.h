@@ -1,0 +1,43 @@
+// Why: the disk is finite. Old parts go, the oldest first, but what a finding rests on stays for longer than the events
+// around it: a part with findings is trimmed to their surroundings before it goes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "analysis/base/result.h"
+#include "server/store/catalogue.h"
+
+namespace wakewatch {
+
+struct RetentionOptions {
+  std::chrono::seconds age = std::chrono::hours(24 * 7);  // of a part's last event; 0: no limit
+  uint64_t bytes_per_host_max = 20ull << 30;              // 0: no limit
+  std::chrono::seconds findings_age = std::chrono::hours(24 * 90);
+  std::chrono::nanoseconds findings_margin = std::chrono::seconds(2);  // kept on either side of a finding
+};
+
+struct RetentionStep {
+  enum class Action {
+    kRemoved,   // the part's file
+    kTrimmed,   // to the surroundings of its findings
+    kStripped,  // of all events, since its host was over its limit even so; the findings and what they say are kept
+    kRemovedRecording,
+    kFailed,
+  };
+  Action action;
+  std::string path;
+  uint64_t bytes = 0;  // that became free
+  std::string reason;  // for the log
+};
+
+// `folders_in_use`: of sessions that are being stored; their newest part is left alone. Nobody may begin to store into
+// another folder before this has returned. The rows of `catalogue` follow, other than those of folders in use, which
+// their stores keep up to date.
+std::vector<RetentionStep> ApplyRetention(Catalogue* catalogue, const RetentionOptions& options, uint64_t now_real_ns,
+                                          const std::set<std::string>& folders_in_use);
+
+}  // namespace wakewatch
