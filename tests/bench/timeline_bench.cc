@@ -57,12 +57,15 @@ void BM_TimelinePush(benchmark::State& state) {
 }
 BENCHMARK(BM_TimelinePush)->Unit(benchmark::kMillisecond);
 
-// Two recordings of the same events, one with rows and one without; removed at exit.
+// Two recordings of the same events, one with rows and one without; removed at exit. The laps follow one another, or
+// (wide) are those of other CPUs at the same time.
 class LongRecording {
  public:
-  static const LongRecording& Get() {
-    static const LongRecording recording;
-    return recording;
+  static const LongRecording& Get(bool wide) {
+    static const LongRecording long_recording(false);
+    if (!wide) return long_recording;
+    static const LongRecording wide_recording(true);
+    return wide_recording;
   }
   ~LongRecording() {
     std::error_code ignored;
@@ -74,8 +77,9 @@ class LongRecording {
   uint64_t end_ns() const { return end_ns_; }
 
  private:
-  LongRecording() {
-    folder_ = std::filesystem::temp_directory_path() / ("wakewatch-timeline-bench-" + std::to_string(getpid()));
+  explicit LongRecording(bool wide) : wide_(wide) {
+    const std::string name = std::string(wide ? "wide" : "long") + "-" + std::to_string(getpid());
+    folder_ = std::filesystem::temp_directory_path() / ("wakewatch-timeline-" + name);
     std::filesystem::create_directories(folder_);
     if (auto status = Make(); !status) problem_ = status.error().Text();
   }
@@ -100,17 +104,21 @@ class LongRecording {
     for (size_t lap = 0; lap < laps; ++lap) {
       batch.sequence = lap + 1;
       for (const auto& cpu : TheInput().cpus) {
-        if (auto status = AddLap(cpu, lap * lap_ns, &builder, &batch); !status) return status;
+        const auto other = static_cast<uint32_t>(wide_ ? lap * TheInput().cpus.size() : 0);
+        if (auto status = AddLap(cpu, cpu.cpu + other, wide_ ? 0 : lap * lap_ns, &builder, &batch); !status) {
+          return status;
+        }
       }
       if (auto status = (*writer)->Append(std::exchange(batch, {})); !status) return status;
     }
-    end_ns_ += (laps - 1) * lap_ns;
+    if (!wide_) end_ns_ += (laps - 1) * lap_ns;
     if (auto status = (*writer)->Close(); !status) return status;
     std::filesystem::copy_file(path(false), path(true));
     return StoreRows(builder.Flush(end_ns_));
   }
-  Status AddLap(const bench::CpuBlocks& cpu, uint64_t later_ns, TimelineBuilder* builder, Batch* batch) {
-    ChunkEncoder encoder(TheInput().trace->formats(), cpu.cpu);
+  Status AddLap(const bench::CpuBlocks& cpu, uint32_t number, uint64_t later_ns, TimelineBuilder* builder,
+                Batch* batch) {
+    ChunkEncoder encoder(TheInput().trace->formats(), number);
     const auto finish = [&]() -> Status {
       auto chunk = encoder.Finish();
       if (!chunk) return Fail(chunk.error());
@@ -120,7 +128,7 @@ class LongRecording {
     for (const EventBlock& block : cpu.blocks) {
       for (Event event : block.events) {
         event.ts_ns += later_ns;
-        event.cpu = static_cast<uint16_t>(cpu.cpu);
+        event.cpu = static_cast<uint16_t>(number);
         builder->Push(event);
         encoder.Add(event);
         if (!encoder.full()) continue;
@@ -142,6 +150,7 @@ class LongRecording {
     return db->Exec("COMMIT");
   }
 
+  bool wide_;
   std::filesystem::path folder_;
   std::string problem_;
   uint64_t start_ns_ = UINT64_MAX, end_ns_ = 0;
@@ -155,9 +164,9 @@ double ThreadMs() {
 }
 
 // Answers at random places of the recording. `span`: 10^span ns each; 0: any, as often short as long.
-void Ask(benchmark::State& state, bool rows, bool open_each) {
+void Ask(benchmark::State& state, bool rows, bool open_each, bool wide = false) {
   if (Skip(state)) return;
-  const LongRecording& recording = LongRecording::Get();
+  const LongRecording& recording = LongRecording::Get(wide);
   if (!recording.problem().empty()) return state.SkipWithError(recording.problem().c_str());
   const uint64_t all_ns = recording.end_ns() - recording.start_ns();
   std::mt19937_64 random(1);
@@ -199,6 +208,17 @@ BENCHMARK(BM_TimelineQuery)
 
 void BM_TimelineOpenAndQuery(benchmark::State& state) { Ask(state, true, true); }
 BENCHMARK(BM_TimelineOpenAndQuery)->ArgName("digits")->Arg(0)->Iterations(kQuestions)->Unit(benchmark::kMillisecond);
+
+// With a dozen times as many CPUs.
+void BM_TimelineQueryManyCpus(benchmark::State& state) { Ask(state, true, false, true); }
+BENCHMARK(BM_TimelineQueryManyCpus)
+    ->ArgName("digits")
+    ->Arg(5)
+    ->Arg(8)
+    ->Arg(10)
+    ->Arg(0)
+    ->Iterations(kQuestions)
+    ->Unit(benchmark::kMillisecond);
 
 // Without rows; the first wide view reads all events.
 void BM_TimelineQueryWithoutRows(benchmark::State& state) { Ask(state, false, false); }
