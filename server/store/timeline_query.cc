@@ -109,10 +109,9 @@ Status AddGapsOf(Files files, const TimelineAnswer& answer, const TimelineDeadli
   return {};
 }
 
-Error InFile(Error error, const std::string& path) {
-  if (error.file.empty()) error.file = path;
-  return error;
-}
+// Of grid.level.
+uint64_t FirstBin(const TimelineGrid& grid) { return grid.start_ns >> TimelineShift(grid.level); }
+uint64_t LastBin(const TimelineGrid& grid) { return (grid.end_ns() - 1) >> TimelineShift(grid.level); }
 
 class FileTimelineQuery : public TimelineQuery {
  public:
@@ -126,6 +125,7 @@ class FileTimelineQuery : public TimelineQuery {
   Status OpenEarlier(uint32_t cpu, uint64_t start_ns, Question* question);
   Status Understand(const TimelineRequest& request, Question* question);
   Result<std::vector<TimelineRow>> Rows(const Question& question, uint32_t cpu, const TimelineGrid& grid);
+  Error BadRow(const Question& question, uint32_t cpu, const TimelineGrid& grid, Error error);
   Status Build(const Question& question);
   Result<TimelineAnswer> FromRows(const Question& question);
   // Nothing: there is too much to read.
@@ -156,7 +156,8 @@ Status FileTimelineQuery::OpenPart(size_t part, Question* question) {
 // Those that overlap the span, and what its first and last bin may stand out by. One at least, which names the CPUs.
 Status FileTimelineQuery::OpenParts(const TimelineRequest& request, Question* question) {
   const uint64_t bins = std::min<uint64_t>(request.bins_max == 0 ? kTimelineBinsDefault : request.bins_max, 256);
-  const uint64_t margin_ns = (question->end_ns - question->start_ns) / bins * 4 + 2 * TimelineBinNs(0);
+  const uint64_t bin_ns = std::min((question->end_ns - question->start_ns) / bins, kTimelineEndNs / 16);
+  const uint64_t margin_ns = bin_ns * 4 + 2 * TimelineBinNs(0);
   const uint64_t from_ns = question->start_ns - std::min(question->start_ns, margin_ns);
   const uint64_t to_ns = question->end_ns + margin_ns;
   for (size_t part = parts_.size(); part-- > 0;) {
@@ -273,13 +274,10 @@ Result<TimelineAnswer> FileTimelineQuery::Run(const TimelineRequest& request) {
 Result<std::vector<TimelineRow>> FileTimelineQuery::Rows(const Question& question, uint32_t cpu,
                                                          const TimelineGrid& grid) {
   std::vector<TimelineRow> rows;
-  const uint64_t first = grid.start_ns >> TimelineShift(grid.level);
-  const uint64_t last = (grid.end_ns() - 1) >> TimelineShift(grid.level);
+  const uint64_t first = FirstBin(grid), last = LastBin(grid);
   if (question.has_rows) {
     for (TimelineFile* file : question.files.all()) {
-      if (auto status = file->AddRows(cpu, grid.level, first, last, &rows); !status) {
-        return Fail(InFile(std::move(status.error()), file->path()));
-      }
+      STORE_TRY(file->AddRows(cpu, grid.level, first, last, &rows));
     }
     return rows;
   }
@@ -287,6 +285,19 @@ Result<std::vector<TimelineRow>> FileTimelineQuery::Rows(const Question& questio
     if (row.first_bin <= last && row.first_bin + row.bins > first) rows.push_back(row);
   }
   return rows;
+}
+
+// Names the file with the row that cannot be.
+Error FileTimelineQuery::BadRow(const Question& question, uint32_t cpu, const TimelineGrid& grid, Error error) {
+  error.remedy = "copy the recording again, or import it anew";
+  for (TimelineFile* file : question.files.all()) {
+    std::vector<TimelineRow> rows;
+    const auto read = file->AddRows(cpu, grid.level, FirstBin(grid), LastBin(grid), &rows);
+    if (read && TimelineBins(grid).Add(std::move(rows))) continue;
+    error.file = file->path();
+    break;
+  }
+  return error;
 }
 
 Result<TimelineAnswer> FileTimelineQuery::FromRows(const Question& question) {
@@ -297,10 +308,7 @@ Result<TimelineAnswer> FileTimelineQuery::FromRows(const Question& question) {
     auto rows = Rows(question, cpu, grid);
     if (!rows) return tl::unexpected<Error>(std::move(rows.error()));
     TimelineBins bins(grid);
-    if (auto status = bins.Add(std::move(*rows)); !status) {
-      status.error().remedy = "copy the recording again, or import it anew";
-      return Fail(InFile(std::move(status.error()), question.files.all().front()->path()));
-    }
+    if (auto status = bins.Add(std::move(*rows)); !status) return Fail(BadRow(question, cpu, grid, status.error()));
     answer.lanes.push_back({cpu, bins.Finish(), {}, {}});
   }
   return answer;
