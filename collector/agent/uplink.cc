@@ -92,6 +92,10 @@ class Uplink::Impl {
     report_ = std::move(report);
   }
   UplinkStats stats() const;
+  bool AwaitDelivery(milliseconds timeout) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, timeout, [this] { return queue_.empty(); });
+  }
   Outcome Finish(milliseconds timeout);
 
  private:
@@ -445,6 +449,7 @@ Uplink::~Uplink() = default;
 void Uplink::Offer(Batch&& batch) { impl_->Offer(std::move(batch)); }
 void Uplink::SetReport(CollectorReport report) { impl_->SetReport(std::move(report)); }
 UplinkStats Uplink::stats() const { return impl_->stats(); }
+bool Uplink::AwaitDelivery(milliseconds timeout) { return impl_->AwaitDelivery(timeout); }
 Uplink::Outcome Uplink::Finish(milliseconds timeout) { return impl_->Finish(timeout); }
 
 }  // namespace wakewatch

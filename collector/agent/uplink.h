@@ -66,6 +66,9 @@ class Uplink {
   void SetReport(CollectorReport report);
   UplinkStats stats() const;
 
+  // True when everything that was offered is acknowledged, refused or accounted for; false when it is not in `timeout`.
+  bool AwaitDelivery(std::chrono::milliseconds timeout);
+
   struct Outcome {
     bool delivered = false;  // all that was offered is acknowledged, refused or accounted for as dropped
     uint64_t batches_left = 0, events_left = 0;

@@ -1,0 +1,45 @@
+#include "collector/agent/address.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace wakewatch {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(CheckLoopback, OnlyThisMachine) {
+  for (const char* good : {"127.0.0.1:7400", "127.1.2.3:1", "[::1]:65535", "localhost:7400"}) {
+    EXPECT_TRUE(CheckLoopback(good, "--server")) << good;
+  }
+  const struct {
+    const char* address;
+    const char* says;
+  } rows[] = {
+      {"10.0.0.1:7400", "TLS is not there yet"},
+      {"0.0.0.0:7400", "TLS is not there yet"},
+      {"[::]:7400", "TLS is not there yet"},
+      {"[::2]:7400", "TLS is not there yet"},
+      {"example.org:7400", "TLS is not there yet"},
+      {"127.0.0.1.example.org:7400", "TLS is not there yet"},
+      {"unix:/run/x:1", "brackets"},
+      {"::1:7400", "brackets"},
+      {":7400", "TLS is not there yet"},
+      {"127.0.0.1", "HOST:PORT"},
+      {"127.0.0.1:", "HOST:PORT"},
+      {"127.0.0.1:0", "HOST:PORT"},
+      {"127.0.0.1:65536", "HOST:PORT"},
+      {"127.0.0.1:http", "HOST:PORT"},
+      {"", "HOST:PORT"},
+  };
+  for (const auto& row : rows) {
+    const auto checked = CheckLoopback(row.address, "--server");
+    ASSERT_FALSE(checked) << row.address;
+    EXPECT_EQ(checked.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_THAT(checked.error().Text(), HasSubstr(row.says)) << row.address;
+    EXPECT_THAT(checked.error().Text(), HasSubstr("--server")) << row.address;
+  }
+}
+
+}  // namespace
+}  // namespace wakewatch

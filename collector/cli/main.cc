@@ -1,0 +1,123 @@
+// Why: the entry of `wakewatch-collector`: options in, an agent that runs until it is told to stop, an exit code out.
+#include <malloc.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+
+#include "collector/agent/agent.h"
+#include "collector/agent/agent_metrics.h"
+#include "collector/agent/service_notifier.h"
+#include "collector/cli/options.h"
+#include "collector/topology.h"
+
+namespace wakewatch {
+namespace {
+
+constexpr int kFine = 0, kError = 1, kLost = 3;
+
+std::atomic<bool> stop{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "signal handlers may only touch lock-free atomics");
+
+void CatchSignals() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { stop = true; };
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &action, nullptr);
+}
+
+void SetUpLog(const std::string& level) {
+  auto logger = spdlog::stderr_logger_mt("wakewatch-collector");
+  logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %n: %l: %v");
+  logger->set_level(spdlog::level::from_str(level));
+  spdlog::set_default_logger(std::move(logger));
+}
+
+Result<std::unique_ptr<Recorder>> MakeRecorder(const CollectorOptions& options) {
+  RecorderOptions recorder;
+  recorder.tracefs = options.tracefs;
+  recorder.host = options.host;
+  recorder.profile = options.profile;
+  recorder.buffer_kb_per_cpu = static_cast<uint32_t>(options.buffer_kb);
+  BoundForService(static_cast<uint32_t>(Topology().Online().size()), &recorder);
+  return Recorder::Create(recorder);
+}
+
+int ExitCodeOf(const CollectorOptions& options, const Agent::Outcome& outcome) {
+  if (!outcome.recorded) {
+    spdlog::error("{}", outcome.recorded.error().Text());
+    return kError;
+  }
+  const UplinkStats& up = outcome.state.uplink;
+  spdlog::info("{} events read, {} acknowledged, {} lost in the kernel, {} dropped, {} refused",
+               outcome.state.events_read, up.events_acked, outcome.events_lost, up.events_dropped, up.events_refused);
+  if (!outcome.delivery.delivered) {
+    spdlog::error("{} batches with {} events were not delivered: {}", outcome.delivery.batches_left,
+                  outcome.delivery.events_left, outcome.delivery.problem);
+    return options.once ? kError : kFine;
+  }
+  const bool lost = outcome.events_lost > 0 || outcome.gaps > 0 || up.events_dropped > 0 || up.events_refused > 0;
+  return options.once && lost ? kLost : kFine;
+}
+
+int Run(const CollectorOptions& options) {
+  auto recorder = MakeRecorder(options);
+  if (!recorder) {
+    spdlog::error("{}", recorder.error().Text());
+    return kError;
+  }
+  AgentOptions agent_options;
+  agent_options.uplink.server = options.server;
+  agent_options.uplink.queue.bytes_max = options.queue_mib << 20;
+  agent_options.budget.events_per_second = options.event_budget;
+  const char* const socket = std::getenv("NOTIFY_SOCKET");
+  ServiceNotifier systemd(socket == nullptr ? "" : socket);
+  AgentMetrics metrics;
+  AgentHooks hooks;
+  hooks.recording = [&] { systemd.Ready(); };
+  hooks.alive = [&] { systemd.Alive(); };
+  hooks.stopping = [&] { systemd.Stopping(); };
+  hooks.acknowledged = [&](std::chrono::nanoseconds latency) { metrics.Acknowledged(latency); };
+  Agent agent(std::move(*recorder), agent_options, hooks);
+  if (!options.metrics.empty()) {
+    if (auto exposed = metrics.Expose(options.metrics, [&] { return agent.state(); }); !exposed) {
+      spdlog::error("{}", exposed.error().Text());
+      return kError;
+    }
+  }
+  const std::chrono::nanoseconds duration(options.once ? options.duration_ns : 0);
+  const auto outcome = agent.Run(duration, stop);
+  metrics.Close();
+  return ExitCodeOf(options, outcome);
+}
+
+int Main(int argc, char** argv) {
+  CollectorOptions options;
+  options.queue_mib = UplinkOptions().queue.bytes_max >> 20;
+  options.buffer_kb = RecorderOptions().buffer_kb_per_cpu;
+  if (const auto done = ParseCollectorOptions(argc, argv, &options)) return *done;
+  // Half a dozen threads allocate little; an arena for each would hold memory that none of them needs.
+  mallopt(M_ARENA_MAX, 2);
+  SetUpLog(options.log_level);
+  CatchSignals();
+  return Run(options);
+}
+
+}  // namespace
+}  // namespace wakewatch
+
+int main(int argc, char** argv) {
+  try {
+    return wakewatch::Main(argc, argv);
+  } catch (const std::exception& exception) {
+    // Ours never throw; the standard library does when memory ends.
+    spdlog::error("{}", exception.what());
+    return 1;
+  }
+}

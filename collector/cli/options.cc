@@ -1,0 +1,155 @@
+#include "collector/cli/options.h"
+
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include <wakewatch/v1/batch.pb.h>
+
+#include "collector/agent/address.h"
+#include "collector/event_profiles.h"
+#include "proto/wire/batch_codec.h"
+
+namespace wakewatch {
+namespace {
+
+constexpr int kUsage = 2;
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  sudo wakewatch-collector --server 127.0.0.1:7400\n"
+    "  sudo wakewatch-collector --once --duration 30s --profile full\n"
+    "  sudo wakewatch-collector --config /etc/wakewatch/collector.toml --metrics 127.0.0.1:7401\n"
+    "A configuration file holds the same names: server = \"127.0.0.1:7400\"";
+
+std::string ErrorText(const Status& status) { return status ? std::string() : status.error().Text(); }
+
+std::string CheckHost(const std::string& host) {
+  if (host.empty()) return {};
+  v1::Session session;
+  session.set_host(host);
+  session.set_boot_id("boot");
+  session.set_session("session");
+  const auto checked = SessionFromMessage(session);
+  return checked ? std::string() : checked.error().Text();
+}
+
+CLI::Validator Checked(std::string (*check)(const std::string&)) {
+  return CLI::Validator([check](std::string& text) { return check(text); }, "");
+}
+
+template <typename T>
+CLI::Validator InRange(T least, T most) {
+  return CLI::Range(least, most).description("");  // the help text has a name for the value instead
+}
+
+const std::map<std::string, uint64_t>& DurationUnits() {
+  static const std::map<std::string, uint64_t> units = {
+      {"ms", 1'000'000}, {"s", 1'000'000'000}, {"min", 60'000'000'000}, {"h", 3'600'000'000'000}};
+  return units;
+}
+
+void Define(CollectorOptions* options, CLI::App* app) {
+  app->set_config("--config", "", "Read options from this file too; unknown names in it are errors")->type_name("FILE");
+  app->allow_config_extras(CLI::config_extras_mode::error);
+  app->add_option("--server", options->server, "Deliver to this server; plaintext, so it must be on this machine")
+      ->check(Checked([](const std::string& t) { return ErrorText(CheckLoopback(t, "the server's address")); }))
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+  app->add_option("--host", options->host, "Deliver under this name; default: the name of this machine")
+      ->check(Checked(CheckHost))
+      ->type_name("NAME");
+  std::vector<std::string> profiles;
+  for (const EventProfile& profile : EventProfiles()) profiles.push_back(profile.name);
+  app->add_option("--profile", options->profile, "Which events to record")
+      ->check(CLI::IsMember(profiles))
+      ->capture_default_str();
+  app->add_option("--event-budget", options->event_budget,
+                  "Events a second; above it a smaller profile is recorded until there is room again")
+      ->check(InRange(uint64_t{100}, uint64_t{1} << 40))
+      ->type_name("N")
+      ->capture_default_str();
+  app->add_option("--queue-mib", options->queue_mib, "What may wait in memory for the server")
+      ->check(InRange(1, 1 << 16))
+      ->type_name("MIB")
+      ->capture_default_str();
+  app->add_option("--buffer-kb", options->buffer_kb, "Kernel buffer of each CPU, at most; 64 MiB in all at most")
+      ->check(InRange(64, 64 << 10))
+      ->type_name("KIB")
+      ->capture_default_str();
+  app->add_flag("--once", options->once,
+                "Record for --duration, deliver, and end: 0 when all of it was acknowledged, 1 when not, 3 when events "
+                "were lost");
+  app->add_option("--duration", options->duration_ns, "How long --once records")
+      ->transform(
+          CLI::Validator(CLI::AsNumberWithUnit(DurationUnits(), CLI::AsNumberWithUnit::UNIT_REQUIRED)).description(""))
+      ->type_name("DURATION")
+      ->default_str("10s");
+  app->add_option("--metrics", options->metrics, "Serve Prometheus metrics here; on this machine only")
+      ->check(Checked([](const std::string& t) { return ErrorText(CheckLoopback(t, "the address for metrics")); }))
+      ->type_name("ADDRESS:PORT");
+  app->add_option("--tracefs", options->tracefs, "Where tracefs is mounted; default: found among the mounts")
+      ->type_name("DIR");
+  app->add_option("--log-level", options->log_level, "What is said on standard error")
+      ->check(CLI::IsMember(std::vector<std::string>{"debug", "info", "warn", "error"}))
+      ->capture_default_str();
+  app->set_version_flag("--version", WAKEWATCH_VERSION);
+  app->footer(kExamples);
+}
+
+// roff takes a backslash as its own, a dash as a hyphen, and a leading dot or quote as a request.
+std::string Roff(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if ((c == '.' || c == '\'') && (out.empty() || out.back() == '\n')) out += "\\&";
+    out += c == '\\' ? "\\e" : c == '-' ? "\\-" : std::string(1, c);
+  }
+  return out;
+}
+
+std::string ManPage(const CLI::App& app) {
+  std::string page = ".TH WAKEWATCH\\-COLLECTOR 8 \"\" \"wakewatch " WAKEWATCH_VERSION
+                     "\" \"Wakewatch\"\n.SH NAME\nwakewatch\\-collector \\- ";
+  page += Roff(app.get_description()) + "\n.SH SYNOPSIS\n.B wakewatch\\-collector\n[options]\n.SH OPTIONS\n";
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group().empty()) continue;
+    std::string term = "--" + option->get_lnames().front();
+    if (option->get_items_expected_max() > 0) term += " " + option->get_type_name();
+    page += ".TP\n.B " + Roff(term) + "\n" + Roff(option->get_description());
+    if (!option->get_default_str().empty()) page += Roff(" (default: " + option->get_default_str() + ")");
+    page += "\n";
+  }
+  page +=
+      ".SH EXIT STATUS\n0: ended as it was told to; 1: an error, or \\-\\-once could not deliver; 2: the command "
+      "line makes no sense; 3: \\-\\-once delivered, but events were lost.\n.SH EXAMPLES\n.nf\n";
+  std::istringstream footer(app.get_footer());
+  std::string line;
+  std::getline(footer, line);
+  while (std::getline(footer, line)) page += Roff(line) + "\n";
+  return page + ".fi\n";
+}
+
+}  // namespace
+
+std::optional<int> ParseCollectorOptions(int argc, const char* const* argv, CollectorOptions* options) {
+  CLI::App app("records this machine's kernel threads and delivers what it records to a Wakewatch server (needs root)",
+               "wakewatch-collector");
+  Define(options, &app);
+  bool man = false;
+  app.add_flag("--man", man, "Write the man page")->group("");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    std::cerr << "wakewatch-collector: error: " << error.what() << " (see --help)\n";
+    return kUsage;
+  }
+  if (!man) return std::nullopt;
+  std::cout << ManPage(app);
+  return 0;
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,30 @@
+// Why: what the collector can be told, on its command line and in its configuration file. One definition makes both,
+// the help text and the man page. CLI11 stays behind this header.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace wakewatch {
+
+struct CollectorOptions {
+  std::string server = "127.0.0.1:7400";
+  std::string host;  // empty: this machine's name
+  std::string profile = "standard";
+  uint64_t event_budget = 300'000;  // a second
+  uint64_t queue_mib = 0;           // filled from the default of AgentOptions
+  uint64_t buffer_kb = 0;           // filled from the default of RecorderOptions
+  std::string tracefs;
+  std::string metrics;  // "ADDRESS:PORT"; empty: none
+  std::string log_level = "info";
+  bool once = false;
+  uint64_t duration_ns = 10'000'000'000;  // of `once`
+};
+
+// Fills *options; what it holds before are the defaults. An exit code when there is nothing more to do: help, version
+// and man page were written, or a complaint.
+std::optional<int> ParseCollectorOptions(int argc, const char* const* argv, CollectorOptions* options);
+
+}  // namespace wakewatch
