@@ -39,15 +39,38 @@ class CpuEvents {
   bool over_ = false;
 };
 
-// When a trace begins and ends. A gap in front of all events begins at 0, which is no time of the trace.
+// When a trace begins and ends, and which formats occur in it. A gap in front of all events begins at 0, which is no
+// time of the trace.
 struct Extent {
   uint64_t first_ns = UINT64_MAX, last_ns = 0;
+  std::vector<bool> formats;  // by index
 };
+
+// The formats that are sent, and where those of the input are among them.
+struct SentFormats {
+  FormatTable table;
+  std::vector<uint16_t> index_of;
+};
+
+Result<SentFormats> UsedFormats(const FormatTable& all, const std::vector<bool>& used) {
+  auto table = FormatTable::Create(all.machine(), all.header_page_text());
+  if (!table) return Fail(table.error());
+  table->set_page_size(all.page().page_size);
+  SentFormats sent{*std::move(table), std::vector<uint16_t>(all.events().size())};
+  for (size_t i = 0; i < all.events().size(); ++i) {
+    const EventFormat& event = all.events()[i];
+    if (!used[i]) continue;
+    if (auto added = sent.table.Add(event.system, event.text); !added) return Fail(added.error());
+    sent.index_of[i] = static_cast<uint16_t>(sent.table.IndexById(event.id));
+  }
+  return sent;
+}
 
 Result<Extent> Measure(const TraceInput& input) {
   auto readers = input.OpenCpus();
   if (!readers) return Fail(readers.error());
   Extent extent;
+  extent.formats.resize(input.formats().events().size());
   for (const auto& reader : *readers) {
     CpuEvents events(reader.get());
     for (;;) {
@@ -58,6 +81,7 @@ Result<Extent> Measure(const TraceInput& input) {
         extent.first_ns = std::min(extent.first_ns, (*event)->ts_ns);
         extent.last_ns = std::max(extent.last_ns, (*event)->ts_ns);
       }
+      if ((*event)->type != EventType::kGap) extent.formats[(*event)->format] = true;
       events.Step();
     }
   }
@@ -67,10 +91,13 @@ Result<Extent> Measure(const TraceInput& input) {
 
 class Slicer {
  public:
-  Slicer(const TraceInput& input, const ReplayOptions& options, Extent extent)
+  // `formats`: null when those of the input are sent as they are.
+  Slicer(const TraceInput& input, const ReplayOptions& options, const Extent& extent, const SentFormats* formats)
       : input_(input),
         options_(options),
         extent_(extent),
+        index_of_(formats == nullptr ? nullptr : &formats->index_of),
+        formats_(formats == nullptr ? input.formats() : formats->table),
         span_ns_(static_cast<uint64_t>(std::chrono::nanoseconds(options.span).count())),
         slices_((extent.last_ns - extent.first_ns) / span_ns_ + 1) {}
 
@@ -97,7 +124,7 @@ class Slicer {
     }
     std::vector<Stream> streams;
     for (const auto& reader : *readers) {
-      streams.push_back({CpuEvents(reader.get()), ChunkEncoder(input_.formats(), reader->cpu())});
+      streams.push_back({CpuEvents(reader.get()), ChunkEncoder(formats_, reader->cpu())});
       if (lap_ > 0) OpenLap(streams.back().events.cpu());
     }
     for (uint64_t slice = 0; slice < slices_; ++slice) {
@@ -116,7 +143,7 @@ class Slicer {
     const uint32_t cpus = std::max(about.cpus, static_cast<uint32_t>(cpus_.size()));
     batch_.session = SessionInfo{
         options_.host, options_.boot_id, options_.session, about.kernel, about.clock, "replay", cpus, false};
-    const FormatTable& table = input_.formats();
+    const FormatTable& table = formats_;
     FormatsDelta& formats = batch_.formats.emplace();
     formats.hash = table.Hash();
     formats.long_size = table.machine().long_size;
@@ -128,6 +155,10 @@ class Slicer {
     for (ThreadInfo thread : about.threads.all()) {
       if (thread.first_seen_ns != 0) thread.first_seen_ns += shift_ns_;
       batch_.threads.push_back(std::move(thread));
+    }
+    if (options_.real_begin_ns != 0) {
+      batch_.clock_pairs = {{extent_.first_ns + shift_ns_, options_.real_begin_ns}};
+      return;
     }
     for (const ClockPair& pair : about.clock_pairs) {
       batch_.clock_pairs.push_back({pair.trace_ns + shift_ns_, pair.real_ns + shift_ns_});
@@ -152,6 +183,7 @@ class Slicer {
       } else {
         functions_.See(event);
         event.ts_ns += shift_ns_;
+        if (index_of_ != nullptr) event.format = (*index_of_)[event.format];
         stream->encoder.Add(event);
         if (stream->encoder.full()) {
           if (auto status = Cut(stream); !status) return status;
@@ -202,7 +234,9 @@ class Slicer {
 
   const TraceInput& input_;
   const ReplayOptions& options_;
-  const Extent extent_;
+  const Extent& extent_;
+  const std::vector<uint16_t>* const index_of_;
+  const FormatTable& formats_;
   const uint64_t span_ns_, slices_;
   std::vector<uint32_t> cpus_;
   FunctionsSeen functions_;
@@ -221,7 +255,10 @@ Result<std::vector<Batch>> MakeBatches(const TraceInput& input, const ReplayOpti
   }
   const auto extent = Measure(input);
   if (!extent) return Fail(extent.error());
-  return Slicer(input, options, *extent).Run();
+  if (!options.used_formats_only) return Slicer(input, options, *extent, nullptr).Run();
+  const auto formats = UsedFormats(input.formats(), extent->formats);
+  if (!formats) return Fail(formats.error());
+  return Slicer(input, options, *extent, &*formats).Run();
 }
 
 }  // namespace wakewatch

@@ -20,9 +20,14 @@ struct ReplayOptions {
   // Added to the trace's times, those of gaps, threads and clock pairs included; not to times inside of records (a
   // timer's expiry).
   uint64_t shift_ns = 0;
+  // When not 0, this is the wall clock (ns since 1970) at the trace's beginning, whatever the trace says about it.
+  uint64_t real_begin_ns = 0;
   // How often the trace is repeated, each time behind the last. Between two laps each CPU has a gap without a count:
   // tasks are in another state than the lap before left them in.
   uint32_t laps = 1;
+  // A trace.dat brings every format of its kernel, a collector those of the events that it records. Events keep their
+  // fields, but not their index among the formats.
+  bool used_formats_only = false;
   size_t batch_bytes_max = 4u << 20;  // of chunks; a slice with more is sent in parts, as a collector does
 };
 

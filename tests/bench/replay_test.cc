@@ -116,6 +116,7 @@ TEST_F(Replay, BatchesHoldTheTrace) {
       EXPECT_EQ(got.at(cpu).gaps, seen.gaps) << "CPU " << cpu;
     }
     EXPECT_EQ(batches->front().session->host, "replay");
+    EXPECT_EQ(batches->front().threads.size(), input_->metadata().threads.size());
   }
 }
 
@@ -144,6 +145,28 @@ TEST_F(Replay, LapsFollowOneAnotherWithAGapBetweenThem) {
     EXPECT_EQ(thrice.at(cpu).events.size(), 3 * seen.events.size());
     EXPECT_EQ(thrice.at(cpu).gaps.size(), 3 * seen.gaps.size() + 2);
   }
+}
+
+TEST_F(Replay, FormatsThatDoNotOccurMayStayBehind) {
+  const auto batches = MakeBatches(*input_, {.used_formats_only = true});
+  ASSERT_TRUE(batches) << batches.error().Text();
+  const FormatsDelta& sent = *batches->front().formats;
+  EXPECT_LT(sent.events.size(), input_->formats().events().size());
+  auto table = FormatTable::Create({std::endian::little, sent.long_size}, sent.header_page);
+  ASSERT_TRUE(table);
+  table->set_page_size(sent.page_size);
+  for (const FormatDelta& event : sent.events) ASSERT_TRUE(table->Add(event.system, event.text));
+  EXPECT_EQ(table->Hash(), sent.hash);
+  const auto wanted = ReadTrace(*input_, 0), got = ReadBatches(*batches, *table);
+  for (const auto& [cpu, seen] : wanted) EXPECT_EQ(got.at(cpu).events, seen.events) << "CPU " << cpu;
+}
+
+TEST_F(Replay, TheWallClockMayBeSet) {
+  const auto batches = MakeBatches(*input_, {.shift_ns = 1000, .real_begin_ns = 77});
+  ASSERT_TRUE(batches);
+  ASSERT_EQ(batches->front().clock_pairs.size(), 1u);
+  EXPECT_EQ(batches->front().clock_pairs[0].real_ns, 77u);
+  EXPECT_EQ(batches->front().clock_pairs[0].trace_ns, batches->front().cpus[0].since_ns);
 }
 
 TEST_F(Replay, RefusesWhatMakesNoSense) {
