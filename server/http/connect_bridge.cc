@@ -45,7 +45,7 @@ class BridgedCall final : public ConnectCall, public std::enable_shared_from_thi
         post_(std::move(post)),
         sink_(std::move(sink)) {}
 
-  void Begin(std::shared_ptr<grpc::Channel> channel, std::shared_ptr<RunningCalls> running, GrpcRequest request) {
+  void Begin(GrpcCalls* calls, GrpcRequest request) {
     // At once, so that the browser knows that it is connected before there is anything to tell.
     if (format_.stream) BeginStream();
     const auto self = shared_from_this();
@@ -56,7 +56,7 @@ class BridgedCall final : public ConnectCall, public std::enable_shared_from_thi
     events.done = [self](const grpc::Status& status, CallMetadata trailers) {
       self->post_([self, status, trailers = std::move(trailers)] { self->OnDone(status, trailers); });
     };
-    call_ = GrpcCall::Start(std::move(channel), std::move(running), std::move(request), std::move(events));
+    call_ = calls->Start(std::move(request), std::move(events));
     call_->Next();
   }
 
@@ -194,14 +194,15 @@ Result<std::string> RequestMessage(const HttpRequest& request, ConnectFormat for
 
 ConnectBridge::ConnectBridge(std::shared_ptr<grpc::Channel> channel, const std::string& package,
                              size_t message_bytes_max, std::chrono::milliseconds unary_timeout)
-    : channel_(std::move(channel)),
-      running_(std::make_shared<RunningCalls>()),
+    : calls_(std::make_unique<GrpcCalls>(std::move(channel))),
       prefix_("/" + package + "."),
       methods_(package),
       message_bytes_max_(message_bytes_max),
       unary_timeout_(unary_timeout) {}
 
-void ConnectBridge::WaitUntilIdle() { running_->WaitUntilNone(); }
+ConnectBridge::~ConnectBridge() = default;
+
+void ConnectBridge::WaitUntilIdle() { calls_->WaitUntilIdle(); }
 
 std::optional<HttpResponse> ConnectBridge::Refusal(const HttpRequest& head) const {
   const RpcMethod* method = methods_.Find(head.path);
@@ -262,7 +263,7 @@ std::shared_ptr<ConnectCall> ConnectBridge::Start(const HttpRequest& request, Po
   Result<std::string> message = RequestMessage(request, format, methods_, method, message_bytes_max_);
   if (!message) return refuse(StatusCodeOf(message.error().code), message.error().Text());
   grpc_request.message = std::move(*message);
-  call->Begin(channel_, running_, std::move(grpc_request));
+  call->Begin(calls_.get(), std::move(grpc_request));
   return call;
 }
 

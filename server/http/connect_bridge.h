@@ -18,7 +18,7 @@ class Channel;
 
 namespace wakewatch {
 
-class RunningCalls;
+class GrpcCalls;
 
 // Where an answer goes. All of it is called from the tasks that were posted, and from within the call's own functions.
 class AnswerSink {
@@ -50,6 +50,7 @@ class ConnectBridge {
   // Every RPC of `package`. `message_bytes_max`: of a request after decompression.
   ConnectBridge(std::shared_ptr<grpc::Channel> channel, const std::string& package, size_t message_bytes_max,
                 std::chrono::milliseconds unary_timeout);
+  ~ConnectBridge();
   // Waits until no call posts anything any more; all must have been cancelled before. No Start may follow.
   void WaitUntilIdle();
 
@@ -61,8 +62,7 @@ class ConnectBridge {
   std::shared_ptr<ConnectCall> Start(const HttpRequest& request, PostTask post, std::weak_ptr<AnswerSink> sink) const;
 
  private:
-  const std::shared_ptr<grpc::Channel> channel_;
-  const std::shared_ptr<RunningCalls> running_;
+  const std::unique_ptr<GrpcCalls> calls_;
   const std::string prefix_;  // "/wakewatch.v1."
   const RpcMethods methods_;
   const size_t message_bytes_max_;

@@ -1,7 +1,12 @@
 // Why: one gRPC call with bytes for messages, whatever the method. Messages are fetched one at a time, when the reader
 // asks: that is the back-pressure from a slow browser to the service.
+//
+// By a completion queue, not by gRPC's callbacks: these ask for the status at once, and then the in-process transport
+// (gRPC 1.51) drops the last message when the service ends before that message was asked for.
 #pragma once
 
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/status.h>
 
@@ -12,6 +17,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -23,19 +29,6 @@ namespace wakewatch {
 
 using CallMetadata = std::vector<std::pair<std::string, std::string>>;
 
-// Counts calls that gRPC still works on, whose events may come at any time.
-class RunningCalls {
- public:
-  void Add();
-  void Remove();
-  void WaitUntilNone();
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  size_t n_ = 0;
-};
-
 struct GrpcRequest {
   std::string path;
   std::string message;  // in protobuf's binary form
@@ -43,7 +36,7 @@ struct GrpcRequest {
   CallMetadata metadata;
 };
 
-// Called from gRPC's threads, one at a time; they may not block.
+// Called from a thread of GrpcCalls; they may not block.
 struct GrpcEvents {
   std::function<void(grpc::ByteBuffer)> message;
   std::function<void(const grpc::Status&, CallMetadata trailers)> done;  // once, after the last message
@@ -51,14 +44,35 @@ struct GrpcEvents {
 
 class GrpcCall {
  public:
-  // Sends the request; no message comes before Next.
-  static std::shared_ptr<GrpcCall> Start(std::shared_ptr<grpc::Channel> channel, std::shared_ptr<RunningCalls> running,
-                                         GrpcRequest request, GrpcEvents events);
   virtual ~GrpcCall() = default;
   // Asks for the next message. Until all are fetched `done` does not come. Does nothing while one is already asked for.
   virtual void Next() = 0;
   // `done` comes soon.
   virtual void Cancel() = 0;
+};
+
+// The calls over a channel, and the thread that their events come from.
+class GrpcCalls {
+ public:
+  explicit GrpcCalls(std::shared_ptr<grpc::Channel> channel);
+  ~GrpcCalls();  // waits, as below
+  GrpcCalls(const GrpcCalls&) = delete;
+  GrpcCalls& operator=(const GrpcCalls&) = delete;
+
+  // Sends the request; no message comes before Next.
+  std::shared_ptr<GrpcCall> Start(GrpcRequest request, GrpcEvents events);
+  // Until every call has had its `done`.
+  void WaitUntilIdle();
+
+ private:
+  void Loop();
+
+  grpc::GenericStub stub_;
+  grpc::CompletionQueue queue_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  size_t running_ = 0;
+  std::thread thread_;
 };
 
 }  // namespace wakewatch

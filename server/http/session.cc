@@ -174,11 +174,13 @@ bool Session::OnHead() {
       Refuse(std::move(*answer));
     } else {
       state_ = State::kAnswering;
+      if (answer->status == 400) keep_alive_ = false;
       Answer(std::move(*answer));
     }
     return false;
   }
   if (parser_->is_done()) return true;
+  if (!KeepBodyBudget()) return false;
   Arm(sessions_.options().read_timeout);
   if (LowerCase(request_.Header("expect")) == "100-continue" && in_.empty()) Send("HTTP/1.1 100 Continue\r\n\r\n");
   return true;
@@ -216,7 +218,7 @@ void Session::OnRequest() {
 void Session::Refuse(HttpResponse response) {
   state_ = State::kAnswering;
   keep_alive_ = false;
-  in_.clear();
+  refused_ = true;
   Answer(std::move(response));
 }
 
@@ -290,8 +292,9 @@ void Session::OnAllWritten() {
     return;
   }
   if (ended_ && in_.empty()) return Close();
-  if (!keep_alive_) return Linger();
-  NextRequest();
+  if (keep_alive_) return NextRequest();
+  if (refused_ || !in_.empty()) return Linger();
+  Close();
 }
 
 void Session::Linger() {

@@ -107,6 +107,7 @@ class Session final : public AnswerSink, public std::enable_shared_from_this<Ses
   bool begun_ = false;     // the first byte of the request is there
   bool has_head_ = false;  // request_ is filled, but for its body
   bool keep_alive_ = false;
+  bool refused_ = false;   // something of the request may still come
   size_t body_bytes_ = 0;  // reserved
 
   std::shared_ptr<ConnectCall> call_;
