@@ -1,0 +1,315 @@
+#!/usr/bin/env python3
+"""Why: the server, a collector and their clients as a user runs them: what comes in over the network is answered like
+the files it becomes, on every way of asking, and bad addresses, requests and restarts are met in order.
+
+Needs also WAKEWATCH_FLEET (the fleet simulator) and WAKEWATCH_COLLECTOR (the collector) in the environment.
+"""
+import gzip
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+from command import ERROR, FINE, GAPS, PATIENCE_S, USAGE, WAKEWATCH, Command, main
+
+FLEET = os.environ.get("WAKEWATCH_FLEET", "fleet_bench")
+COLLECTOR = os.environ.get("WAKEWATCH_COLLECTOR", "wakewatch-collector")
+EXAMPLE = os.path.join(os.path.dirname(__file__), "..", "..", "deploy", "examples", "late_threads.py")
+SYSTEM_PYTHON = "/usr/bin/python3"
+
+
+class Server:
+    """A server of its own on free ports, until stop()."""
+
+    def __init__(self, test, data, listen="127.0.0.1:0"):
+        self.log = os.path.join(test.folder, "serve-%d.log" % time.monotonic_ns())
+        self.data = data
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [WAKEWATCH, "serve", "--data", data, "--listen", listen, "--http", "127.0.0.1:0"],
+                stdout=subprocess.DEVNULL, stderr=log)
+        test.addCleanup(self.kill)
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            text = self.text()
+            grpc = re.search(r"gRPC clients: (\S+:\d+)", text)
+            web = re.search(r"dashboard: (http://\S+)/", text)
+            if grpc and web:
+                self.grpc, self.web = grpc.group(1), web.group(1)
+                return
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError("the server did not start: " + text)
+            time.sleep(0.05)
+
+    def text(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE_S)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def call(self, method, body=None, **headers):
+        """A unary RPC by the Connect protocol, as JSON."""
+        request = urllib.request.Request(self.web + "/wakewatch.v1." + method, json.dumps(body or {}).encode(),
+                                         {"Content-Type": "application/json", **headers})
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+            return json.loads(response.read())
+
+    def get(self, path, **headers):
+        request = urllib.request.Request(self.web + path, headers=headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+            return response.status, dict(response.headers), response.read()
+
+
+class Serving(Command):
+    def stream(self, server, *options):
+        """Plays the bundled recording once, as one collector on host sim-0 would send it."""
+        return subprocess.run([FLEET, "--server", server.grpc, "--collectors", "1", "--once", "--as-fast-as-possible",
+                               "--recording", self.trace(), "--json", *options],
+                              capture_output=True, timeout=PATIENCE_S, check=True)
+
+    def served(self):
+        server = Server(self, self.path("data"))
+        self.stream(server)
+        return server
+
+    def session_folder(self, server):
+        host = os.path.join(server.data, "hosts", "sim-0")
+        return os.path.join(host, os.listdir(host)[0])
+
+
+class ServedAnswers(Serving):
+    def test_a_server_answers_as_its_files_do(self):
+        server = self.served()
+        folder = self.session_folder(server)
+        for verb in ("report", "findings", "latency"):
+            for form in ("json", "csv", "ndjson"):
+                mine = self.run_it(verb, folder, "--format", form, expect=GAPS).stdout
+                asked = self.run_it(verb, "sim-0", "--server", server.grpc, "--format", form, expect=GAPS).stdout
+                if verb == "report" and form == "json":
+                    mine, asked = json.loads(mine), json.loads(asked)
+                    for document in (mine, asked):
+                        document["trace"].pop("path", None)
+                        document["trace"].pop("input_kind", None)
+                        # Tasks that are no kernel threads leave a live report when they end.
+                        document.pop("anomalies", None)
+                if verb == "report" and form != "json":
+                    continue  # they name the file
+                self.assertEqual(mine, asked, "%s --format %s" % (verb, form))
+        findings = json.loads(self.run_it("findings", folder, "--json", expect=GAPS).stdout)["findings"]
+        self.assertGreater(len(findings), 0)
+
+    def test_spans_filters_and_thresholds_reach_the_server(self):
+        server = self.served()
+        folder = self.session_folder(server)
+        start_ns = json.loads(self.run_it("report", folder, "--json", expect=GAPS).stdout)["trace"]["start_ns"]
+        middle = "%.9f" % (start_ns / 1e9 + 1)
+        for options in (("--since", middle), ("--latency-threshold", "1ms"), ("--task", "ksoftirqd*"),
+                        ("--check", "wakeup-latency"), ("--all",)):
+            mine = self.run_it("latency", folder, "--format", "csv", *options).stdout
+            asked = self.run_it("latency", "sim-0", "--server", server.grpc, "--format", "csv", *options).stdout
+            self.assertEqual(mine, asked, options)
+
+    def test_sql_over_the_network(self):
+        server = self.served()
+        part = os.path.join(self.session_folder(server), "part-0001.db")
+        sql = "select type, count(*) from event group by 1 order by 1"
+        mine = self.run_it("query", part, sql, "--json", expect=FINE).stdout
+        asked = self.run_it("query", "sim-0", sql, "--json", "--server", server.grpc, expect=FINE).stdout
+        self.assertEqual(mine, asked)
+        self.refused("query", "sim-0", "drop table finding", "--server", server.grpc, says=[server.grpc])
+
+    def test_lists_of_hosts_and_recordings(self):
+        server = self.served()
+        hosts = json.loads(self.run_it("list", "hosts", "--server", server.grpc, "--format", "json").stdout)["items"]
+        self.assertEqual(["sim-0"], [host["host"] for host in hosts])
+        rows = json.loads(self.run_it("list", "recordings", "--server", server.grpc, "--format", "json").stdout)
+        self.assertEqual(1, len(rows["items"]))
+        self.run_it("list", "hosts", expect=USAGE)
+
+    def test_who_is_not_there_is_named(self):
+        server = self.served()
+        self.refused("report", "nobody", "--server", server.grpc, says=["nobody"])
+        self.refused("report", "sim-0/none", "--server", server.grpc, says=["none"])
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.refused("report", "sim-0", "--server", "127.0.0.1:%d" % free.getsockname()[1], says=["serve"])
+
+
+class ServedWeb(Serving):
+    def test_rpcs_as_json(self):
+        server = self.served()
+        hosts = server.call("FleetService/ListHosts")["hosts"]
+        self.assertEqual("sim-0", hosts[0]["name"])
+        threads = server.call("AnalysisService/ListThreads", {"recording": {"host": "sim-0"}})["threads"]
+        self.assertIn("ksoftirqd", {thread["kind"] for thread in threads})
+        findings = server.call("FindingService/ListFindings", {"host": "sim-0"})
+        self.assertEqual(int(findings["total"]), len(findings["findings"]))
+        finding = findings["findings"][0]
+        again = server.call("FindingService/GetFinding", {"host": "sim-0", "id": finding["id"]})["finding"]
+        self.assertEqual(finding, again)
+        self.assertGreater(len(again["evidence"]), 0)
+
+    def test_a_wrong_origin_is_refused(self):
+        server = self.served()
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            server.call("FleetService/ListHosts", Origin="https://evil.example")
+        self.assertEqual(403, refused.exception.code)
+
+    def test_metrics_health_and_pages(self):
+        server = self.served()
+        metrics = server.get("/metrics")[2].decode()
+        self.assertRegex(metrics, r'wakewatch_host_events_total\{host="sim-0"\} [1-9]')
+        self.assertEqual(200, server.get("/healthz")[0])
+        status, headers, _ = server.get("/")
+        self.assertEqual(200, status)
+        self.assertIn("default-src", headers["Content-Security-Policy"])
+        self.assertNotIn("unsafe-inline", headers["Content-Security-Policy"])
+        status, headers, body = server.get("/metrics", **{"Accept-Encoding": "gzip"})
+        if headers.get("Content-Encoding") == "gzip":
+            self.assertIn(b"wakewatch_hosts", gzip.decompress(body))
+
+    def test_other_addresses_than_loopback_are_refused(self):
+        for option in ("--listen", "--http"):
+            self.refused("serve", "--data", self.path("data"), option, "0.0.0.0:0", says=["TLS"])
+
+    def test_a_port_that_is_taken(self):
+        server = Server(self, self.path("data"))
+        done = self.run_it("serve", "--data", self.path("other"), "--listen", server.grpc, "--http", "127.0.0.1:0",
+                           expect=ERROR)
+        self.assertIn(b"another", done.stderr)
+
+    def test_the_python_example(self):
+        server = self.served()
+        have = subprocess.run([SYSTEM_PYTHON, "-c", "import grpc, google.protobuf"], capture_output=True, check=False)
+        if have.returncode != 0:
+            self.skipTest("no python3-grpcio")
+        done = subprocess.run([SYSTEM_PYTHON, EXAMPLE, "--server", server.grpc, "--watch", "1"], capture_output=True,
+                              timeout=PATIENCE_S, check=False)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertRegex(done.stdout.decode(), r"sim-0: kernel .* events lost")
+        self.assertIn("ksoftirqd", done.stdout.decode())
+        self.assertIn("wakeup-latency", done.stdout.decode())
+
+
+class Restarts(Serving):
+    def test_nothing_changes_over_a_restart(self):
+        server = self.served()
+        before = server.call("AnalysisService/ListThreads", {"recording": {"host": "sim-0"}})
+        findings = server.call("FindingService/ListFindings", {"host": "sim-0"})
+        self.assertEqual(0, server.stop(), server.text())
+        server = Server(self, server.data)
+        after = server.call("AnalysisService/ListThreads", {"recording": {"host": "sim-0"}})
+        self.assertEqual(before["threads"], after["threads"])
+        again = server.call("FindingService/ListFindings", {"host": "sim-0"})
+        for answer in (findings, again):
+            for finding in answer["findings"]:
+                finding.pop("foundRealNs", None)
+        self.assertEqual(findings, again)
+
+    def test_a_lost_catalogue_is_made_again(self):
+        server = self.served()
+        before = server.call("FleetService/ListRecordings")
+        self.assertEqual(0, server.stop())
+        for name in os.listdir(server.data):
+            if name.startswith("catalogue"):
+                os.remove(os.path.join(server.data, name))
+        server = Server(self, server.data)
+        self.assertEqual(before, server.call("FleetService/ListRecordings"))
+
+    def test_a_damaged_file_does_not_keep_the_server_from_starting(self):
+        server = self.served()
+        self.stream(server, "--host-prefix", "other-")
+        part = os.path.join(self.session_folder(server), "part-0001.db")
+        self.assertEqual(0, server.stop())
+        with open(part, "r+b") as file:
+            file.write(b"no recording any more")
+        for name in os.listdir(server.data):
+            if name.startswith("catalogue"):
+                os.remove(os.path.join(server.data, name))
+        server = Server(self, server.data)
+        hosts = {host["name"] for host in server.call("FleetService/ListHosts")["hosts"]}
+        self.assertIn("other-0", hosts)
+
+    def test_a_kill_loses_nothing_that_was_acknowledged(self):
+        data = self.path("data")
+        server = Server(self, data)
+        stream = subprocess.Popen([FLEET, "--server", server.grpc, "--collectors", "3", "--once", "--speed", "2",
+                                   "--recording", self.trace(), "--json"], stdout=subprocess.PIPE)
+        self.addCleanup(lambda: stream.poll() is None and stream.kill())
+        for _ in range(3):
+            time.sleep(0.7)
+            server.kill()
+            server = Server(self, data, server.grpc)
+        answer = json.loads(stream.communicate(timeout=PATIENCE_S)[0])
+        self.assertEqual(0, stream.returncode)
+        stored = server.call("FleetService/ListHosts")["hosts"]
+        self.assertEqual(3, len(stored))
+        self.assertEqual(int(answer["events_sent"]), sum(int(host["events"]) for host in stored))
+
+
+class Collecting(Serving):
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            self.skipTest("recording needs root")
+        if self.run_it("doctor").returncode != FINE:
+            self.skipTest("this machine cannot be recorded (see wakewatch doctor)")
+
+    def test_this_machine_is_seen_live(self):
+        server = Server(self, self.path("data"))
+        collector = subprocess.Popen([COLLECTOR, "--server", server.grpc, "--host", "here"], stderr=subprocess.PIPE)
+        self.addCleanup(lambda: collector.poll() is None and collector.kill())
+        deadline = time.monotonic() + PATIENCE_S
+        kinds = set()
+        while not {"ksoftirqd", "kworker"} <= kinds and time.monotonic() < deadline:
+            time.sleep(0.5)
+            try:
+                answer = server.call("AnalysisService/ListThreads", {"recording": {"host": "here"}})
+            except urllib.error.HTTPError:
+                continue  # it has not connected yet
+            kinds = {thread["kind"] for thread in answer.get("threads", [])}
+        self.assertLessEqual({"ksoftirqd", "kworker"}, kinds)
+        host = server.call("FleetService/ListHosts")["hosts"][0]
+        self.assertEqual("HOST_STATUS_STREAMING", host["status"])
+        collector.send_signal(signal.SIGTERM)
+        self.assertEqual(0, collector.wait(PATIENCE_S), collector.stderr.read())
+        collector.stderr.close()
+        deadline = time.monotonic() + PATIENCE_S
+        while host["status"] != "HOST_STATUS_ENDED" and time.monotonic() < deadline:
+            time.sleep(0.2)
+            host = server.call("FleetService/ListHosts")["hosts"][0]
+        self.assertEqual("HOST_STATUS_ENDED", host["status"])
+
+    def test_once(self):
+        server = Server(self, self.path("data"))
+        done = subprocess.run([COLLECTOR, "--server", server.grpc, "--host", "here", "--once", "--duration", "1s"],
+                              capture_output=True, timeout=PATIENCE_S, check=False)
+        self.assertIn(done.returncode, (FINE, GAPS), done.stderr)
+        host = server.call("FleetService/ListHosts")["hosts"][0]
+        self.assertGreater(int(host["events"]), 0)
+
+    def test_once_without_a_server(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = "127.0.0.1:%d" % free.getsockname()[1]
+        done = subprocess.run([COLLECTOR, "--server", address, "--once", "--duration", "200ms"], capture_output=True,
+                              timeout=PATIENCE_S, check=False)
+        self.assertEqual(ERROR, done.returncode)
+        self.assertIn(b"not delivered", done.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
