@@ -297,6 +297,7 @@ Status TracefsRecorder::Take(const ReadFailure& failure, const Sink&) {
 Status TracefsRecorder::Emit(uint64_t now_ns, bool complete, const Sink& sink) {
   Batch batch;
   batch.sequence = ++totals_.batches;
+  batch.last = last_;
   if (opening_) AddOpening(now_ns, &batch);
   batch.profiles.insert(batch.profiles.end(), profile_changes_.begin(), profile_changes_.end());
   profile_changes_.clear();

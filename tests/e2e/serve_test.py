@@ -70,7 +70,17 @@ class Server:
     def get(self, path, **headers):
         request = urllib.request.Request(self.web + path, headers=headers)
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
-            return response.status, dict(response.headers), response.read()
+            return response.status, response.headers, response.read()
+
+    def wait_until_ended(self, host):
+        """Until the recording of `host` is complete."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            hosts = {state["name"]: state for state in self.call("FleetService/ListHosts").get("hosts", [])}
+            if hosts.get(host, {}).get("status") == "HOST_STATUS_ENDED":
+                return
+            time.sleep(0.1)
+        raise AssertionError("the recording of %s did not end: %s" % (host, self.text()))
 
 
 class Serving(Command):
@@ -83,6 +93,7 @@ class Serving(Command):
     def served(self):
         server = Server(self, self.path("data"))
         self.stream(server)
+        server.wait_until_ended("sim-0")
         return server
 
     def session_folder(self, server):
@@ -254,7 +265,7 @@ class Restarts(Serving):
             server.kill()
             server = Server(self, data, server.grpc)
         answer = json.loads(stream.communicate(timeout=PATIENCE_S)[0])
-        self.assertEqual(0, stream.returncode)
+        self.assertEqual(0, int(answer["events_lost"]))
         stored = server.call("FleetService/ListHosts")["hosts"]
         self.assertEqual(3, len(stored))
         self.assertEqual(int(answer["events_sent"]), sum(int(host["events"]) for host in stored))
@@ -287,11 +298,7 @@ class Collecting(Serving):
         collector.send_signal(signal.SIGTERM)
         self.assertEqual(0, collector.wait(PATIENCE_S), collector.stderr.read())
         collector.stderr.close()
-        deadline = time.monotonic() + PATIENCE_S
-        while host["status"] != "HOST_STATUS_ENDED" and time.monotonic() < deadline:
-            time.sleep(0.2)
-            host = server.call("FleetService/ListHosts")["hosts"][0]
-        self.assertEqual("HOST_STATUS_ENDED", host["status"])
+        server.wait_until_ended("here")
 
     def test_once(self):
         server = Server(self, self.path("data"))
