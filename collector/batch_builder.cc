@@ -46,12 +46,20 @@ void BatchBuilder::AddGap(uint32_t cpu, uint64_t lost, GapCause cause) {
   if (Stream* const stream = Of(cpu)) OpenGap(stream, {cpu, stream->last_ns, UINT64_MAX, lost, cause});
 }
 
+void BatchBuilder::EndCpu(uint32_t cpu) {
+  AddGap(cpu, kLostUnknown, GapCause::kCollector);
+  if (Stream* const stream = Of(cpu)) stream->ended = true;
+}
+
 void BatchBuilder::OpenGap(Stream* stream, GapRecord gap) {
   Cut(stream);
   stream->marked.unknown |= gap.lost == kLostUnknown && gap.cause == GapCause::kOverrun;
   if (gap.lost != kLostUnknown) stream->marked.lost += gap.lost;
+  // Up to the frontier nothing was lost, and whoever merges CPUs has gone on to there.
+  gap.start_ns = std::max(gap.start_ns, frontier_ns_);
   if (!stream->open_gap) {
     stream->open_gap = gap;
+    stream->announced = false;
     return;
   }
   // No event stands between the two, so they are one.
@@ -62,7 +70,10 @@ void BatchBuilder::OpenGap(Stream* stream, GapRecord gap) {
 }
 
 void BatchBuilder::CloseGap(Stream* stream, uint64_t end_ns) {
-  stream->open_gap->end_ns = end_ns;
+  GapRecord& gap = *stream->open_gap;
+  // A writer that was held up may have stamped its event in front of the frontier.
+  if (!stream->announced) gap.start_ns = std::min(gap.start_ns, end_ns);
+  gap.end_ns = std::max(gap.start_ns, end_ns);
   ready_gaps_.push_back(*stream->open_gap);
   stream->open_gap.reset();
   ++gaps_;
@@ -82,12 +93,28 @@ void BatchBuilder::Cut(Stream* stream) {
   chunks_.push_back(*std::move(chunk));
 }
 
-void BatchBuilder::TakeInto(Batch* batch, bool last) {
+void BatchBuilder::HandOutGap(Stream* stream, const Slice& slice) {
+  if (slice.last) return CloseGap(stream, UINT64_MAX);
+  if (!stream->announced) {
+    ready_gaps_.push_back(*stream->open_gap);
+    stream->announced = true;
+    stream->lost_by_ns = slice.now_ns;
+    return;
+  }
+  if (slice.frontier_ns < stream->lost_by_ns) return;
+  CloseGap(stream, slice.frontier_ns);
+  if (!stream->ended) return;
+  OpenGap(stream, {stream->cpu, slice.frontier_ns, UINT64_MAX, kLostUnknown, GapCause::kCollector});
+  HandOutGap(stream, slice);
+}
+
+void BatchBuilder::TakeInto(const Slice& slice, Batch* batch) {
   for (const auto& stream : streams_) {
     if (!stream) continue;
     Cut(stream.get());
-    if (last && stream->open_gap) CloseGap(stream.get(), UINT64_MAX);
+    if (stream->open_gap) HandOutGap(stream.get(), slice);
   }
+  frontier_ns_ = std::max(frontier_ns_, slice.frontier_ns);
   batch->chunks = std::exchange(chunks_, {});
   batch->gaps = std::exchange(ready_gaps_, {});
   finished_bytes_ = 0;

@@ -25,12 +25,20 @@ class BatchBuilder {
 
   // Decodes one page of `cpu`, one of those given above, and encodes its events.
   void AddPage(uint32_t cpu, Bytes page);
-  // A gap behind the last event of `cpu`. It ends at the CPU's next event, and is handed out when that has come.
+  // A gap behind all that is known of `cpu`. It ends at the CPU's next event, or where a frontier says that none came.
   void AddGap(uint32_t cpu, uint64_t lost, GapCause cause);
+  // Nothing more will be read of `cpu`: a gap from here to the end.
+  void EndCpu(uint32_t cpu);
 
-  // Cuts all open chunks and moves what is ready into *batch. When it is the `last` one, gaps that wait for an event
-  // are handed out with an open end.
-  void TakeInto(Batch* batch, bool last);
+  struct Slice {
+    uint64_t now_ns = 0;       // trace clock; no loss that was reported so far lies behind it
+    uint64_t frontier_ns = 0;  // all written up to here was added, or reported as lost; 0: not known yet
+    bool last = false;
+  };
+  // Cuts all open chunks and moves what is ready into *batch. A gap that waits for an event is announced with an open
+  // end. It is handed out again when the event has come, or with the frontier as its end when that has passed it: who
+  // merges CPUs cannot go on until then. In the last slice it stays open.
+  void TakeInto(const Slice& slice, Batch* batch);
 
   // Bytes of the chunks that wait for TakeInto.
   size_t finished_bytes() const { return finished_bytes_; }
@@ -58,13 +66,17 @@ class BatchBuilder {
     uint32_t open_events = 0;  // in the encoder
     uint64_t last_ns = 0;      // of the last event; 0: none yet
     Marked marked;
+    bool ended = false;
     std::optional<GapRecord> open_gap;  // waits for the next event
+    bool announced = false;             // it was handed out with an open end
+    uint64_t lost_by_ns = 0;            // then: its loss does not lie behind this
   };
 
   Stream* Of(uint32_t cpu) { return cpu < streams_.size() ? streams_[cpu].get() : nullptr; }
   void Cut(Stream* stream);
   void OpenGap(Stream* stream, GapRecord gap);
   void CloseGap(Stream* stream, uint64_t end_ns);
+  void HandOutGap(Stream* stream, const Slice& slice);
 
   const RecordDecoder decoder_;
   const uint32_t chunk_events_max_;
@@ -76,6 +88,7 @@ class BatchBuilder {
   std::vector<GapRecord> ready_gaps_;
   std::vector<std::string> failures_;
   size_t finished_bytes_ = 0;
+  uint64_t frontier_ns_ = 0;  // of the last slice
   uint64_t events_ = 0, gaps_ = 0;
 };
 

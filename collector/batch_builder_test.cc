@@ -57,9 +57,10 @@ class BatchBuilderTest : public ::testing::Test {
     EXPECT_TRUE(added) << added.error().Text();
     builder_.emplace(formats_, std::vector<uint32_t>{0, 2}, 1);
   }
-  Batch Take(bool last = false) {
+  Batch Take(bool last = false) { return TakeAt(0, 0, last); }
+  Batch TakeAt(uint64_t now_ns, uint64_t frontier_ns, bool last = false) {
     Batch batch;
-    builder_->TakeInto(&batch, last);
+    builder_->TakeInto({now_ns, frontier_ns, last}, &batch);
     return batch;
   }
 
@@ -106,13 +107,65 @@ TEST_F(BatchBuilderTest, ALossMarkCutsTheChunkAndSaysFromWhereToWhere) {
 TEST_F(BatchBuilderTest, AGapWaitsForItsEndAcrossBatches) {
   builder_->AddPage(0, Page(1000, 10));
   builder_->AddGap(0, 5, GapCause::kOverrun);
-  EXPECT_THAT(Take().gaps, IsEmpty()) << "its end is not known yet";
+  const Batch first = TakeAt(3000, 2900);
+  ASSERT_THAT(first.gaps, SizeIs(1));
+  EXPECT_EQ(first.gaps[0].start_ns, 1090u);
+  EXPECT_EQ(first.gaps[0].end_ns, UINT64_MAX) << "its end is not known yet";
+  EXPECT_THAT(TakeAt(3100, 2900).gaps, IsEmpty()) << "announced once";
   builder_->AddPage(0, Page(8000, 1));
-  const Batch next = Take();
+  const Batch next = TakeAt(9000, 8900);
   ASSERT_THAT(next.gaps, SizeIs(1));
   EXPECT_EQ(next.gaps[0].start_ns, 1090u);
   EXPECT_EQ(next.gaps[0].end_ns, 8000u);
   EXPECT_EQ(next.gaps[0].lost, 5u);
+}
+
+TEST_F(BatchBuilderTest, AGapThatNoEventEndsIsClosedByAFrontierThatIsBehindItsLoss) {
+  builder_->AddPage(0, Page(1000, 10));
+  builder_->AddGap(0, 5, GapCause::kOverrun);
+  EXPECT_THAT(TakeAt(3000, 2900).gaps, SizeIs(1));
+  EXPECT_THAT(TakeAt(3400, 2999).gaps, IsEmpty()) << "it may have been lost up to 3000";
+  const Batch closed = TakeAt(3500, 3400);
+  ASSERT_THAT(closed.gaps, SizeIs(1));
+  EXPECT_EQ(closed.gaps[0].start_ns, 1090u);
+  EXPECT_EQ(closed.gaps[0].end_ns, 3400u);
+  EXPECT_EQ(closed.gaps[0].lost, 5u);
+  EXPECT_THAT(TakeAt(4000, 3900, true).gaps, IsEmpty());
+  EXPECT_EQ(builder_->gaps(), 1u);
+}
+
+TEST_F(BatchBuilderTest, NoGapReachesBehindAFrontierThatWasHandedOut) {
+  builder_->AddPage(0, Page(1000, 10));
+  EXPECT_THAT(TakeAt(3000, 2900).gaps, IsEmpty());
+  builder_->AddPage(0, Page(5000, 10, 174));
+  builder_->AddPage(2, Page(2000, 10, 3));  // stamped in front of the frontier, committed behind it
+  const Batch batch = TakeAt(6000, 5900);
+  ASSERT_THAT(batch.gaps, SizeIs(2));
+  EXPECT_EQ(batch.gaps[0].start_ns, 2900u) << "nothing was lost before, and the merge has passed it";
+  EXPECT_EQ(batch.gaps[0].end_ns, 5000u);
+  EXPECT_EQ(batch.gaps[1].start_ns, 2000u) << "a gap stands in front of the event behind it";
+  EXPECT_EQ(batch.gaps[1].end_ns, 2000u);
+}
+
+TEST_F(BatchBuilderTest, ALossInFrontOfTheFirstEventIsAGapFromTheBeginning) {
+  builder_->AddPage(0, Page(5000, 10, 174));
+  const Batch batch = TakeAt(6000, 5900);
+  ASSERT_THAT(batch.gaps, SizeIs(1));
+  EXPECT_EQ(batch.gaps[0].start_ns, 0u);
+  EXPECT_EQ(batch.gaps[0].end_ns, 5000u);
+  EXPECT_EQ(batch.gaps[0].lost, 174u);
+}
+
+TEST_F(BatchBuilderTest, ACpuThatIsReadNoMoreIsDarkToTheEnd) {
+  builder_->AddPage(0, Page(1000, 10));
+  builder_->EndCpu(0);
+  std::string told;
+  for (const uint64_t now_ns : {3000u, 4000u, 5000u}) {
+    for (const GapRecord& gap : TakeAt(now_ns, now_ns - 100, now_ns == 5000).gaps) {
+      told += std::to_string(gap.start_ns) + ".." + (gap.end_ns == UINT64_MAX ? "" : std::to_string(gap.end_ns)) + " ";
+    }
+  }
+  EXPECT_EQ(told, "1090.. 1090..3900 3900.. 3900.. ");
 }
 
 TEST_F(BatchBuilderTest, AGapAtTheEndStaysOpen) {

@@ -100,7 +100,6 @@ void KthreadInventory::Visit(const std::string& folder, int32_t pid, uint64_t no
   const auto [place, is_new] = known.try_emplace(pid, info);
   if (!is_new) {
     if (SameTask(place->second, info)) return;
-    if (place->second.start_ticks == info.start_ticks) info.first_seen_ns = place->second.first_seen_ns;
     place->second = info;
   }
   changed->push_back(std::move(info));

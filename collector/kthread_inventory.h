@@ -47,7 +47,7 @@ class KthreadInventory {
   explicit KthreadInventory(std::string proc = "/proc") : proc_(std::move(proc)) {}
 
   // Tasks that are new or have changed since the last scan. Tasks that end while they are read are left out. `now_ns`
-  // becomes the first_seen_ns of new tasks. Affinity is read for kernel threads only.
+  // becomes their first_seen_ns: what has changed holds from this scan on, and not back to the first. Affinity is read for kernel threads only.
   std::vector<ThreadInfo> Scan(Depth depth, uint64_t now_ns);
 
  private:

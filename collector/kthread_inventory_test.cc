@@ -139,7 +139,7 @@ TEST(KthreadInventory, SaysOnlyWhatChanged) {
   const auto moved = inventory.Scan(Depth::kKernelThreads, 400);
   ASSERT_THAT(moved, SizeIs(1));
   EXPECT_EQ(moved[0].affinity, "0-1");
-  EXPECT_EQ(moved[0].first_seen_ns, 100u) << "it is still the same task";
+  EXPECT_EQ(moved[0].first_seen_ns, 400u) << "what is new must not be said of what was before";
 }
 
 TEST(KthreadInventory, APidThatWasGoneIsANewTask) {

@@ -290,7 +290,7 @@ Status TracefsRecorder::Take(const RoundEnd& round, const Sink& sink) {
 
 Status TracefsRecorder::Take(const ReadFailure& failure, const Sink&) {
   totals_.warnings.push_back(failure.text + "; this CPU was recorded no further");
-  builder_->AddGap(failure.cpu, kLostUnknown, GapCause::kCollector);
+  builder_->EndCpu(failure.cpu);
   return {};
 }
 
@@ -303,7 +303,7 @@ Status TracefsRecorder::Emit(uint64_t now_ns, bool complete, const Sink& sink) {
   profile_changes_.clear();
   log_->AddDue(now_ns, online_, last_, &batch);
   if (last_ || (complete && log_->StatsDue(now_ns))) AddStats(&batch);
-  builder_->TakeInto(&batch, last_);
+  builder_->TakeInto({setup_->clock.NowNs(), frontier_ns_, last_}, &batch);
   batch.symbols = builder_->symbols().TakeNew(now_ns, &totals_.warnings);
   if (frontier_ns_ != 0) {
     for (const uint32_t cpu : online_) batch.frontiers.push_back({cpu, frontier_ns_});

@@ -95,7 +95,16 @@ class Collected {
     for (const ThreadInfo& thread : batch.threads) threads[thread.pid] = thread;
     const auto append = [](auto* to, const auto& from) { to->insert(to->end(), from.begin(), from.end()); };
     append(&chunks, batch.chunks);
-    append(&gaps, batch.gaps);
+    for (const GapRecord& gap : batch.gaps) {
+      const auto announced = std::find_if(gaps.begin(), gaps.end(), [&](const GapRecord& open) {
+        return open.cpu == gap.cpu && open.start_ns == gap.start_ns && open.end_ns == UINT64_MAX;
+      });
+      if (announced == gaps.end()) {
+        gaps.push_back(gap);
+      } else {
+        *announced = gap;
+      }
+    }
     append(&clock_pairs, batch.clock_pairs);
     append(&cpus, batch.cpus);
     append(&profiles, batch.profiles);

@@ -54,6 +54,7 @@ Result<SessionInfo> DescribeSession(const TraceClock& clock, uint32_t cpus) {
   info.clock = clock.name();
   info.collector_version = kCollectorVersion;
   info.cpus = cpus;
+  info.loss_marked = true;  // pages mark overruns, and the recorder makes gaps of what the kernel only counts
   return info;
 }
 

@@ -26,6 +26,7 @@ TEST(DescribeSession, EverySessionHasItsOwnId) {
   EXPECT_EQ(first->cpus, 4u);
   EXPECT_FALSE(first->kernel.empty());
   EXPECT_FALSE(first->host.empty());
+  EXPECT_TRUE(first->loss_marked);
 }
 
 class SessionLogTest : public ::testing::Test {

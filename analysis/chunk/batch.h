@@ -23,8 +23,11 @@ struct Chunk {
 
 struct GapRecord {
   uint32_t cpu = 0;
-  uint64_t start_ns = 0;  // time of the last event before; 0: none was seen
-  uint64_t end_ns = 0;    // time of the first event after; UINT64_MAX: not known yet
+  // The last event before, or the session's frontier if that is later; 0: there is neither.
+  uint64_t start_ns = 0;
+  // The first event after, or a frontier by which none had come; UINT64_MAX: not known yet. Then a record with the same
+  // cpu and start_ns follows, unless the session ends.
+  uint64_t end_ns = 0;
   uint64_t lost = kLostUnknown;
   GapCause cause = GapCause::kUnknown;
 };

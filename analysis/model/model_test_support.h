@@ -81,6 +81,11 @@ class Script {
     event.fork.child_pid = child;
     return *this;
   }
+  Script& Free(uint64_t ns, int32_t by, int32_t pid) {
+    Event& event = Add(ns, EventType::kSchedProcessFree, by);
+    event.task.pid = pid;
+    return *this;
+  }
   Script& Gap(uint64_t ns, uint64_t end_ns, uint64_t lost = kLostUnknown) {
     Event& event = Add(ns, EventType::kGap, 0);
     event.gap = {end_ns, lost, GapCause::kOverrun};

@@ -107,7 +107,7 @@ class TaskTable {
     }
   };
   struct Upcoming {
-    uint64_t since_ns = 0, number = 0;  // as taken, which decides between those of one moment
+    uint64_t since_ns = 0, number = 0;  // in the order of taking, which decides between those of one moment
     int32_t pid = 0;
     Known known;
     static void Fields(auto& self, auto& archive) { archive(self.since_ns, self.number, self.pid, self.known); }
@@ -130,7 +130,8 @@ class TaskTable {
   Task* Make(int32_t pid, uint64_t now_ns, uint64_t not_before_ns);
   void Put(int32_t pid, Task* task);
   static void Fields(auto& self, auto& archive) {
-    archive(self.begun_, self.upcoming_, self.known_, self.free_, self.deaths_, self.dead_kthreads_, self.given_up_);
+    archive(self.begun_, self.numbered_, self.upcoming_, self.known_, self.free_, self.deaths_, self.dead_kthreads_,
+            self.given_up_);
   }
   void TakeInfos(uint64_t now_ns);
   void Take(const ThreadInfo& info, uint64_t now_ns);
@@ -143,6 +144,7 @@ class TaskTable {
 
   const ThreadInfos* infos_;
   uint64_t taken_ = 0;              // of infos_
+  uint64_t numbered_ = 0;           // upcoming infos so far
   bool begun_ = false;              // some were taken
   uint64_t due_ns_ = UINT64_MAX;    // when CatchUp has something to do
   std::vector<Upcoming> upcoming_;  // a heap, the earliest in front

@@ -1,6 +1,8 @@
 // What TaskTable does between events: it takes in what /proc said as its time comes, retires tasks, and is saved and
 // loaded. The rest is in task_table.cc.
 #include <algorithm>
+#include <set>
+#include <string>
 #include <tuple>
 #include <unordered_set>
 #include <utility>
@@ -44,7 +46,7 @@ void TaskTable::Take(const ThreadInfo& info, uint64_t now_ns) {
   if (info.pid == 0) return;
   Known known{info.first_seen_ns, info.flags, OnlyCpuOf(info.affinity), info.from_inventory, info.comm};
   if (info.first_seen_ns <= now_ns) return Learn(info.pid, std::move(known));
-  upcoming_.push_back({info.first_seen_ns, taken_, info.pid, std::move(known)});
+  upcoming_.push_back({info.first_seen_ns, numbered_++, info.pid, std::move(known)});
   std::push_heap(upcoming_.begin(), upcoming_.end(), Later);
 }
 
@@ -169,9 +171,12 @@ void TaskTable::Load(uint64_t now_ns, ArchiveReader& archive) {
     }
   }
   std::make_heap(upcoming_.begin(), upcoming_.end(), Later);
+  std::set<std::tuple<uint64_t, int32_t, std::string>> saved;
+  for (const Upcoming& upcoming : upcoming_) saved.emplace(upcoming.since_ns, upcoming.pid, upcoming.known.comm);
   for (taken_ = infos_->first(); taken_ != infos_->added(); ++taken_) {
     const ThreadInfo& info = infos_->Number(taken_);
-    if (!begun_ || info.first_seen_ns > now_ns) Take(info, now_ns);
+    if (begun_ && info.first_seen_ns <= now_ns) continue;
+    if (!saved.contains({info.first_seen_ns, info.pid, info.comm})) Take(info, now_ns);
   }
   due_ns_ = 0;
 }
