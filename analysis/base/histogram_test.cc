@@ -50,6 +50,21 @@ TEST(Histogram, QuantilesAreWithinOnePercent) {
   }
 }
 
+// A bucket that was hit more often than its counter can say.
+TEST(Histogram, CountsBeyondABucketsOwn) {
+  Histogram histogram, other;
+  for (int i = 0; i < 70'000; ++i) histogram.Add(100);
+  for (int i = 0; i < 140'000; ++i) other.Add(i % 2 == 0 ? 100 : 1000);
+  for (int i = 0; i < 3; ++i) histogram.Merge(other);
+  const auto buckets = histogram.Buckets();
+  ASSERT_EQ(2u, buckets.size());
+  EXPECT_EQ(280'000u, buckets[0].count);
+  EXPECT_EQ(210'000u, buckets[1].count);
+  EXPECT_EQ(490'000u, histogram.n());
+  EXPECT_EQ(100u, histogram.Quantile(0.57));
+  EXPECT_NEAR(1000.0, static_cast<double>(histogram.Quantile(0.58)), 10.0);
+}
+
 // How samples came in must not show: one by one, or merged out of parts of any size.
 TEST(Histogram, MergingEqualsAdding) {
   std::mt19937_64 random(11);

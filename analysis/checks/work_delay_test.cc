@@ -72,6 +72,20 @@ TEST(WorkDelay, Stories) {
            .Switch(300, 8, kSleepS, kWorker)
            .Work(301, kStart, kB, kB, kWorker),
        "real-time 30 10..301; "},
+      {"its worker's pid was another worker's before, which was inside an item",
+       Script()
+           .On(1)
+           .Switch(5, 0, 0, kWorker)
+           .Work(6, kStart, kA, kA, kWorker)
+           .On(0)
+           .Work(10, kQueue, kB, kB, 5)
+           .On(1)
+           .Work(280, kEnd, kA, kA, kWorker)
+           .Switch(281, kWorker, kZombie, 0)
+           .Fork(282, 2, kWorker)
+           .Switch(299, 0, 0, kWorker)
+           .Work(300, kStart, kB, kB, kWorker),
+       "pool-stall 30 10..300; "},
       {"nobody took it",
        Script()
            .On(0)
@@ -132,6 +146,19 @@ TEST(WorkDelay, CountsByFunction) {
   EXPECT_EQ(1u, row.unmatched);
   EXPECT_EQ(1u, row.voided);
   EXPECT_EQ(1u, row.censored);
+}
+
+TEST(WorkDelay, ItemsThatNeverStartAreGivenUpWhenTheyAreManyAndOld) {
+  constexpr uint64_t kItems = 1u << 17, kLater = 20'000'000'000;
+  Script script;
+  for (uint64_t item = 1; item <= kItems; ++item) script.Work(item, kQueue, item * 64, kB, 5);
+  script.Work(kLater, kQueue, kA, kB, 5).Work(kLater + 20, kStart, kA, kB, kWorker);
+  CheckRun run(WorkDelay::kInfo);
+  run.Play(script);
+  EXPECT_EQ(kItems, run.summaries().anomalies.Of(Anomaly::kOpenLimit));
+  ASSERT_EQ(1u, run.summaries().work.size());
+  EXPECT_EQ(1u, run.summaries().work[0].queue_to_start_ns.n());
+  EXPECT_EQ(0u, run.summaries().work[0].censored);
 }
 
 TEST(KthreadWorkDelay, WaitsBehindTheItemInFront) {
