@@ -32,11 +32,16 @@ void SymbolCollector::Load(std::vector<std::string>* warnings) {
                              : text.error().Text() + "; functions will be shown as addresses");
     return;
   }
+  text->shrink_to_fit();  // it was read into twice as much, and stays for a while
   table_.SetKallsyms(*std::move(text));
 }
 
 std::vector<Symbol> SymbolCollector::TakeNew(uint64_t now_ns, std::vector<std::string>* warnings) {
   std::vector<Symbol> found;
+  if (loaded_ && unresolved_.empty() && now_ns - loaded_at_ns_ >= kKeepNs) {
+    table_ = SymbolTable();
+    loaded_ = false;
+  }
   const std::vector<uint64_t> addresses = functions_.TakeNew();
   if (hidden_) return found;
   unresolved_.insert(unresolved_.end(), addresses.begin(), addresses.end());

@@ -1,5 +1,6 @@
 #include "collector/agent/agent.h"
 
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -13,9 +14,11 @@ using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr uint32_t kBuffersKbMax = 64u << 10, kBufferKbMin = 64;
-constexpr size_t kReadAheadBytes = 4u << 20;
-constexpr uint32_t kOpenEventsMax = 1u << 16, kChunkEventsMin = 1u << 11;
-constexpr size_t kBatchBytesMax = 2u << 20;  // far below the server's limit, and no burden on memory
+constexpr size_t kReadAheadBytes = 2u << 20;
+constexpr uint32_t kOpenEventsMax = 1u << 15, kChunkEventsMin = 1u << 11;
+constexpr size_t kBatchBytesMax = 1u << 20;  // far below the server's limit, and no burden on memory
+
+constexpr size_t kLongQueueBytes = 4u << 20, kShortQueueBytes = 512u << 10;
 
 constexpr size_t kWarningsMax = 20;  // of a report
 
@@ -105,8 +108,17 @@ Status Agent::Take(Batch&& batch) {
   KeepBudget(seen);
   Report(recorder_->totals().warnings);
   if (first && hooks_.recording) hooks_.recording();
+  TrimMemory();
   if (hooks_.alive) hooks_.alive();
   return {};
+}
+
+void Agent::TrimMemory() {
+  const size_t bytes = uplink_.stats().queue_bytes;
+  queue_was_long_ |= bytes > kLongQueueBytes;
+  if (!queue_was_long_ || bytes > kShortQueueBytes) return;
+  queue_was_long_ = false;
+  malloc_trim(kShortQueueBytes);
 }
 
 void Agent::ApplyWish() {

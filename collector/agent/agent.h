@@ -72,6 +72,8 @@ class Agent {
   void Change(const EventBudget::Step& step);
   void Report(const std::vector<std::string>& warnings);
   void Deliver(const std::atomic<bool>& stop);
+  // Gives back what a long queue took, once it is short again: the allocator would keep it.
+  void TrimMemory();
 
   const AgentOptions options_;
   const AgentHooks hooks_;
@@ -79,6 +81,7 @@ class Agent {
   EventBudget budget_;
   bool helpless_said_ = false;
   size_t warnings_said_ = 0;
+  bool queue_was_long_ = false;
   mutable std::mutex mutex_;                                 // guards what follows
   AgentState state_;                                         // without uplink
   std::optional<std::pair<std::string, std::string>> wish_;  // of the server: profile, reason

@@ -99,11 +99,12 @@ int Run(const CollectorOptions& options) {
 
 int Main(int argc, char** argv) {
   CollectorOptions options;
-  options.queue_mib = UplinkOptions().queue.bytes_max >> 20;
-  options.buffer_kb = RecorderOptions().buffer_kb_per_cpu;
   if (const auto done = ParseCollectorOptions(argc, argv, &options)) return *done;
-  // Half a dozen threads allocate little; an arena for each would hold memory that none of them needs.
+  // Half a dozen threads allocate little; an arena for each would hold memory that none of them needs. What is large
+  // goes back to the system when it is freed: a busy minute must not be paid for until the end.
   mallopt(M_ARENA_MAX, 2);
+  mallopt(M_MMAP_THRESHOLD, 32 << 10);
+  mallopt(M_TRIM_THRESHOLD, 512 << 10);
   SetUpLog(options.log_level);
   CatchSignals();
   return Run(options);

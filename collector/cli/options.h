@@ -14,8 +14,8 @@ struct CollectorOptions {
   std::string host;  // empty: this machine's name
   std::string profile = "standard";
   uint64_t event_budget = 300'000;  // a second
-  uint64_t queue_mib = 0;           // filled from the default of AgentOptions
-  uint64_t buffer_kb = 0;           // filled from the default of RecorderOptions
+  uint64_t queue_mib = 20;          // with it the process stays within 64 MiB
+  uint64_t buffer_kb = 8192;        // of a CPU, at most
   std::string tracefs;
   std::string metrics;  // "ADDRESS:PORT"; empty: none
   std::string log_level = "info";
