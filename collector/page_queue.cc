@@ -21,13 +21,13 @@ std::unique_ptr<uint8_t[]> PageQueue::TakeBuffer() {
 }
 
 void PageQueue::Push(ReadItem item) {
-  const bool is_pages = std::holds_alternative<PagesRead>(item);
-  bool wake = false;
+  const auto* const round = std::get_if<RoundEnd>(&item);
+  bool wake = std::holds_alternative<ReadFailure>(item) || (round != nullptr && round->complete);
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return;
     items_.push_back(std::move(item));
-    wake = !is_pages || items_.size() >= buffers_max_ / 2;
+    wake |= items_.size() >= buffers_max_ / 2;
   }
   if (wake) items_changed_.notify_one();
 }

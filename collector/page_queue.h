@@ -48,8 +48,8 @@ class PageQueue {
 
   // Reader's side. Waits for a free buffer; null when the queue was closed.
   std::unique_ptr<uint8_t[]> TakeBuffer();
-  // Wakes the other side for a RoundEnd or when half of the buffers are on their way: a wakeup a page would cost more
-  // than the page.
+  // Wakes the other side for a complete RoundEnd or when half of the buffers are on their way: a wakeup a page would
+  // cost more than the page. What else there is it finds when its patience ends.
   void Push(ReadItem item);
 
   // Encoder's side. None after `timeout`, or when the queue was closed.
