@@ -28,7 +28,7 @@ class SymbolCollector {
  private:
   static constexpr uint64_t kReloadEveryNs = 10'000'000'000;
   // New functions become rare soon; until the next one comes, megabytes of names need not be held.
-  static constexpr uint64_t kKeepNs = 60'000'000'000;
+  static constexpr uint64_t kKeepNs = 300'000'000'000;
 
   void Load(std::vector<std::string>* warnings);
 

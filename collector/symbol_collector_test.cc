@@ -84,6 +84,23 @@ TEST(SymbolCollector, AModuleLoadedLaterIsFoundAtTheSecondReading) {
   }
 }
 
+TEST(SymbolCollector, NamesAreReadAgainWhenTheyAreNeededAfterALongTime) {
+  TestFolder folder;
+  folder.Write("kallsyms", kKallsyms);
+  SymbolCollector symbols(folder.path() + "/kallsyms");
+  std::vector<std::string> warnings;
+  symbols.See(WorkStart(0xffffffff81000000));
+  const auto first = symbols.TakeNew(kSecondNs, &warnings);
+  ASSERT_THAT(first, SizeIs(1));
+  // Nobody holds the old text any more: what is found now was read now.
+  folder.Write("kallsyms", "ffffffff81000000 T other_name\nffffffff81002000 T later_work\n");
+  EXPECT_THAT(symbols.TakeNew(1000 * kSecondNs, &warnings), IsEmpty());
+  symbols.See(WorkStart(0xffffffff81002000));
+  const auto later = symbols.TakeNew(1001 * kSecondNs, &warnings);
+  ASSERT_THAT(later, SizeIs(1));
+  EXPECT_EQ(later[0].name, "later_work");
+}
+
 TEST(SymbolCollector, HiddenAddressesAreSaidOnce) {
   TestFolder folder;
   folder.Write("kallsyms", "0000000000000000 T vmstat_update\n0000000000000000 T other\n");

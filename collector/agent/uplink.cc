@@ -224,7 +224,9 @@ void Uplink::Impl::LoopUntilDone() {
 void Uplink::Impl::SayProblem(const StreamEnding& ending) {
   std::string text = options_.server + ": " + (ending.text.empty() ? "the server ended the stream" : ending.text);
   const std::string remedy = RemedyOf(ending.end);
-  if (!remedy.empty() && text.find("upgrade") == std::string::npos) text += " (" + remedy + ")";
+  // Our servers say themselves what can be done, in parentheses.
+  const bool said = ending.text.find('(') != std::string::npos || ending.text.find("upgrade") != std::string::npos;
+  if (!remedy.empty() && !said) text += " (" + remedy + ")";
   stats_.problem = text;
   const auto now = SteadyClock::now();
   if (text == problem_said_ && now - problem_said_at_ < kSayAgainEvery) return;
