@@ -85,15 +85,15 @@ TEST(Agent, DeliversWhatIsRecordedAndSaysWhatItDoes) {
   EXPECT_TRUE(outcome.delivery.delivered) << outcome.delivery.problem;
   EXPECT_EQ(recording, 1);
   EXPECT_EQ(stopping, 1);
-  const uint64_t batches = server.stored.size();
+  const uint64_t batches = server.Get(&FakeServer::stored).size();
   EXPECT_EQ(outcome.state.batches, batches);
   EXPECT_EQ(outcome.state.events_read, 10 * batches);
   EXPECT_EQ(outcome.state.events_lost, 2 * batches);
   EXPECT_EQ(outcome.state.gaps, batches);
   EXPECT_EQ(outcome.state.uplink.events_acked, 10 * batches);
   EXPECT_EQ(outcome.events_lost, 2 * batches);
-  EXPECT_TRUE(server.stored.back().last);
-  EXPECT_EQ(server.states.back().profile(), "standard");
+  EXPECT_TRUE(server.Get(&FakeServer::stored).back().last);
+  EXPECT_EQ(server.Get(&FakeServer::states).back().profile(), "standard");
   EXPECT_EQ(agent.state().events_read, outcome.state.events_read);
 }
 
@@ -112,7 +112,7 @@ TEST(Agent, StepsDownWhenThereAreTooManyEvents) {
   EXPECT_THAT(changes, ElementsAre(Pair("light", HasSubstr("the budget is 100"))));
   EXPECT_EQ(agent.state().profile, "light");
   EXPECT_EQ(agent.state().profile_wanted, "standard");
-  EXPECT_THAT(server.states.back().warnings(0), HasSubstr("no smaller profile"));
+  EXPECT_THAT(server.Get(&FakeServer::states).back().warnings(0), HasSubstr("no smaller profile"));
 }
 
 TEST(Agent, TheServerMayAskForAProfileThatExists) {

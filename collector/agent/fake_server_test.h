@@ -82,6 +82,7 @@ class FakeServer final : public v1::IngestService::Service {
     committed = 0;
   }
 
+  // To be read through Get: streams go on while a test looks.
   std::vector<Batch> stored = {};
   std::vector<std::string> wrong = {};  // what no collector should do
   std::vector<v1::CollectorState> states = {};

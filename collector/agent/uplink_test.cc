@@ -69,12 +69,12 @@ TEST(Uplink, DeliversInOrderAndEndsInOrder) {
   const auto outcome = uplink.Finish(kLong);
   EXPECT_TRUE(outcome.delivered) << outcome.problem;
   EXPECT_EQ(acknowledged, 20);
-  EXPECT_THAT(server.wrong, IsEmpty());
-  EXPECT_EQ(server.stored.size(), 20u);
-  EXPECT_EQ(server.duplicates, 0);
-  EXPECT_EQ(server.hello.session().host(), "host-a");
-  EXPECT_EQ(server.hello.chunk().newest(), kChunkVersion);
-  EXPECT_EQ(server.stored[0].formats->events[0].text, "name: x");
+  EXPECT_THAT(server.Get(&FakeServer::wrong), IsEmpty());
+  EXPECT_EQ(server.Get(&FakeServer::stored).size(), 20u);
+  EXPECT_EQ(server.Get(&FakeServer::duplicates), 0);
+  EXPECT_EQ(server.Get(&FakeServer::hello).session().host(), "host-a");
+  EXPECT_EQ(server.Get(&FakeServer::hello).chunk().newest(), kChunkVersion);
+  EXPECT_EQ(server.Get(&FakeServer::stored)[0].formats->events[0].text, "name: x");
   const UplinkStats stats = uplink.stats();
   EXPECT_EQ(stats.events_acked, 200u);
   EXPECT_EQ(stats.events_dropped, 0u);
@@ -96,11 +96,11 @@ TEST(Uplink, NothingIsLostOrDoubledWhenStreamsBreak) {
     for (uint64_t i = 1; i <= 30; ++i) uplink.Offer(MakeBatch(i));
     const auto outcome = uplink.Finish(kLong);
     EXPECT_TRUE(outcome.delivered) << outcome.problem;
-    EXPECT_THAT(server.wrong, IsEmpty());
-    EXPECT_EQ(server.duplicates, 0) << "Welcome says what is committed";
-    ASSERT_EQ(server.stored.size(), 30u);
-    for (size_t i = 0; i < 30; ++i) EXPECT_EQ(server.stored[i].sequence, i + 1);
-    EXPECT_GT(server.streams, 5);
+    EXPECT_THAT(server.Get(&FakeServer::wrong), IsEmpty());
+    EXPECT_EQ(server.Get(&FakeServer::duplicates), 0) << "Welcome says what is committed";
+    ASSERT_EQ(server.Get(&FakeServer::stored).size(), 30u);
+    for (size_t i = 0; i < 30; ++i) EXPECT_EQ(server.Get(&FakeServer::stored)[i].sequence, i + 1);
+    EXPECT_GT(server.Get(&FakeServer::streams), 5);
   }
 }
 
@@ -116,8 +116,8 @@ TEST(Uplink, AServerThatRestartsGetsTheRest) {
   EXPECT_EQ(uplink.stats().queue_batches, 5u);
   server.Start();
   EXPECT_TRUE(uplink.Finish(kLong).delivered);
-  EXPECT_EQ(server.stored.size(), 10u);
-  EXPECT_EQ(server.duplicates, 0);
+  EXPECT_EQ(server.Get(&FakeServer::stored).size(), 10u);
+  EXPECT_EQ(server.Get(&FakeServer::duplicates), 0);
 }
 
 TEST(Uplink, AServerThatLostItsStoreIsToldTheOpeningAgain) {
@@ -130,9 +130,9 @@ TEST(Uplink, AServerThatLostItsStoreIsToldTheOpeningAgain) {
   server.Start();
   uplink.Offer(MakeBatch(6));
   EXPECT_TRUE(uplink.Finish(kLong).delivered);
-  ASSERT_EQ(server.stored.size(), 1u);
-  EXPECT_TRUE(server.stored[0].session.has_value());
-  EXPECT_TRUE(server.stored[0].formats.has_value());
+  ASSERT_EQ(server.Get(&FakeServer::stored).size(), 1u);
+  EXPECT_TRUE(server.Get(&FakeServer::stored)[0].session.has_value());
+  EXPECT_TRUE(server.Get(&FakeServer::stored)[0].formats.has_value());
 }
 
 TEST(Uplink, ASlowServerCostsEventsThatAreCountedAndNothingElse) {
@@ -150,21 +150,21 @@ TEST(Uplink, ASlowServerCostsEventsThatAreCountedAndNothingElse) {
     if (i % 50 == 0) std::this_thread::sleep_for(milliseconds(20));
   }
   EXPECT_TRUE(uplink.Finish(kLong).delivered);
-  EXPECT_THAT(server.wrong, IsEmpty());
-  const Account account = AccountOf(server.stored);
+  EXPECT_THAT(server.Get(&FakeServer::wrong), IsEmpty());
+  const Account account = AccountOf(server.Get(&FakeServer::stored));
   const UplinkStats stats = uplink.stats();
   EXPECT_GT(account.missing, 0u);
   EXPECT_EQ(account.missing, stats.events_dropped);
   EXPECT_EQ(account.stored, stats.events_acked);
   EXPECT_EQ(account.stored + account.missing, 10 * kBatches);
-  EXPECT_TRUE(server.stored.back().last);
+  EXPECT_TRUE(server.Get(&FakeServer::stored).back().last);
   std::vector<int32_t> pids;
-  for (const Batch& batch : server.stored) {
+  for (const Batch& batch : server.Get(&FakeServer::stored)) {
     for (const ThreadInfo& task : batch.threads) pids.push_back(task.pid);
   }
   ASSERT_EQ(pids.size(), kBatches);
   for (size_t i = 0; i < pids.size(); ++i) EXPECT_EQ(pids[i], static_cast<int32_t>(i + 1));
-  EXPECT_EQ(server.stored[0].session.has_value(), true);
+  EXPECT_EQ(server.Get(&FakeServer::stored)[0].session.has_value(), true);
 }
 
 TEST(Uplink, TheWindowBoundsWhatIsUnderWay) {
@@ -190,8 +190,8 @@ TEST(Uplink, ARefusedBatchIsCountedAndTheStreamGoesOn) {
   Uplink uplink(Impatient(server), {});
   for (uint64_t i = 1; i <= 5; ++i) uplink.Offer(MakeBatch(i));
   EXPECT_TRUE(uplink.Finish(kLong).delivered);
-  EXPECT_THAT(SequencesOf(server.stored), ElementsAre(1, 3, 5));
-  EXPECT_EQ(server.streams, 1);
+  EXPECT_THAT(SequencesOf(server.Get(&FakeServer::stored)), ElementsAre(1, 3, 5));
+  EXPECT_EQ(server.Get(&FakeServer::streams), 1);
   EXPECT_EQ(uplink.stats().batches_refused, 2u);
   EXPECT_EQ(uplink.stats().events_refused, 20u);
   EXPECT_EQ(uplink.stats().events_acked, 30u);
@@ -229,7 +229,7 @@ TEST(Uplink, SaysWhatStandsInTheWayAndGoesOnTrying) {
     EXPECT_FALSE(uplink.stats().connected);
     server.Set({});
     EXPECT_TRUE(uplink.Finish(kLong).delivered) << "and succeeds once it can";
-    EXPECT_EQ(server.stored.size(), 1u);
+    EXPECT_EQ(server.Get(&FakeServer::stored).size(), 1u);
   }
 }
 
@@ -246,10 +246,10 @@ TEST(Uplink, ABatchOverTheServersLimitLosesItsEventsOnly) {
   uplink.Offer(std::move(hopeless));
   uplink.Offer(MakeBatch(4));
   EXPECT_TRUE(uplink.Finish(kLong).delivered);
-  EXPECT_THAT(SequencesOf(server.stored), ElementsAre(1, 2, 4));
-  EXPECT_EQ(server.stored[1].threads.size(), 1u);
-  ASSERT_EQ(server.stored[1].gaps.size(), 1u);
-  EXPECT_EQ(server.stored[1].gaps[0].lost, 10u);
+  EXPECT_THAT(SequencesOf(server.Get(&FakeServer::stored)), ElementsAre(1, 2, 4));
+  EXPECT_EQ(server.Get(&FakeServer::stored)[1].threads.size(), 1u);
+  ASSERT_EQ(server.Get(&FakeServer::stored)[1].gaps.size(), 1u);
+  EXPECT_EQ(server.Get(&FakeServer::stored)[1].gaps[0].lost, 10u);
   EXPECT_EQ(uplink.stats().events_dropped, 20u);
 }
 
@@ -321,7 +321,7 @@ TEST(Uplink, WithNothingToDeliverItIsDone) {
   FakeServer server;
   Uplink uplink(Impatient(server), {});
   EXPECT_TRUE(uplink.Finish(kLong).delivered);
-  EXPECT_EQ(server.hellos, 0);
+  EXPECT_EQ(server.Get(&FakeServer::hellos), 0);
 }
 
 }  // namespace
