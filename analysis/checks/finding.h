@@ -36,12 +36,14 @@ struct Finding {
   std::string waker_comm;
   std::vector<Evidence> evidence;
   std::string explanation;  // one or two sentences
+  std::string kind;         // of the thread that suffered, "kworker", "user"; empty: not known. Set by the sink
 
   // Fills id and group_id from the fields above; `object` as in FindingSink::Add.
   void Seal(uint64_t object);
   static void Fields(auto& self, auto& archive) {
     archive(self.id, self.group_id, self.check, self.cls, self.confidence, self.pid, self.comm, self.cpu, self.start_ns,
-            self.end_ns, self.waited_ns, self.waker_pid, self.waker_comm, self.evidence, self.explanation);
+            self.end_ns, self.waited_ns, self.waker_pid, self.waker_comm, self.evidence, self.explanation,
+            self.kind);
   }
 };
 

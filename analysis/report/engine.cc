@@ -30,7 +30,7 @@ Status CheckNames(const std::vector<std::string>& names) {
 // Keeps what the options ask for.
 class Findings : public FindingSink {
  public:
-  explicit Findings(const EngineOptions& options) : options_(options) {}
+  Findings(const EngineOptions& options, const SchedModel& model) : options_(options), model_(model) {}
 
   using FindingSink::Add;
   void Add(Finding&& finding, uint64_t object) override {
@@ -41,6 +41,8 @@ class Findings : public FindingSink {
       ++beyond_;
       return;
     }
+    const Task* const task = model_.tasks().Peek(finding.pid);
+    if (task != nullptr) finding.kind = Info(task->kind).name;
     finding.Seal(object);
     findings_.push_back(std::move(finding));
   }
@@ -56,6 +58,7 @@ class Findings : public FindingSink {
 
  private:
   const EngineOptions& options_;
+  const SchedModel& model_;
   std::vector<Finding> findings_;
   uint64_t beyond_ = 0;
 };
@@ -83,7 +86,7 @@ void MergeByFunction(std::vector<WorkSummary>* work) {
 class CheckingEngine final : public Engine {
  public:
   CheckingEngine(const TraceInput& input, EngineOptions options)
-      : input_(input), options_(std::move(options)), findings_(options_), model_(input) {
+      : input_(input), options_(std::move(options)), findings_(options_, model_), model_(input) {
     const CheckInput check_input{input.symbols(), model_, options_, findings_};
     for (const CheckInfo& info : Checks()) {
       checks_.push_back(info.make(check_input));

@@ -3,24 +3,17 @@
 #include <algorithm>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
+
+#include "analysis/model/thread_kind.h"
 
 namespace wakewatch {
 
 FindingGroups GroupFindings(const Report& report, bool kernel_only) {
-  // A pid that two tasks used in turn counts as a kernel thread's when one of them was.
-  std::unordered_set<int32_t> user_pids;
-  for (const ThreadSummary& thread : report.threads) {
-    if (thread.kind == ThreadKind::kUser) user_pids.insert(thread.pid);
-  }
-  for (const ThreadSummary& thread : report.threads) {
-    if (thread.kind != ThreadKind::kUser) user_pids.erase(thread.pid);
-  }
-
+  const std::string_view user = Info(ThreadKind::kUser).name;
   FindingGroups answer;
   std::unordered_map<std::string_view, size_t> index;
   for (const Finding& finding : report.findings) {
-    if (kernel_only && user_pids.contains(finding.pid)) {
+    if (kernel_only && finding.kind == user) {
       ++answer.user_findings;
       continue;
     }

@@ -20,7 +20,7 @@ struct FindingGroups {
   uint64_t user_findings = 0;        // left out because the sufferer is a user task
 };
 
-// With `kernel_only`, findings of tasks that the report knows as user tasks are counted, not grouped.
+// With `kernel_only`, findings of user tasks are counted, not grouped.
 FindingGroups GroupFindings(const Report& report, bool kernel_only);
 
 }  // namespace wakewatch

@@ -124,6 +124,7 @@ Json FindingValue(const Finding& finding) {
           {"confidence", Name(finding.confidence)},
           {"pid", finding.pid},
           {"comm", finding.comm},
+          {"kind", finding.kind},
           {"cpu", PidOrNull(finding.cpu)},
           {"start_ns", finding.start_ns},
           {"end_ns", finding.end_ns},

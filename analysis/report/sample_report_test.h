@@ -42,6 +42,7 @@ inline std::vector<Finding> SampleFindings() {
   finding.cls = "real-time";
   finding.pid = 14;
   finding.comm = "ksoftirqd/0";
+  finding.kind = "ksoftirqd";
   finding.cpu = 1;
   finding.start_ns = 2'000'000'000;
   finding.end_ns = 2'012'300'000;
@@ -60,6 +61,7 @@ inline std::vector<Finding> SampleFindings() {
   of_user.group_id = "00000000000000be";
   of_user.pid = 900;
   of_user.comm = "bash";
+  of_user.kind = "user";
   of_user.cpu = -1;
   of_user.waited_ns = 90'000'000;
   return {finding, worse, of_user};

@@ -46,11 +46,8 @@ InputOption::InputOption(VerbOptions* options) {
                 &buffer_);
 }
 
-ServerOption::ServerOption(VerbOptions* options) {
-  options->Text({.names = "--server",
-                 .help = "Ask this server; FILE is then a host, or HOST/RECORDING",
-                 .type = "HOST:PORT"},
-                &server_);
+ServerOption::ServerOption(VerbOptions* options, const std::string& help) {
+  options->Text({.names = "--server", .help = help, .type = "HOST:PORT"}, &server_);
 }
 
 Result<std::unique_ptr<TraceInput>> InputOption::Open() const {

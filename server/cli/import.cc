@@ -1,5 +1,6 @@
 #include "server/cli/import.h"
 
+#include <chrono>
 #include <filesystem>
 #include <system_error>
 
@@ -9,10 +10,12 @@
 #include "analysis/report/printable.h"
 #include "analysis/report/report_json.h"
 #include "analysis/report/report_text.h"
+#include "collector/agent/uplink.h"
 #include "server/cli/diagnostics.h"
 #include "server/cli/interrupt.h"
 #include "server/cli/progress.h"
 #include "server/live/import.h"
+#include "server/live/replay.h"
 #include "server/store/recording.h"
 
 namespace wakewatch {
@@ -47,12 +50,15 @@ std::string WriteAnswer(const ImportAnswer& answer, const Report& report, Output
 ImportVerb::ImportVerb(CommandLine* line)
     : Verb(line->AddVerb("import", "Store a trace as a recording")),
       input_(options()),
+      server_(options(), "Stream it to this server instead, as the recording of --host"),
       thresholds_(options()),
       format_(options(), {"text", "json"}) {
-  options()->Text({.names = "-o,--output", .help = "The recording to create", .type = "FILE", .required = true},
-                  &output_);
+  options()->Text({.names = "-o,--output", .help = "The recording to create", .type = "FILE"}, &output_);
+  options()->Text({.names = "--host", .help = "With --server: the name under which it is kept there", .type = "NAME"},
+                  &host_);
   options()->Flag("-f,--force", "Replace the recording if it exists", &force_);
-  options()->Examples({"wakewatch import trace.dat -o rec.db"});
+  options()->Examples({"wakewatch import trace.dat -o rec.db",
+                       "wakewatch import trace.dat --server 127.0.0.1:7400 --host lab-7"});
 }
 
 Result<Report> ImportVerb::Import() const {
@@ -83,7 +89,57 @@ Result<Report> ImportVerb::Import() const {
   return report;
 }
 
+Status ImportVerb::ImportRemotely() const {
+  constexpr size_t kWaitingMax = 16u << 20;  // bytes: far below what makes the queue drop
+  constexpr std::chrono::seconds kPatience{30};
+  const auto input = input_.Open();
+  if (!input) return Fail(input.error());
+  ReplayOptions replay;
+  replay.host = host_;
+  replay.session = "import-" + std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
+  replay.boot_id = replay.session;
+  auto batches = MakeBatches(**input, replay);
+  if (!batches) return Fail(batches.error());
+  UplinkOptions options;
+  options.server = server_.server();
+  Uplink uplink(options, {});
+  Progress progress("sent");
+  const auto undelivered = [&] {
+    const std::string problem = uplink.stats().problem;
+    return Fail(Error{.code = ErrorCode::kIo,
+                      .cause = problem.empty() ? "not everything was acknowledged in time" : problem,
+                      .file = server_.server(),
+                      .remedy = "is the server running there? wakewatch serve --help"});
+  };
+  for (Batch& batch : *batches) {
+    if (StopFlag().load()) return Fail(ErrorCode::kInterrupted, "interrupted");
+    uplink.Offer(std::move(batch));
+    const UplinkStats stats = uplink.stats();
+    progress.Show(stats.events_acked);
+    if (stats.queue_bytes > kWaitingMax && !uplink.AwaitDelivery(kPatience)) return undelivered();
+  }
+  if (!uplink.Finish(kPatience).delivered) return undelivered();
+  const UplinkStats stats = uplink.stats();
+  Say(fmt::format("{}: {} events sent to {} as host {}", PrintableText(input_.path()), CountText(stats.events_acked),
+                  server_.server(), host_));
+  if (stats.events_refused > 0) {
+    return Fail(Error{.code = ErrorCode::kCorrupt,
+                      .cause = "the server refused " + std::to_string(stats.events_refused) + " events",
+                      .file = server_.server()});
+  }
+  return {};
+}
+
 ExitCode ImportVerb::Run() {
+  const bool remote = !server_.server().empty();
+  if (remote != output_.empty() || remote == host_.empty()) {
+    return ComplainOfUsage(Error{.code = ErrorCode::kInvalidArgument,
+                                 .cause = "import needs either -o FILE, or --server HOST:PORT and --host NAME"});
+  }
+  if (remote) {
+    const auto sent = ImportRemotely();
+    return sent ? ExitCode::kFine : ComplainOfUsage(sent.error());
+  }
   const auto report = Import();
   if (!report) return ComplainOfUsage(report.error());
   std::error_code ignored;

@@ -14,11 +14,14 @@ class ImportVerb : public Verb {
 
  private:
   Result<Report> Import() const;
+  // Streams the trace to a server, as the collector of a host would have.
+  Status ImportRemotely() const;
 
   InputOption input_;
+  ServerOption server_;
   ThresholdOptions thresholds_;
   FormatOption format_;
-  std::string output_;
+  std::string output_, host_;
   bool force_ = false;
 };
 

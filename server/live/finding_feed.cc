@@ -15,12 +15,12 @@ std::vector<FoundFinding> FindingFeed::Watcher::Wait(std::chrono::milliseconds t
   return found;
 }
 
-std::shared_ptr<FindingFeed::Watcher> FindingFeed::Watch(const std::string& host, size_t backlog) {
+std::shared_ptr<FindingFeed::Watcher> FindingFeed::Watch(const Wanted& wanted, size_t backlog) {
   auto watcher = std::make_shared<Watcher>();
-  watcher->host_ = host;
+  watcher->wanted_ = wanted;
   const std::lock_guard lock(mutex_);
   for (auto at = recent_.rbegin(); at != recent_.rend() && watcher->waiting_.size() < backlog; ++at) {
-    if (host.empty() || at->host == host) watcher->waiting_.push_front(*at);
+    if (wanted.Matches(*at)) watcher->waiting_.push_front(*at);
   }
   watchers_.push_back(watcher);
   return watcher;
@@ -39,7 +39,7 @@ void FindingFeed::Publish(const std::vector<FoundFinding>& found) {
     if (watcher == nullptr) continue;
     const std::lock_guard watching(watcher->mutex_);
     for (const FoundFinding& finding : found) {
-      if (!watcher->host_.empty() && watcher->host_ != finding.host) continue;
+      if (!watcher->wanted_.Matches(finding)) continue;
       watcher->waiting_.push_back(finding);
       if (watcher->waiting_.size() <= kWaitingMax) continue;
       watcher->waiting_.pop_front();

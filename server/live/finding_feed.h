@@ -24,6 +24,14 @@ struct FoundFinding {
 
 class FindingFeed {
  public:
+  // Which findings a watcher gets.
+  struct Wanted {
+    std::string host;          // empty: all
+    bool kernel_only = false;  // leaves those of user tasks out
+    bool Matches(const FoundFinding& found) const {
+      return (host.empty() || host == found.host) && (!kernel_only || found.finding.kind != "user");
+    }
+  };
   class Watcher {
    public:
     // What came since the last call; waits up to `timeout` for it. `missed`: how many were dropped meanwhile.
@@ -33,13 +41,13 @@ class FindingFeed {
     friend class FindingFeed;
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::string host_;  // empty: all
+    Wanted wanted_;
     std::deque<FoundFinding> waiting_;
     uint64_t missed_ = 0;
   };
 
-  // Findings of `host` (empty: of all) from now on; first up to `backlog` of the newest. Ends with the pointer.
-  std::shared_ptr<Watcher> Watch(const std::string& host, size_t backlog);
+  // Findings from now on; first up to `backlog` of the newest. Ends with the pointer.
+  std::shared_ptr<Watcher> Watch(const Wanted& wanted, size_t backlog);
   void Publish(const std::vector<FoundFinding>& found);
 
  private:

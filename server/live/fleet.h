@@ -48,7 +48,7 @@ class Fleet {
     // False: read no further until the next Ack.
     bool Offer(Batch batch, size_t bytes);
     void OfferUnreadable(uint64_t sequence, Error error);
-    void Report(CollectorReport report) { host_->NoteCollector(stream_, std::move(report)); }
+    void Report(CollectorHealth report) { host_->NoteCollector(stream_, std::move(report)); }
     void Disconnect();
 
    private:

@@ -65,7 +65,7 @@ void Host::OfferUnreadable(uint64_t stream, uint64_t sequence, Error error) {
   item.unreadable = std::move(error);
 }
 
-void Host::NoteCollector(uint64_t stream, CollectorReport report) {
+void Host::NoteCollector(uint64_t stream, CollectorHealth report) {
   {
     const std::lock_guard lock(queue_mutex_);
     if (stream != stream_) return;

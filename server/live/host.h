@@ -37,7 +37,7 @@ class Delivery {
 };
 
 // What a collector says of itself.
-struct CollectorReport {
+struct CollectorHealth {
   std::string profile, profile_wanted;
   uint64_t events_lost = 0, events_dropped = 0, queue_bytes = 0;
   std::vector<std::string> warnings;
@@ -49,7 +49,7 @@ struct HostState {
   std::string name, kernel, boot_id, recording, collector_version;
   HostStatus status = HostStatus::kEnded;
   uint32_t cpus = 0;
-  CollectorReport collector;
+  CollectorHealth collector;
   double events_per_s = 0, bytes_per_s = 0;
   uint64_t events = 0, lost_events = 0, gaps = 0, late_events = 0, findings = 0, refused_batches = 0;
   bool lost_unknown = false;
@@ -80,7 +80,7 @@ class Host {
   bool Offer(uint64_t stream, Batch batch, size_t bytes);
   // A batch that could not be read.
   void OfferUnreadable(uint64_t stream, uint64_t sequence, Error error);
-  void NoteCollector(uint64_t stream, CollectorReport report);
+  void NoteCollector(uint64_t stream, CollectorHealth report);
   void Disconnect(uint64_t stream);
 
   // Works off what waits. True: there is more. One thread at a time.

@@ -26,6 +26,7 @@ FindingFilter FilterOf(const v1::ListFindingsRequest& request) {
   filter.until_ns = request.until_ns() == 0 ? UINT64_MAX : request.until_ns();
   filter.limit = std::min(request.limit() == 0 ? kLimit : request.limit(), kLimitMax);
   filter.worst_first = request.worst_first();
+  filter.kernel_only = request.kernel_only();
   return filter;
 }
 
@@ -81,7 +82,8 @@ grpc::Status FindingService::WatchFindings(grpc::ServerContext* context, const v
                                            grpc::ServerWriter<v1::WatchFindingsResponse>* writer) {
   const Watch watch(context, limits_);
   if (!watch.admitted()) return watch.Refusal();
-  const auto watcher = recordings_->fleet().findings().Watch(request->host(), std::min(request->backlog(), kBacklogMax));
+  const auto watcher = recordings_->fleet().findings().Watch(
+      {request->host(), request->kernel_only()}, std::min(request->backlog(), kBacklogMax));
   bool first = true;  // an empty message tells that the stream is open
   while (watch.GoesOn()) {
     v1::WatchFindingsResponse response;

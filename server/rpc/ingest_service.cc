@@ -176,7 +176,7 @@ bool IngestStream::Take(v1::IngestRequest* request) {
 
 void IngestStream::TakeState(const v1::CollectorState& state) {
   constexpr int kWarningsMax = 20;
-  CollectorReport report;
+  CollectorHealth report;
   report.profile = state.profile();
   report.profile_wanted = state.profile_wanted();
   report.events_lost = state.events_lost();

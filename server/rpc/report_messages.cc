@@ -150,6 +150,7 @@ void ToMessage(const FoundFinding& found, v1::Finding* message) {
   }
   message->set_explanation(Utf8(finding.explanation));
   message->set_found_real_ns(found.found_real_ns);
+  message->set_kind(finding.kind);
 }
 
 void ToMessage(const HostState& host, v1::Host* message) {

@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kWhere =
     " FROM main.finding WHERE (?1 = '' OR id = ?1) AND (?2 = '' OR check_name = ?2) AND (?3 = '' OR class = ?3)"
     " AND (?4 = 0 OR pid = ?4) AND start_ns BETWEEN ?5 AND ?6"
-    " AND CASE confidence WHEN 'proven' THEN 2 WHEN 'strong' THEN 1 ELSE 0 END >= ?7";
+    " AND CASE confidence WHEN 'proven' THEN 2 WHEN 'strong' THEN 1 ELSE 0 END >= ?7 AND (?8 = 0 OR kind <> 'user')";
 
 Confidence ConfidenceOf(std::string_view name) {
   for (const Confidence confidence : {Confidence::kProven, Confidence::kStrong}) {
@@ -25,7 +25,7 @@ Confidence ConfidenceOf(std::string_view name) {
 void BindFilter(const FindingFilter& filter, Statement* statement) {
   const auto signed_ns = [](uint64_t ns) { return static_cast<int64_t>(std::min<uint64_t>(ns, INT64_MAX)); };
   statement->Bind(filter.id, filter.check, filter.cls, filter.pid, signed_ns(filter.since_ns),
-                  signed_ns(filter.until_ns), static_cast<int>(filter.confidence_min));
+                  signed_ns(filter.until_ns), static_cast<int>(filter.confidence_min), filter.kernel_only);
 }
 
 Finding ReadFinding(const Statement& row) {
@@ -44,6 +44,7 @@ Finding ReadFinding(const Statement& row) {
   finding.waker_pid = row.IsNull(11) ? -1 : static_cast<int32_t>(row.Integer(11));
   finding.waker_comm = row.Text(12);
   finding.explanation = row.Text(13);
+  finding.kind = row.Text(14);
   return finding;
 }
 
@@ -69,12 +70,12 @@ Status ReadPart(const std::string& part, const FindingFilter& filter, std::set<s
   page->total += count->Unsigned(0);
   auto rows = db->Prepare(
       std::string("SELECT id, group_id, check_name, class, confidence, pid, comm, cpu, start_ns, end_ns, waited_ns, "
-                  "waker_pid, waker_comm, explanation") +
+                  "waker_pid, waker_comm, explanation, kind") +
       kWhere + (filter.worst_first ? " ORDER BY waited_ns DESC, start_ns DESC, id" : " ORDER BY start_ns DESC, id") +
-      " LIMIT ?8");
+      " LIMIT ?9");
   if (!rows) return tl::unexpected<Error>(std::move(rows.error()));
   BindFilter(filter, &*rows);
-  sqlite3_bind_int64(rows->get(), 8, static_cast<int64_t>(filter.limit));
+  sqlite3_bind_int64(rows->get(), 9, static_cast<int64_t>(filter.limit));
   std::vector<Finding> found;
   while (true) {
     const auto row = rows->Step();
@@ -94,7 +95,7 @@ Status ReadPart(const std::string& part, const FindingFilter& filter, std::set<s
 bool FindingFilter::Matches(const Finding& finding) const {
   return (id.empty() || finding.id == id) && (check.empty() || finding.check == check) &&
          (cls.empty() || finding.cls == cls) && finding.confidence >= confidence_min &&
-         (pid == 0 || finding.pid == pid) && finding.start_ns >= since_ns && finding.start_ns <= until_ns;
+         (pid == 0 || finding.pid == pid) && (!kernel_only || finding.kind != "user") && finding.start_ns >= since_ns && finding.start_ns <= until_ns;
 }
 
 bool FindingFilter::Before(const Finding& a, const Finding& b) const {

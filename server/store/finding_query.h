@@ -15,6 +15,7 @@ struct FindingFilter {
   std::string check, cls;      // empty: all
   Confidence confidence_min = Confidence::kSuspicious;
   int32_t pid = 0;             // 0: all
+  bool kernel_only = false;    // leaves those of user tasks out
   uint64_t since_ns = 0, until_ns = UINT64_MAX;  // of the start, both included
   uint64_t limit = 500;
   bool worst_first = false;    // by waited_ns; else the latest start first

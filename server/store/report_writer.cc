@@ -135,14 +135,14 @@ Status WriteSummaries(Database& db, const Report& report) {
 Result<uint64_t> AddFindings(Database& db, std::span<const Finding> findings) {
   uint64_t added = 0;
   if (findings.empty()) return added;
-  auto insert = db.Prepare("INSERT OR IGNORE INTO finding VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)");
+  auto insert = db.Prepare("INSERT OR IGNORE INTO finding VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)");
   auto evidence = db.Prepare(InsertSql("finding_evidence", 5));
   if (!insert || !evidence) return tl::unexpected<Error>(std::move(!insert ? insert.error() : evidence.error()));
   const auto known = [](int32_t id) { return id < 0 ? std::nullopt : std::optional<int32_t>(id); };
   for (const Finding& f : findings) {
     const auto waker = f.waker_pid < 0 ? std::nullopt : std::optional<std::string>(f.waker_comm);
     STORE_TRY(insert->Run(f.id, f.group_id, f.check, f.cls, Name(f.confidence), f.pid, f.comm, known(f.cpu), f.start_ns,
-                          f.end_ns, f.waited_ns, known(f.waker_pid), waker, f.explanation));
+                          f.end_ns, f.waited_ns, known(f.waker_pid), waker, f.explanation, f.kind));
     if (sqlite3_changes(db.get()) == 0) continue;
     ++added;
     int64_t position = 0;

@@ -130,6 +130,7 @@ ALTER TABLE session ADD COLUMN loss_marked INTEGER NOT NULL DEFAULT 0;  -- every
 DELETE FROM finding WHERE rowid NOT IN (SELECT min(rowid) FROM finding GROUP BY id);
 DELETE FROM finding_evidence WHERE rowid NOT IN
   (SELECT min(rowid) FROM finding_evidence GROUP BY finding_id, position);
+ALTER TABLE finding ADD COLUMN kind TEXT NOT NULL DEFAULT '';  -- of the thread that suffered
 DROP INDEX finding_by_id;
 CREATE UNIQUE INDEX finding_by_id ON finding(id);
 

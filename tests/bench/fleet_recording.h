@@ -11,7 +11,7 @@
 #include "analysis/base/result.h"
 #include "analysis/chunk/batch.h"
 #include "analysis/trace/reader.h"
-#include "tests/bench/replay.h"
+#include "server/live/replay.h"
 
 namespace wakewatch::fleet {
 

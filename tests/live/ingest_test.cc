@@ -24,7 +24,7 @@
 #include "server/live/recordings.h"
 #include "server/rpc/grpc_server.h"
 #include "server/store/recording.h"
-#include "tests/bench/replay.h"
+#include "server/live/replay.h"
 
 namespace wakewatch {
 namespace {

@@ -22,7 +22,7 @@
 #include "server/store/finding_query.h"
 #include "server/store/recording.h"
 #include "server/store/session_store.h"
-#include "tests/bench/replay.h"
+#include "server/live/replay.h"
 
 namespace wakewatch {
 namespace {

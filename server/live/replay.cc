@@ -1,4 +1,4 @@
-#include "tests/bench/replay.h"
+#include "server/live/replay.h"
 
 #include <algorithm>
 #include <bit>
