@@ -15,9 +15,9 @@
 namespace wakewatch {
 namespace {
 
-// A log of 4 MiB: hundreds of sessions have one each, and copying it into the file costs a sync every some 80 commits.
+// A log of 4 MiB: hundreds of sessions have one each, and copying it into the file costs syncs every some 80 commits.
 constexpr const char* kSettings =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 512; PRAGMA cache_size = -";
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1024; PRAGMA cache_size = -";
 
 std::string MergedText(const std::map<uint32_t, uint64_t>& merged) {
   std::string text;
@@ -151,9 +151,10 @@ Status PartWriter::LoadState() {
   if (PartNumber(*previous)) {
     previous_ = (std::filesystem::path(db_.path()).parent_path() / *previous).string();
   }
-  const auto bytes = db_.Integer("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size");
-  if (!bytes) return tl::unexpected<Error>(bytes.error());
-  state_.bytes = static_cast<uint64_t>(*bytes);
+  const auto pages = db_.Integer("PRAGMA page_count"), page_bytes = db_.Integer("PRAGMA page_size");
+  if (!pages || !page_bytes) return tl::unexpected<Error>(!pages ? pages.error() : page_bytes.error());
+  page_bytes_ = static_cast<uint64_t>(*page_bytes);
+  state_.bytes = static_cast<uint64_t>(*pages) * page_bytes_;
   return {};
 }
 
@@ -199,8 +200,7 @@ Status PartWriter::Store(const std::vector<const Batch*>& batches, const Analysi
   page_count_.Reset();
   const auto pages = page_count_.Step();
   if (!pages) return tl::unexpected<Error>(pages.error());
-  constexpr uint64_t kPageBytes = 8192;
-  state_.bytes = page_count_.Unsigned(0) * kPageBytes;
+  state_.bytes = page_count_.Unsigned(0) * page_bytes_;
   page_count_.Reset();
   return {};
 }

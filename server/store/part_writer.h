@@ -63,6 +63,7 @@ class PartWriter {
   std::string previous_;          // path of the part before; empty: there is none
   uint64_t previous_end_ns_ = 0;  // of the last event before this part
   bool trimmed_ = false;
+  uint64_t page_bytes_ = 0;
   State state_;
   BatchStorer storer_{db_, {}, {}};
   Statement page_count_, put_timeline_, put_checkpoint_;

@@ -30,7 +30,7 @@ struct SessionStoreOptions {
   uint64_t part_bytes_max = 512u << 20;                       // a new part is begun once one has grown past this
   std::chrono::seconds part_span_max{std::chrono::hours(6)};  // of trace time from a part's first event
   int cache_kb = 256;
-  int64_t pages_max = 0;  // a part may not grow past this many pages of 8 KiB; 0: as far as the disk goes
+  int64_t pages_max = 0;  // a part may not grow past this many pages of 4 KiB; 0: as far as the disk goes
 };
 
 // Where live analysis was, so that it can go on there. `state` and `extra` are the caller's, in its own encoding.

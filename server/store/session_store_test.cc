@@ -257,7 +257,7 @@ TEST_F(SessionStoreTest, AFullDiskStoresNothingHalf) {
   const auto batches = trace_.Batches(8);
   const auto lines = LinesOf(StoreAll(Data("whole"), batches));
   SessionStoreOptions options;
-  options.pages_max = 90;
+  options.pages_max = 160;
   {
     const auto store = OpenStore(Data(), options);
     size_t stored = 0;
