@@ -41,7 +41,7 @@ class Findings : public FindingSink {
       ++beyond_;
       return;
     }
-    const Task* const task = model_.tasks().Peek(finding.pid);
+    const Task* const task = model_.tasks().Peek(finding.pid, model_.now_ns());
     if (task != nullptr) finding.kind = Info(task->kind).name;
     finding.Seal(object);
     findings_.push_back(std::move(finding));

@@ -18,9 +18,8 @@ namespace {
 size_t Limit(size_t limit) { return limit == 0 ? std::numeric_limits<size_t>::max() : limit; }
 
 TextOptions ForText(const ViewOptions& options) {
-  return {.all_threads = options.all_threads,
-          .rows_max = Limit(options.rows_max),
-          .groups_max = Limit(options.groups_max)};
+  return {
+      .all_threads = options.all_threads, .rows_max = Limit(options.rows_max), .groups_max = Limit(options.groups_max)};
 }
 
 // One line a thread; times in nanoseconds.

@@ -1,5 +1,5 @@
-// Why: people name moments by the wall clock, events carry the trace clock. Pairs of both, taken now and then, lead from
-// one to the other; the nearest is the best, since clocks drift and wall clocks are set.
+// Why: people name moments by the wall clock, events carry the trace clock. Pairs of both, taken now and then, lead
+// from one to the other; the nearest is the best, since clocks drift and wall clocks are set.
 #pragma once
 
 #include <cstdint>

@@ -127,11 +127,11 @@ class Reading {
 
   void CheckCounts() {
     const std::pair<int, std::string_view> lists[] = {
-        {message_->symbols_size(), "symbols"},         {message_->cpus_size(), "cpus"},
-        {message_->tasks_size(), "tasks"},             {message_->clock_pairs_size(), "clock_pairs"},
-        {message_->stats_size(), "stats"},             {message_->profiles_size(), "profiles"},
-        {message_->gaps_size(), "gaps"},               {message_->chunks_size(), "chunks"},
-        {message_->frontiers_size(), "frontiers"},     {message_->formats().events_size(), "formats.events"},
+        {message_->symbols_size(), "symbols"},     {message_->cpus_size(), "cpus"},
+        {message_->tasks_size(), "tasks"},         {message_->clock_pairs_size(), "clock_pairs"},
+        {message_->stats_size(), "stats"},         {message_->profiles_size(), "profiles"},
+        {message_->gaps_size(), "gaps"},           {message_->chunks_size(), "chunks"},
+        {message_->frontiers_size(), "frontiers"}, {message_->formats().events_size(), "formats.events"},
     };
     for (const auto& [count, field] : lists) {
       Require(static_cast<size_t>(count) <= limits_.list_max, field, "more entries than a batch may have");
@@ -200,8 +200,8 @@ class Reading {
     }
     for (const v1::CpuStats& stats : message_->stats()) {
       Cpu(stats.cpu(), "stats.cpu");
-      batch_.stats.push_back({stats.cpu(), stats.entries(), stats.overrun(), stats.commit_overrun(), stats.dropped(),
-                              stats.read()});
+      batch_.stats.push_back(
+          {stats.cpu(), stats.entries(), stats.overrun(), stats.commit_overrun(), stats.dropped(), stats.read()});
     }
     for (v1::ProfileChange& change : *message_->mutable_profiles()) {
       Time(change.ts_ns(), "profiles.ts_ns");
@@ -307,9 +307,7 @@ void BatchToMessage(const Batch& batch, v1::Batch* message) {
   }
 }
 
-Result<Batch> BatchFromMessage(v1::Batch* message, const BatchLimits& limits) {
-  return Reading(message, limits).Run();
-}
+Result<Batch> BatchFromMessage(v1::Batch* message, const BatchLimits& limits) { return Reading(message, limits).Run(); }
 
 Result<SessionInfo> SessionFromMessage(const v1::Session& message, const BatchLimits& limits) {
   const auto refuse = [](std::string cause) { return Fail(ErrorCode::kInvalidArgument, std::move(cause)); };
@@ -317,8 +315,10 @@ Result<SessionInfo> SessionFromMessage(const v1::Session& message, const BatchLi
     return refuse("a host is 1 to 253 letters, digits, '.', '_' and '-', and does not begin with '.' or '-'");
   }
   const std::pair<const std::string&, std::string_view> texts[] = {
-      {message.boot_id(), "boot_id"}, {message.session(), "session"},
-      {message.kernel(), "kernel"},   {message.clock(), "clock"},
+      {message.boot_id(), "boot_id"},
+      {message.session(), "session"},
+      {message.kernel(), "kernel"},
+      {message.clock(), "clock"},
       {message.collector_version(), "collector_version"},
   };
   for (const auto& [text, field] : texts) {

@@ -1,6 +1,6 @@
 // Why: batches cross the network as protobuf messages and live in memory as plain structures. This is the one place
-// that knows both. What comes from the network is hostile: counts, CPU numbers, times and texts are checked here against
-// limits, so that what gets past is a Batch like those of our own collector, up to what its chunks hold.
+// that knows both. What comes from the network is hostile: counts, CPU numbers, times and texts are checked here
+// against limits, so that what gets past is a Batch like those of our own collector, up to what its chunks hold.
 #pragma once
 
 #include <cstddef>

@@ -46,8 +46,9 @@ class InputOption {
 // --server. With it a file argument names a host and perhaps one of its recordings.
 class ServerOption {
  public:
-  explicit ServerOption(VerbOptions* options, const std::string& help = "Ask this server; FILE is then a host, or "
-                                                                        "HOST/RECORDING");
+  explicit ServerOption(VerbOptions* options, const std::string& help =
+                                                  "Ask this server; FILE is then a host, or "
+                                                  "HOST/RECORDING");
   // HOST:PORT; empty: none.
   const std::string& server() const { return server_; }
 

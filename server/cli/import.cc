@@ -57,8 +57,8 @@ ImportVerb::ImportVerb(CommandLine* line)
   options()->Text({.names = "--host", .help = "With --server: the name under which it is kept there", .type = "NAME"},
                   &host_);
   options()->Flag("-f,--force", "Replace the recording if it exists", &force_);
-  options()->Examples({"wakewatch import trace.dat -o rec.db",
-                       "wakewatch import trace.dat --server 127.0.0.1:7400 --host lab-7"});
+  options()->Examples(
+      {"wakewatch import trace.dat -o rec.db", "wakewatch import trace.dat --server 127.0.0.1:7400 --host lab-7"});
 }
 
 Result<Report> ImportVerb::Import() const {

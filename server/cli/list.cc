@@ -109,10 +109,12 @@ ListVerb::ListVerb(CommandLine* line)
                    .required = true,
                    .choices = {"formats", "checks", "profiles", "kinds", "events", "hosts", "recordings"}},
                   &what_);
-  options()->Text({.names = "-i,--input,file", .help = "The trace or recording, for `list events`; the host, for `list recordings`", .type = "FILE"},
+  options()->Text({.names = "-i,--input,file",
+                   .help = "The trace or recording, for `list events`; the host, for `list recordings`",
+                   .type = "FILE"},
                   &path_);
-  options()->Examples({"wakewatch list checks", "wakewatch list events trace.dat",
-                       "wakewatch list hosts --server 127.0.0.1:7400"});
+  options()->Examples(
+      {"wakewatch list checks", "wakewatch list events trace.dat", "wakewatch list hosts --server 127.0.0.1:7400"});
 }
 
 Result<Listing> ListVerb::ListRemote() const {

@@ -17,7 +17,8 @@ class QueryVerb : public Verb {
   ExitCode Run() override;
 
  private:
-  Result<QueryEnd> Ask(const QueryLimits& limits, const std::function<void(const std::vector<std::string>&)>& on_columns,
+  Result<QueryEnd> Ask(const QueryLimits& limits,
+                       const std::function<void(const std::vector<std::string>&)>& on_columns,
                        const std::function<bool(const std::vector<SqlValue>&)>& on_row) const;
 
   ServerOption server_;

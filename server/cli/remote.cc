@@ -185,11 +185,10 @@ Result<Listing> ListHostsRemotely(const std::string& server) {
   if (!status.ok()) return Fail(FromStatus(server, status));
   Listing listing{{"host", "status", "recording", "kernel", "cpus", "events", "events/s", "lost", "findings"}, {}};
   for (const v1::Host& host : response.hosts()) {
-    listing.rows.push_back({host.name(), NameOf(host.status()), host.recording(), host.kernel(),
-                          std::to_string(host.cpus()), std::to_string(host.events()),
-                          fmt::format("{:.0f}", host.events_per_s()),
-                          std::to_string(host.lost_events()) + (host.lost_unknown() ? "+" : ""),
-                          std::to_string(host.findings())});
+    listing.rows.push_back(
+        {host.name(), NameOf(host.status()), host.recording(), host.kernel(), std::to_string(host.cpus()),
+         std::to_string(host.events()), fmt::format("{:.0f}", host.events_per_s()),
+         std::to_string(host.lost_events()) + (host.lost_unknown() ? "+" : ""), std::to_string(host.findings())});
   }
   return listing;
 }
@@ -205,8 +204,11 @@ Result<Listing> ListRecordingsRemotely(const std::string& server, const std::str
   Listing listing{{"host", "recording", "kernel", "events", "bytes", "parts", "findings", "gaps", "state"}, {}};
   for (const v1::Recording& row : response.recordings()) {
     listing.rows.push_back({row.host(), row.id(), row.kernel(), std::to_string(row.events()),
-                          std::to_string(row.bytes()), std::to_string(row.parts()), std::to_string(row.findings()),
-                          std::to_string(row.gaps()), row.live() ? "live" : row.trimmed() ? "trimmed" : "complete"});
+                            std::to_string(row.bytes()), std::to_string(row.parts()), std::to_string(row.findings()),
+                            std::to_string(row.gaps()),
+                            row.live()      ? "live"
+                            : row.trimmed() ? "trimmed"
+                                            : "complete"});
   }
   return listing;
 }

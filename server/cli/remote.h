@@ -36,8 +36,8 @@ struct RemoteEnd {
   bool incomplete = false;
   std::optional<Confidence> best;
 };
-// Hands the view's text to `write` in pieces, until it answers false. Errors: kIo (no server there), and what the server
-// says.
+// Hands the view's text to `write` in pieces, until it answers false. Errors: kIo (no server there), and what the
+// server says.
 Result<RemoteEnd> RenderRemotely(const std::string& server, const RemoteView& view,
                                  const std::function<bool(std::string_view)>& write);
 

@@ -38,7 +38,8 @@ ServeVerb::ServeVerb(CommandLine* line)
   options()->Text({.names = "--data", .help = "Where recordings are kept", .type = "DIR"}, &data_);
   endpoint("--listen", "For collectors and gRPC clients; port 0: any free one", &listen_);
   endpoint("--http", "For browsers, Prometheus and health checks; port 0: any free one", &http_);
-  options()->Text({.names = "--web", .help = "The dashboard's files; default: those that were built with this program",
+  options()->Text({.names = "--web",
+                   .help = "The dashboard's files; default: those that were built with this program",
                    .type = "DIR"},
                   &web_);
   options()->List({.names = "--allow-origin",
@@ -46,11 +47,12 @@ ServeVerb::ServeVerb(CommandLine* line)
                    .type = "ORIGIN"},
                   &origins_);
   duration("--keep", "Recordings older than this are removed", &keep_);
-  options()->Number({.names = "--keep-gib", .help = "Of each host at most this much is kept", .type = "GIB"}, &keep_gib_);
+  options()->Number({.names = "--keep-gib", .help = "Of each host at most this much is kept", .type = "GIB"},
+                    &keep_gib_);
   duration("--keep-findings", "Findings, and the 2 s around them, are kept this long", &keep_findings_);
-  options()->Number({.names = "--part-mib", .help = "A recording's file is followed by the next at this size",
-                     .type = "MIB"},
-                    &part_mib_);
+  options()->Number(
+      {.names = "--part-mib", .help = "A recording's file is followed by the next at this size", .type = "MIB"},
+      &part_mib_);
   duration("--part-span", "or when it spans this much time", &part_span_);
   duration("--latency-threshold", "A wait at least this long is a finding", &latency_);
   duration("--sleep-threshold", "A sleep is looked at from this length on", &sleep_);
@@ -104,9 +106,10 @@ ExitCode ServeVerb::Run() {
   gateway_options.web_folder = WebFolder();
   gateway_options.allowed_origins = origins_;
   auto gateway = Gateway::Start(
-      gateway_options, (*server)->InProcessChannel(),
-      [&] { return FleetMetricsText(**fleet, WAKEWATCH_VERSION); },
-      [&] { return stopping ? Health{false, "stopping"} : Health{true, "serving"}; });
+      gateway_options, (*server)->InProcessChannel(), [&] { return FleetMetricsText(**fleet, WAKEWATCH_VERSION); },
+      [&] {
+        return stopping ? Health{false, "stopping"} : Health{true, "serving"};
+      });
   if (!gateway) return Complain(gateway.error());
   Say(fmt::format("collectors and gRPC clients: {}:{}", listen->address, (*server)->port()));
   Say(fmt::format("dashboard: http://{}:{}/", http->address, (*gateway)->port()));

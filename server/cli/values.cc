@@ -59,8 +59,13 @@ struct Unit {
   std::string_view name;
   uint64_t ns;
 };
-constexpr Unit kUnits[] = {{"ns", 1}, {"us", 1000}, {"ms", 1'000'000}, {"s", kSecondNs},
-                           {"min", 60 * kSecondNs}, {"h", 3600 * kSecondNs},    {"d", 86'400 * kSecondNs}};
+constexpr Unit kUnits[] = {{"ns", 1},
+                           {"us", 1000},
+                           {"ms", 1'000'000},
+                           {"s", kSecondNs},
+                           {"min", 60 * kSecondNs},
+                           {"h", 3600 * kSecondNs},
+                           {"d", 86'400 * kSecondNs}};
 
 // Exactly `digits` digits, between `low` and `high`.
 std::optional<int> TakeField(std::string_view* text, size_t digits, int low, int high) {

@@ -1,5 +1,5 @@
-// Why: findings go to whoever watches while they are made. A watcher that is slow loses the oldest and is told how many;
-// it never holds up the analysis.
+// Why: findings go to whoever watches while they are made. A watcher that is slow loses the oldest and is told how
+// many; it never holds up the analysis.
 #pragma once
 
 #include <chrono>
@@ -51,7 +51,7 @@ class FindingFeed {
   void Publish(const std::vector<FoundFinding>& found);
 
  private:
-  static constexpr size_t kRecentMax = 1000;    // kept for new watchers, of all hosts
+  static constexpr size_t kRecentMax = 1000;     // kept for new watchers, of all hosts
   static constexpr size_t kWaitingMax = 10'000;  // of one watcher
 
   std::mutex mutex_;

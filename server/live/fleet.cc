@@ -49,8 +49,8 @@ Result<std::unique_ptr<Fleet>> Fleet::Open(const FleetOptions& options) {
   if (!catalogue) return Fail(std::move(catalogue.error()));
   for (const std::string& warning : (*catalogue)->warnings()) options.log(warning, true);
   fleet->catalogue_ = std::move(*catalogue);
-  fleet->place_ = {options.data_folder,     options.live,  &fleet->sets_,       fleet->catalogue_.get(),
-                   &fleet->feed_,           options.log,   &fleet->files_mutex_};
+  fleet->place_ = {options.data_folder, options.live, &fleet->sets_,       fleet->catalogue_.get(),
+                   &fleet->feed_,       options.log,  &fleet->files_mutex_};
   const unsigned workers = options.workers != 0 ? options.workers : std::thread::hardware_concurrency() + 2;
   for (unsigned i = 0; i < workers; ++i) fleet->workers_.emplace_back([raw = fleet.get()] { raw->WorkLoop(); });
   fleet->clock_ = std::thread([raw = fleet.get()] { raw->ClockLoop(); });
@@ -158,9 +158,8 @@ void Fleet::ApplyRetentionNow() {
       });
     }
   }
-  const auto real_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
-                           std::chrono::system_clock::now().time_since_epoch())
-                           .count();
+  const auto real_ns =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   for (const RetentionStep& step :
        ApplyRetention(catalogue_.get(), options_.retention, static_cast<uint64_t>(real_ns), in_use)) {
     options_.log("retention: " + std::string(NameOf(step.action)) + " " + step.path + ": " + step.reason,

@@ -28,7 +28,7 @@ struct FleetOptions {
   std::string data_folder;
   LiveOptions live;
   RetentionOptions retention;
-  unsigned workers = 0;      // 0: two more than there are cores, since a commit waits for the disk
+  unsigned workers = 0;  // 0: two more than there are cores, since a commit waits for the disk
   size_t hosts_max = 10'000;
   size_t queue_bytes_max = 256u << 20;  // of messages that wait, of all hosts together
   std::function<void(const std::string& line, bool warning)> log;
@@ -93,7 +93,7 @@ class Fleet {
   std::mutex run_mutex_;  // guards the next four
   std::condition_variable run_changed_, clock_changed_;
   std::deque<std::shared_ptr<Host>> runnable_;
-  std::set<const Host*> scheduled_;      // in runnable_
+  std::set<const Host*> scheduled_;        // in runnable_
   std::set<const Host*> working_, again_;  // a worker is at it; and it has new work
   bool stopping_ = false;
 

@@ -7,10 +7,11 @@ namespace wakewatch {
 namespace {
 
 bool Same(const FormatsDelta& a, const FormatsDelta& b) {
-  return a.hash == b.hash && a.long_size == b.long_size && a.big_endian == b.big_endian &&
-         a.page_size == b.page_size && a.header_page == b.header_page &&
-         std::equal(a.events.begin(), a.events.end(), b.events.begin(), b.events.end(),
-                    [](const FormatDelta& x, const FormatDelta& y) { return x.system == y.system && x.text == y.text; });
+  return a.hash == b.hash && a.long_size == b.long_size && a.big_endian == b.big_endian && a.page_size == b.page_size &&
+         a.header_page == b.header_page &&
+         std::equal(
+             a.events.begin(), a.events.end(), b.events.begin(), b.events.end(),
+             [](const FormatDelta& x, const FormatDelta& y) { return x.system == y.system && x.text == y.text; });
 }
 
 }  // namespace

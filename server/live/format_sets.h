@@ -1,5 +1,5 @@
-// Why: the hosts of a fleet mostly run a few kernels, and a parsed set of event formats takes a quarter of a megabyte and
-// milliseconds to make. So sets are shared between the sessions that use them, and go when the last of these ends.
+// Why: the hosts of a fleet mostly run a few kernels, and a parsed set of event formats takes a quarter of a megabyte
+// and milliseconds to make. So sets are shared between the sessions that use them, and go when the last of these ends.
 #pragma once
 
 #include <cstdint>

@@ -9,7 +9,8 @@ namespace {
 
 uint64_t RealNowNs() {
   return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count());
 }
 
 std::string RecordingOf(const LiveSession& session) {
@@ -343,9 +344,7 @@ HostState Host::State() const {
   const auto now = Clock::now();
   const std::lock_guard lock(state_mutex_);
   HostState state = state_;
-  state.status = connected       ? HostStatus::kStreaming
-                 : session_open_ ? HostStatus::kDisconnected
-                                 : HostStatus::kEnded;
+  state.status = connected ? HostStatus::kStreaming : session_open_ ? HostStatus::kDisconnected : HostStatus::kEnded;
   state.events_per_s = events_rate_.PerSecond(now);
   state.bytes_per_s = bytes_rate_.PerSecond(now);
   if (session_open_ && state.watermark_ns != 0 && offset_ns_ != INT64_MAX) {

@@ -111,9 +111,9 @@ class Host {
     bool more = false;
   };
 
-  static constexpr size_t kQueueItemsMax = 16;    // then the stream is read no further
+  static constexpr size_t kQueueItemsMax = 16;  // then the stream is read no further
   static constexpr size_t kQueueBytesMax = 8u << 20;
-  static constexpr size_t kGroupItemsMax = 32;    // of one transaction
+  static constexpr size_t kGroupItemsMax = 32;  // of one transaction
   static constexpr std::chrono::seconds kFlushEvery{1};
   static constexpr std::chrono::minutes kIdleEnd{10};  // a session whose collector stays away is over
 
@@ -136,7 +136,7 @@ class Host {
 
   mutable std::mutex queue_mutex_;  // guards the next five
   std::shared_ptr<Delivery> delivery_;
-  uint64_t stream_ = 0;  // number of the newest stream
+  uint64_t stream_ = 0;                        // number of the newest stream
   std::optional<SessionInfo> session_wanted_;  // to be opened
   SessionInfo streaming_;                      // of the newest stream
   std::deque<Item> queue_;

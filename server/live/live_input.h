@@ -1,5 +1,5 @@
-// Why: the engine borrows what an input says about itself: formats, symbols, tasks. Of a file all of it is there from the
-// start; of a live session it arrives batch by batch, in front of the events that it is about. This is that input.
+// Why: the engine borrows what an input says about itself: formats, symbols, tasks. Of a file all of it is there from
+// the start; of a live session it arrives batch by batch, in front of the events that it is about. This is that input.
 #pragma once
 
 #include <memory>

@@ -63,7 +63,8 @@ std::vector<GapRecord> LiveMerge::LateGaps(const std::vector<Decoded>& chunks, u
   std::map<uint32_t, uint64_t> counts;
   for (const Decoded& chunk : chunks) {
     const auto& events = chunk.block.events;
-    const auto end = std::find_if(events.begin(), events.end(), [&](const Event& e) { return After(e, watermark_ns_); });
+    const auto end =
+        std::find_if(events.begin(), events.end(), [&](const Event& e) { return After(e, watermark_ns_); });
     if (end != events.begin()) counts[chunk.cpu] += static_cast<uint64_t>(end - events.begin());
   }
   std::vector<GapRecord> gaps;
@@ -150,7 +151,8 @@ void LiveMerge::AddChunk(Decoded chunk) {
     PutGap(&stream, gap);
   }
   // What lies behind the watermark cannot be put in its place any more: its gap stands for it.
-  const auto in_time = std::find_if(events.begin(), events.end(), [&](const Event& e) { return After(e, watermark_ns_); });
+  const auto in_time =
+      std::find_if(events.begin(), events.end(), [&](const Event& e) { return After(e, watermark_ns_); });
   stream.merged += static_cast<uint64_t>(in_time - events.begin());
   events.erase(events.begin(), in_time);
   if (events.empty()) return;

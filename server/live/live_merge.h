@@ -24,8 +24,8 @@ class LiveMerge {
     EventBlock block;
   };
 
-  // The gaps that a batch lacks: events of a CPU that lie behind the watermark are void up to it. `late` gets the number
-  // of those events. To be asked before the batch is stored, so that the gaps are stored with it.
+  // The gaps that a batch lacks: events of a CPU that lie behind the watermark are void up to it. `late` gets the
+  // number of those events. To be asked before the batch is stored, so that the gaps are stored with it.
   std::vector<GapRecord> LateGaps(const std::vector<Decoded>& chunks, uint64_t* late) const;
   // One for each CPU that is known, from its last event up to what `batch` first shows of it: batches in between are
   // missing.
@@ -56,8 +56,8 @@ class LiveMerge {
  private:
   struct Stream {
     std::deque<EventBlock> blocks;
-    uint64_t last_ns = 0;    // of the last event or gap that was added
-    uint64_t merged = 0;     // events handed on
+    uint64_t last_ns = 0;  // of the last event or gap that was added
+    uint64_t merged = 0;   // events handed on
     uint64_t frontier_ns = 0;
     bool online = false;
     std::optional<GapRecord> open_gap;  // whose end has not come

@@ -1,6 +1,6 @@
-// Why: one session of one collector, as the server keeps it: what arrives is validated, stored and analysed here, in this
-// order, so that nothing is acknowledged that is not durable and nothing is analysed that could be lost. It resumes after
-// a crash from its checkpoint and the events stored behind it. Not thread-safe: its owner takes turns.
+// Why: one session of one collector, as the server keeps it: what arrives is validated, stored and analysed here, in
+// this order, so that nothing is acknowledged that is not durable and nothing is analysed that could be lost. It
+// resumes after a crash from its checkpoint and the events stored behind it. Not thread-safe: its owner takes turns.
 #pragma once
 
 #include <chrono>
@@ -44,8 +44,8 @@ class LiveSession {
     bool lost_unknown = false;
     std::vector<Refused> refused;  // stored nowhere
   };
-  // Makes the batches durable in one transaction. Sequences that were stored before are passed over. On an Error nothing
-  // of them is stored, and this object is of no more use: the session has to be opened again.
+  // Makes the batches durable in one transaction. Sequences that were stored before are passed over. On an Error
+  // nothing of them is stored, and this object is of no more use: the session has to be opened again.
   Result<Stored> Store(std::vector<Batch> batches);
   // A batch that could not even be read: its place in the stream is a gap.
   void Skip() { missing_ = true; }

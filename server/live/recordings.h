@@ -1,6 +1,6 @@
-// Why: every question of a client is about one recording of one host, which may grow at this moment or lie on disk. This
-// is where its name becomes an answer: a snapshot of the live analysis, the state that was stored with the recording, or,
-// for a span of time or other thresholds, an analysis of the stored events.
+// Why: every question of a client is about one recording of one host, which may grow at this moment or lie on disk.
+// This is where its name becomes an answer: a snapshot of the live analysis, the state that was stored with the
+// recording, or, for a span of time or other thresholds, an analysis of the stored events.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// Why: what a finished session measured is stored with it as the state of its analysis, so its distributions come back in
-// milliseconds, whole. Recordings without such a state (imported, or of another version) are analysed anew.
+// Why: what a finished session measured is stored with it as the state of its analysis, so its distributions come back
+// in milliseconds, whole. Recordings without such a state (imported, or of another version) are analysed anew.
 #pragma once
 
 #include <string>

@@ -202,10 +202,10 @@ grpc::Status AnalysisService::Render(grpc::ServerContext* context, const v1::Ren
       if ((view->all_threads || IsKernelThread(wakeup.kind)) && Shows(filter, wakeup)) text.Add(wakeup);
     };
   }
-  auto report = own_thresholds || text.wants_wakeups()
-                    ? recordings_->Analyse(NameOf(request->recording()), SpanOf(request->recording()), options,
-                                           Stop(context))
-                    : WithFindings(context, request->recording());
+  auto report =
+      own_thresholds || text.wants_wakeups()
+          ? recordings_->Analyse(NameOf(request->recording()), SpanOf(request->recording()), options, Stop(context))
+          : WithFindings(context, request->recording());
   if (!report) return ToStatus(report.error());
   Report shown = *report->report;
   Apply(filter, &shown);

@@ -82,8 +82,8 @@ grpc::Status FindingService::WatchFindings(grpc::ServerContext* context, const v
                                            grpc::ServerWriter<v1::WatchFindingsResponse>* writer) {
   const Watch watch(context, limits_);
   if (!watch.admitted()) return watch.Refusal();
-  const auto watcher = recordings_->fleet().findings().Watch(
-      {request->host(), request->kernel_only()}, std::min(request->backlog(), kBacklogMax));
+  const auto watcher = recordings_->fleet().findings().Watch({request->host(), request->kernel_only()},
+                                                             std::min(request->backlog(), kBacklogMax));
   bool first = true;  // an empty message tells that the stream is open
   while (watch.GoesOn()) {
     v1::WatchFindingsResponse response;

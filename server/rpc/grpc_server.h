@@ -1,5 +1,5 @@
-// Why: all services on one port and on an in-process channel for the HTTP gateway, with reflection and health. gRPC's own
-// headers stay behind this one.
+// Why: all services on one port and on an in-process channel for the HTTP gateway, with reflection and health. gRPC's
+// own headers stay behind this one.
 #pragma once
 
 #include <cstdint>

@@ -118,7 +118,8 @@ bool IngestStream::Begin(const v1::Hello& hello) {
   const auto chunk = Common(hello.chunk(), kChunkVersion, kChunkVersion);
   if (!wire || !chunk) {
     const std::string what = !wire ? "protocol" : "chunk format";
-    const bool theirs_older = (!wire ? hello.wire().newest() < kWireVersionOldest : hello.chunk().newest() < kChunkVersion);
+    const bool theirs_older =
+        (!wire ? hello.wire().newest() < kWireVersionOldest : hello.chunk().newest() < kChunkVersion);
     Close({grpc::StatusCode::FAILED_PRECONDITION,
            "no common version of the " + what + "; upgrade the " + (theirs_older ? "collector" : "server")});
     return false;
@@ -148,9 +149,7 @@ bool IngestStream::Take(v1::IngestRequest* request) {
   switch (request->message_case()) {
     case v1::IngestRequest::kBatch: break;
     case v1::IngestRequest::kState: TakeState(request->state()); return true;
-    case v1::IngestRequest::kHello:
-      Close({grpc::StatusCode::INVALID_ARGUMENT, "a second hello"});
-      return false;
+    case v1::IngestRequest::kHello: Close({grpc::StatusCode::INVALID_ARGUMENT, "a second hello"}); return false;
     default: return true;  // what a newer collector may say
   }
   const size_t bytes = request->ByteSizeLong();

@@ -11,16 +11,19 @@ size_t SequenceBytes(std::string_view text) {
   const auto byte = [&](size_t at) { return static_cast<uint8_t>(text[at]); };
   const uint8_t first = byte(0);
   if (first < 0x80) return 1;
-  const size_t size = first >= 0xc2 && first <= 0xdf ? 2 : (first & 0xf0) == 0xe0 ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+  const size_t size = first >= 0xc2 && first <= 0xdf   ? 2
+                      : (first & 0xf0) == 0xe0         ? 3
+                      : first >= 0xf0 && first <= 0xf4 ? 4
+                                                       : 0;
   if (size == 0 || text.size() < size) return 0;
   for (size_t i = 1; i < size; ++i) {
     if ((byte(i) & 0xc0) != 0x80) return 0;
   }
   const uint8_t second = byte(1);
-  if (first == 0xe0 && second < 0xa0) return 0;   // overlong
-  if (first == 0xed && second > 0x9f) return 0;   // surrogates
-  if (first == 0xf0 && second < 0x90) return 0;   // overlong
-  if (first == 0xf4 && second > 0x8f) return 0;   // past U+10FFFF
+  if (first == 0xe0 && second < 0xa0) return 0;  // overlong
+  if (first == 0xed && second > 0x9f) return 0;  // surrogates
+  if (first == 0xf0 && second < 0x90) return 0;  // overlong
+  if (first == 0xf4 && second > 0x8f) return 0;  // past U+10FFFF
   return size;
 }
 

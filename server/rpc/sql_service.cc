@@ -75,7 +75,8 @@ grpc::Status SqlService::Query(grpc::ServerContext*, const v1::SqlQueryRequest* 
   const auto query = RecordingQuery::Open((*parts)[part - 1]);
   if (!query) return ToStatus(query.error());
   QueryLimits limits;
-  limits.rows_max = request->rows_max() == 0 ? limits_.sql_rows_max : std::min(request->rows_max(), limits_.sql_rows_max);
+  limits.rows_max =
+      request->rows_max() == 0 ? limits_.sql_rows_max : std::min(request->rows_max(), limits_.sql_rows_max);
   limits.deadline = request->milliseconds_max() == 0
                         ? limits_.sql_time_max
                         : std::min(std::chrono::milliseconds(request->milliseconds_max()), limits_.sql_time_max);

@@ -26,9 +26,7 @@ class Watch {
     return {grpc::StatusCode::RESOURCE_EXHAUSTED, "too many live views are open on this server; close one"};
   }
   // The client is there and the server goes on.
-  bool GoesOn() const {
-    return !context_->IsCancelled() && (limits_.stopping == nullptr || !limits_.stopping->load());
-  }
+  bool GoesOn() const { return !context_->IsCancelled() && (limits_.stopping == nullptr || !limits_.stopping->load()); }
   // How the stream ends.
   grpc::Status End() const {
     if (context_->IsCancelled()) return grpc::Status::CANCELLED;

@@ -95,7 +95,8 @@ Status ReadPart(const std::string& part, const FindingFilter& filter, std::set<s
 bool FindingFilter::Matches(const Finding& finding) const {
   return (id.empty() || finding.id == id) && (check.empty() || finding.check == check) &&
          (cls.empty() || finding.cls == cls) && finding.confidence >= confidence_min &&
-         (pid == 0 || finding.pid == pid) && (!kernel_only || finding.kind != "user") && finding.start_ns >= since_ns && finding.start_ns <= until_ns;
+         (pid == 0 || finding.pid == pid) && (!kernel_only || finding.kind != "user") && finding.start_ns >= since_ns &&
+         finding.start_ns <= until_ns;
 }
 
 bool FindingFilter::Before(const Finding& a, const Finding& b) const {

@@ -11,14 +11,14 @@
 namespace wakewatch {
 
 struct FindingFilter {
-  std::string id;              // empty: any
-  std::string check, cls;      // empty: all
+  std::string id;          // empty: any
+  std::string check, cls;  // empty: all
   Confidence confidence_min = Confidence::kSuspicious;
-  int32_t pid = 0;             // 0: all
-  bool kernel_only = false;    // leaves those of user tasks out
+  int32_t pid = 0;                               // 0: all
+  bool kernel_only = false;                      // leaves those of user tasks out
   uint64_t since_ns = 0, until_ns = UINT64_MAX;  // of the start, both included
   uint64_t limit = 500;
-  bool worst_first = false;    // by waited_ns; else the latest start first
+  bool worst_first = false;  // by waited_ns; else the latest start first
 
   bool Matches(const Finding& finding) const;
   // Whether `a` is to be shown in front of `b`.

@@ -1,5 +1,5 @@
-// Why: after a crash a session goes on where it was. Besides its events that takes what its collector sent once and will
-// not send again: the event formats, and how far each CPU was read.
+// Why: after a crash a session goes on where it was. Besides its events that takes what its collector sent once and
+// will not send again: the event formats, and how far each CPU was read.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,5 @@
-// The server as a collector sees it, over a real connection: what it takes, what it refuses and why, and that nothing it
-// acknowledged is missing afterwards.
+// The server as a collector sees it, over a real connection: what it takes, what it refuses and why, and that nothing
+// it acknowledged is missing afterwards.
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
@@ -22,113 +22,17 @@
 #include "proto/wire/batch_codec.h"
 #include "server/live/fleet.h"
 #include "server/live/recordings.h"
+#include "server/live/replay.h"
 #include "server/rpc/grpc_server.h"
 #include "server/store/recording.h"
-#include "server/live/replay.h"
+#include "tests/live/served_test_support.h"
 
 namespace wakewatch {
 namespace {
 
+using live_test::Collector;
+using live_test::TestServer;
 using testing::HasSubstr;
-
-// A server on a port of its own, over a folder that can outlive it.
-class TestServer {
- public:
-  explicit TestServer(const std::string& folder) {
-    FleetOptions options;
-    options.data_folder = folder;
-    options.log = [](const std::string&, bool) {};
-    auto fleet = Fleet::Open(options);
-    EXPECT_TRUE(fleet) << fleet.error().Text();
-    fleet_ = std::move(*fleet);
-    recordings_ = std::make_unique<Recordings>(fleet_.get());
-    GrpcServerOptions listen;
-    listen.port = 0;
-    auto server = GrpcServer::Start(recordings_.get(), listen);
-    EXPECT_TRUE(server) << server.error().Text();
-    server_ = std::move(*server);
-    channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials());
-  }
-  ~TestServer() {
-    fleet_->Stop();
-    server_->Stop();
-  }
-  Fleet& fleet() { return *fleet_; }
-  std::shared_ptr<grpc::Channel> channel() { return channel_; }
-  template <typename Service>
-  auto Stub() {
-    return Service::NewStub(channel_);
-  }
-
- private:
-  std::unique_ptr<Fleet> fleet_;
-  std::unique_ptr<Recordings> recordings_;
-  std::unique_ptr<GrpcServer> server_;
-  std::shared_ptr<grpc::Channel> channel_;
-};
-
-// One collector's stream.
-class Collector {
- public:
-  explicit Collector(TestServer* server) : stub_(server->Stub<v1::IngestService>()), stream_(stub_->Stream(&context_)) {}
-  ~Collector() {
-    context_.TryCancel();
-    if (!finished_) (void)stream_->Finish();
-  }
-
-  void Hello(const SessionInfo& session, uint32_t wire = kWireVersionNewest, uint32_t chunk = kChunkVersion) {
-    v1::IngestRequest request;
-    v1::Hello* const hello = request.mutable_hello();
-    hello->mutable_wire()->set_oldest(wire);
-    hello->mutable_wire()->set_newest(wire);
-    hello->mutable_chunk()->set_oldest(chunk);
-    hello->mutable_chunk()->set_newest(chunk);
-    SessionToMessage(session, hello->mutable_session());
-    stream_->Write(request);
-  }
-  bool Send(const Batch& batch) {
-    v1::IngestRequest request;
-    BatchToMessage(batch, request.mutable_batch());
-    return stream_->Write(request);
-  }
-  bool Send(const v1::IngestRequest& request) { return stream_->Write(request); }
-  std::optional<v1::IngestResponse> Read() {
-    v1::IngestResponse response;
-    if (!stream_->Read(&response)) return std::nullopt;
-    return response;
-  }
-  // The committed sequence of Welcome; nothing when the stream ended instead.
-  std::optional<uint64_t> Welcomed() {
-    const auto response = Read();
-    if (!response || !response->has_welcome()) return std::nullopt;
-    return response->welcome().committed_sequence();
-  }
-  // Reads until `sequence` is acknowledged; the refusals on the way. Nothing when the stream ended.
-  std::optional<std::vector<v1::Refusal>> UntilAck(uint64_t sequence) {
-    std::vector<v1::Refusal> refusals;
-    while (const auto response = Read()) {
-      if (response->has_refusal()) refusals.push_back(response->refusal());
-      if (response->has_ack() && response->ack().sequence() >= sequence) return refusals;
-    }
-    return std::nullopt;
-  }
-  grpc::Status End() {
-    finished_ = true;
-    while (Read()) {
-    }
-    return stream_->Finish();
-  }
-  void Leave() {
-    stream_->WritesDone();
-    EXPECT_TRUE(End().ok());
-  }
-
- private:
-  std::unique_ptr<v1::IngestService::Stub> stub_;
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<v1::IngestRequest, v1::IngestResponse>> stream_;
-  bool finished_ = false;
-};
 
 std::vector<Batch> Batches(const std::string& host = "alpha", const std::string& session = "s1",
                            const std::string& boot = "boot-1", uint64_t shift_ns = 0) {
@@ -512,7 +416,8 @@ TEST(GrpcServer, ListensOnLoopbackOnly) {
     EXPECT_EQ(server.error().code, ErrorCode::kPermission);
     EXPECT_THAT(server.error().Text(), HasSubstr("TLS"));
   }
-  for (const char* address : {"127.0.0.1", "127.8.9.1", "::1", "localhost"}) EXPECT_TRUE(IsLoopback(address)) << address;
+  for (const char* address : {"127.0.0.1", "127.8.9.1", "::1", "localhost"})
+    EXPECT_TRUE(IsLoopback(address)) << address;
 }
 
 }  // namespace

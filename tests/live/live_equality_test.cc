@@ -19,10 +19,10 @@
 #include "analysis/trace/test_files.h"
 #include "server/live/live_session.h"
 #include "server/live/pipeline.h"
+#include "server/live/replay.h"
 #include "server/store/finding_query.h"
 #include "server/store/recording.h"
 #include "server/store/session_store.h"
-#include "server/live/replay.h"
 
 namespace wakewatch {
 namespace {
@@ -99,8 +99,8 @@ struct Streamed {
 
 struct Way {
   milliseconds span{500};
-  double crash = 0;    // chance of a crash after a batch
-  size_t group = 1;    // batches of one transaction
+  double crash = 0;  // chance of a crash after a batch
+  size_t group = 1;  // batches of one transaction
   uint64_t part_bytes_max = 512u << 20;
   unsigned seed = 1;
 };

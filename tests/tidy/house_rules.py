@@ -147,4 +147,13 @@ def headers_without_why(root):
             yield "%s: no #pragma once" % path
 
 
-RULES = (upward_includes, missing_checks, missing_formats, marks, long_files, long_functions, headers_without_why)
+def rpcs_without_role(root):
+    """Every method of the wire contract says who may call it."""
+    for path in files(root, (".proto",)):
+        text = "\n".join(lines_of(root, path))
+        for match in re.finditer(r"\brpc\s+(\w+)\s*\([^)]*\)\s*returns\s*\([^)]*\)\s*(;|\{[^}]*\})", text):
+            if not re.search(r"option\s*\(role\)\s*=\s*ROLE_(?!UNSPECIFIED)\w+", match.group(2)):
+                yield "%s: rpc %s has no role" % (path, match.group(1))
+
+
+RULES = (upward_includes, missing_checks, missing_formats, marks, long_files, long_functions, headers_without_why, rpcs_without_role)

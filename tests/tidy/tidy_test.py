@@ -65,6 +65,12 @@ class Rules(unittest.TestCase):
                    dict(base, **{"analysis/base/a.cc": '#include "a.h"\n'}),
                    "not a path from the top")
 
+    def test_an_rpc_without_a_role(self):
+        rpc = "service S {\n  rpc Get(GetRequest) returns (stream GetResponse)%s\n}\n"
+        self.check(house_rules.rpcs_without_role,
+                   {"proto/s.proto": rpc % " {\n    option (role) = ROLE_READ;\n  }"},
+                   {"proto/s.proto": rpc % ";"}, "rpc Get has no role")
+
     def test_a_check_that_is_not_listed(self):
         check = {"analysis/checks/late.h": "class Late : public Check {\n"}
         self.check(house_rules.missing_checks,

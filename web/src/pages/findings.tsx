@@ -110,8 +110,9 @@ interface ListProps {
 function FindingList({ filter, query, columns, anyHost }: ListProps) {
   const { sort, onSort } = useSort(query, columns, { column: "time", descending: true });
   const watched = useStream<WatchFindingsResponse, LiveFindings>(
-    `findings ${filter.host}`,
-    (signal) => findings.watchFindings({ host: filter.host, backlog: kListed }, { signal }),
+    `findings ${filter.host} ${filter.kernelOnly}`,
+    (signal) =>
+      findings.watchFindings({ host: filter.host, kernelOnly: filter.kernelOnly, backlog: kListed }, { signal }),
     kNoLiveFindings,
     reduceFindings,
   );
@@ -222,6 +223,14 @@ function Filters({ filter, anyHost, seen }: { filter: Filter; anyHost: boolean; 
           value={filter.pid === 0 ? "" : filter.pid}
           onInput={(event) => replaceQuery({ pid: event.currentTarget.value })}
         />
+      </label>
+      <label>
+        <input
+          type="checkbox"
+          checked={!filter.kernelOnly}
+          onChange={(event) => replaceQuery({ user: event.currentTarget.checked ? "1" : undefined })}
+        />
+        User tasks too
       </label>
     </div>
   );

@@ -7,13 +7,21 @@ export interface Filter {
   class: string;
   confidenceMin: Confidence;
   pid: number; // 0: all
+  kernelOnly: boolean; // leaves those of user tasks out
 }
 
 /** Names of Confidence, by its numbers. */
 export const kConfidences: readonly string[] = ["unknown", "suspicious", "strong", "proven"];
 export const confidenceName = (confidence: Confidence): string => kConfidences[confidence] ?? "unknown";
 
-export const kNoFilter: Filter = { host: "", check: "", class: "", confidenceMin: Confidence.UNSPECIFIED, pid: 0 };
+export const kNoFilter: Filter = {
+  host: "",
+  check: "",
+  class: "",
+  confidenceMin: Confidence.UNSPECIFIED,
+  pid: 0,
+  kernelOnly: true,
+};
 
 export function matches(filter: Filter, finding: Finding): boolean {
   return (
@@ -21,7 +29,8 @@ export function matches(filter: Filter, finding: Finding): boolean {
     (filter.check === "" || finding.check === filter.check) &&
     (filter.class === "" || finding.class === filter.class) &&
     finding.confidence >= filter.confidenceMin &&
-    (filter.pid === 0 || finding.pid === filter.pid)
+    (filter.pid === 0 || finding.pid === filter.pid) &&
+    (!filter.kernelOnly || finding.kind !== "user")
   );
 }
 
@@ -61,5 +70,6 @@ export function filterOf(query: URLSearchParams): Filter {
     class: query.get("class") ?? "",
     confidenceMin: Math.max(kConfidences.indexOf(query.get("confidence") ?? ""), Confidence.UNSPECIFIED),
     pid: Number.isInteger(pid) && pid > 0 && pid < 2 ** 31 ? pid : 0,
+    kernelOnly: query.get("user") !== "1",
   };
 }

@@ -37,6 +37,7 @@ describe("a filter", () => {
     [{ confidenceMin: Confidence.PROVEN }, false],
     [{ pid: 14 }, true],
     [{ pid: 1 }, false],
+    [{ kernelOnly: true }, true],
     [{ host: "a", check: "work-delay", class: "hog", confidenceMin: Confidence.STRONG, pid: 14 }, true],
   ])("%o", (filter, expected) => expect(matches({ ...kNoFilter, ...filter }, kOne)).toBe(expected));
 
@@ -50,9 +51,19 @@ describe("a filter", () => {
     ["pid=1.5", {}],
     ["pid=99999999999", {}],
     ["pid=x", {}],
+    ["user=1", { kernelOnly: false }],
+    ["user=0", {}],
   ])("of the address %s", (query, filter) =>
     expect(filterOf(new URLSearchParams(query))).toEqual({ ...kNoFilter, ...filter }),
   );
+});
+
+describe("findings of user tasks", () => {
+  const ofUser = finding({ host: "a", id: "2", kind: "user" });
+  it("are left out unless they are asked for", () => {
+    expect(matches(kNoFilter, ofUser)).toBe(false);
+    expect(matches({ ...kNoFilter, kernelOnly: false }, ofUser)).toBe(true);
+  });
 });
 
 describe("live findings", () => {
