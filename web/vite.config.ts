@@ -10,5 +10,5 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { host: "127.0.0.1", proxy: { "/wakewatch.v1.": process.env.WAKEWATCH_URL ?? "http://127.0.0.1:8080" } },
+  server: { host: "127.0.0.1", proxy: { "/wakewatch.v1.": process.env.WAKEWATCH_URL ?? "http://127.0.0.1:7480" } },
 });

@@ -116,7 +116,7 @@ TEST_F(Replay, BatchesHoldTheTrace) {
       EXPECT_EQ(got.at(cpu).gaps, seen.gaps) << "CPU " << cpu;
     }
     EXPECT_EQ(batches->front().session->host, "replay");
-    EXPECT_EQ(batches->front().threads.size(), input_->metadata().threads.size());
+    EXPECT_EQ(batches->front().threads.size(), input_->metadata().threads.all().size());
   }
 }
 

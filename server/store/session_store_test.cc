@@ -68,7 +68,7 @@ TEST_F(SessionStoreTest, EveryPartIsARecordingOfItsOwn) {
     EXPECT_EQ((*input)->metadata().hostname, "box");
     EXPECT_FALSE((*input)->metadata().clock_pairs.empty());
     EXPECT_EQ((*input)->formats().Hash(), trace_.input().formats().Hash());
-    EXPECT_EQ((*input)->metadata().threads.size(), trace_.input().metadata().threads.size());
+    EXPECT_EQ((*input)->metadata().threads.all().size(), trace_.input().metadata().threads.all().size());
     events += store_test::ReportOf(**input).events;
   }
   EXPECT_EQ(events, store_test::ReportOf(folder).events);

@@ -96,7 +96,7 @@ class LiveTrace {
   void Begin(const SessionInfo& session, Batch* batch) const {
     batch->session = session;
     batch->formats = DeltaOf(input_->formats());
-    for (const auto& [pid, info] : input_->metadata().threads) batch->threads.push_back(info);
+    for (const ThreadInfo& info : input_->metadata().threads.all()) batch->threads.push_back(info);
     for (const auto& [address, name] : input_->symbols().exact())
       batch->symbols.push_back({address, std::string(name)});
   }
