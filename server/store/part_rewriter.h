@@ -1,6 +1,7 @@
 // Why: a closed part is rewritten twice in its life. Sealing joins the small chunks of live batches into large ones,
 // which take half the room and are read faster; trimming keeps only what surrounds the findings. Either writes a new
-// file beside the part, makes it durable and renames it over: a crash leaves the one or the other, whole.
+// file beside the part, makes it durable and renames it over: a crash leaves the one or the other, whole. A part must
+// not be rewritten by two at a time, nor be the one that a live session writes.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 // Why: a server stores what hundreds of collectors send twice a second. Measured are CPU time and wall time of a
 // durable commit of one batch (4 chunks of 250 events, a frontier for each of 4 CPUs), with one session and with 500,
-// and the memory and file descriptors that open sessions hold. The chunks are those of WAKEWATCH_BENCH_INPUT.
+// and the memory that open sessions hold; and what sealing a part takes and saves. Events are those of
+// WAKEWATCH_BENCH_INPUT.
 #include <benchmark/benchmark.h>
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "analysis/chunk/chunk.h"
+#include "server/store/part_rewriter.h"
 #include "server/store/session_store.h"
 #include "tests/bench/bench_input.h"
 
@@ -118,6 +120,67 @@ void Commit(benchmark::State& state) {
 
 BENCHMARK(Commit)->Arg(1)->Unit(benchmark::kMicrosecond)->UseRealTime();
 BENCHMARK(Commit)->Arg(500)->Unit(benchmark::kMicrosecond)->Threads(4)->UseRealTime();
+
+// The input's events in live chunks, in one part of `folder`; answers its path.
+Result<std::string> MakeLivePart(const std::string& folder) {
+  auto store = SessionStore::Open(folder, {"host", "boot", "s", "6.1.0", "mono", "", kCpus}, {});
+  if (!store) return Fail(store.error());
+  const FormatTable& formats = bench::TheInput().trace->formats();
+  Batch batch;
+  FormatsDelta& delta = batch.formats.emplace();
+  delta.hash = formats.Hash();
+  delta.long_size = formats.machine().long_size;
+  delta.page_size = formats.page().page_size;
+  delta.header_page = formats.header_page_text();
+  for (const EventFormat& event : formats.events()) delta.events.push_back({event.system, event.text});
+  for (const bench::CpuBlocks& from : bench::TheInput().cpus) {
+    ChunkEncoder encoder(formats, from.cpu);
+    const auto cut = [&]() -> Status {
+      auto chunk = encoder.Finish();
+      if (!chunk) return Fail(chunk.error());
+      batch.chunks.push_back(std::move(*chunk));
+      return {};
+    };
+    for (const EventBlock& block : from.blocks) {
+      for (const Event& event : block.events) {
+        encoder.Add(event);
+        if (encoder.events() < kChunkEvents) continue;
+        if (const auto status = cut(); !status) return Fail(status.error());
+      }
+    }
+    if (encoder.events() == 0) continue;
+    if (const auto status = cut(); !status) return Fail(status.error());
+  }
+  batch.sequence = 1;
+  auto status = (*store)->Commit({&batch, 1}, {});
+  if (status) status = (*store)->Close();
+  if (!status) return Fail(status.error());
+  return Parts((*store)->folder()).front();
+}
+
+void Seal(benchmark::State& state) {
+  if (bench::Skip(state)) return;
+  const std::string folder =
+      (std::filesystem::temp_directory_path() / ("wakewatch-seal-" + std::to_string(getpid()))).string();
+  const auto events = static_cast<double>(bench::TheInput().events);
+  for (auto _ : state) {
+    state.PauseTiming();
+    std::filesystem::remove_all(folder);
+    const auto part = MakeLivePart(folder);
+    if (!part) {
+      state.SkipWithError(part.error().Text().c_str());
+      break;
+    }
+    state.counters["live_bytes_per_event"] = static_cast<double>(std::filesystem::file_size(*part)) / events;
+    state.ResumeTiming();
+    if (const auto status = SealPart(*part); !status) state.SkipWithError(status.error().Text().c_str());
+    state.counters["sealed_bytes_per_event"] = static_cast<double>(std::filesystem::file_size(*part)) / events;
+  }
+  bench::CountEvents(state, bench::TheInput().events);
+  std::filesystem::remove_all(folder);
+}
+
+BENCHMARK(Seal)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace wakewatch
