@@ -131,7 +131,7 @@ Result<uint64_t> ParseDuration(std::string_view text) {
     if (const auto ns = Scale(*number, *fraction, unit.ns)) return *ns;
     return Refuse(text, "is too long a duration", kExample);
   }
-  return Refuse(text, "is not a duration with a unit (ns, us, ms, s, min)", kExample);
+  return Refuse(text, "is not a duration with a unit (ns, us, ms, s, min, h, d)", kExample);
 }
 
 Result<TimePoint> ParseTimePoint(std::string_view text) {

@@ -26,7 +26,9 @@ TEST(Duration, ExactInEveryUnit) {
                       {"0", 0},
                       {"0s", 0},
                       {"0.0000000019s", 1},
-                      {"18446744073s", 18'446'744'073'000'000'000u}};
+                      {"18446744073s", 18'446'744'073'000'000'000u},
+                      {"6h", 21'600'000'000'000u},
+                      {"1.5d", 129'600'000'000'000u}};
   for (const Row& row : rows) {
     const auto parsed = ParseDuration(row.text);
     ASSERT_TRUE(parsed) << row.text;
@@ -35,7 +37,7 @@ TEST(Duration, ExactInEveryUnit) {
 }
 
 TEST(Duration, AnythingElseIsRefused) {
-  for (const char* text : {"", "5", "ms", "-5ms", "5 ms", "5mss", "5.ms", "1e3ms", "0x5ms", "18446744074s", "1h",
+  for (const char* text : {"", "5", "ms", "-5ms", "5 ms", "5mss", "5.ms", "1e3ms", "0x5ms", "18446744074s", "1w",
                            "99999999999999999999ns", "5ms ", "nan"}) {
     const auto parsed = ParseDuration(text);
     ASSERT_FALSE(parsed) << text;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -17,7 +19,7 @@ namespace fs = std::filesystem;
 class StaticFilesTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    fs::remove_all(folder_);
+    fs::remove_all(root_);
     Write("index.html", "<p>index</p>");
     Write("assets/index-Dk3x81ab.js", script_);
     Write("assets/logo.svg", "<svg/>");
@@ -28,6 +30,8 @@ class StaticFilesTest : public ::testing::Test {
     fs::create_symlink("../static_files_secret.txt", folder_ / "link.txt");
     fs::create_directory_symlink("..", folder_ / "up");
   }
+
+  void TearDown() override { fs::remove_all(root_); }
 
   void Write(const std::string& name, const std::string& bytes) {
     fs::create_directories((folder_ / name).parent_path());
@@ -51,7 +55,9 @@ class StaticFilesTest : public ::testing::Test {
   }
 
   const std::string script_ = "export const a = 1;\n" + std::string(5000, ' ');
-  const fs::path folder_ = fs::path(::testing::TempDir()) / "static_files" / "dist";
+  // Of each test alone, since they may run at the same time.
+  const fs::path root_ = fs::path(::testing::TempDir()) / ("static_files." + std::to_string(getpid()));
+  const fs::path folder_ = root_ / "dist";
   std::optional<StaticFiles> files_;
 };
 

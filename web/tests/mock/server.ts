@@ -15,7 +15,7 @@ import {
 } from "../../src/gen/wakewatch/v1/analysis_pb";
 import { FindingService, type Finding } from "../../src/gen/wakewatch/v1/findings_pb";
 import { FleetService, HostStatus, type Host } from "../../src/gen/wakewatch/v1/fleet_pb";
-import { matches } from "../../src/state/findings";
+import { kNoFilter, matches } from "../../src/state/findings";
 import { buckets, finding, hosts, nowNs, quantiles, randomFrom, threads } from "./data";
 
 // Stricter than what the dashboard needs to be served with: no HTML may be made out of strings at all.
@@ -180,6 +180,7 @@ export class Mock {
           class: request.class,
           confidenceMin: request.confidenceMin,
           pid: request.pid,
+          kernelOnly: request.kernelOnly,
         };
         const all = self.findings.filter((one) => matches(filter, one));
         const order = request.worstFirst
@@ -194,7 +195,7 @@ export class Mock {
         return { finding: found };
       },
       async *watchFindings(request, context) {
-        const ofHost = () => self.findings.filter(({ host }) => request.host === "" || host === request.host);
+        const ofHost = () => self.findings.filter((one) => matches({ ...kNoFilter, host: request.host, kernelOnly: request.kernelOnly }, one));
         let sent = Math.max(0, ofHost().length - request.backlog);
         while (!context.signal.aborted) {
           const all = ofHost();
