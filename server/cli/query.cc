@@ -10,6 +10,7 @@
 #include "server/cli/query_writer.h"
 #include "server/cli/values.h"
 #include "server/store/recording.h"
+#include "server/store/session_store.h"
 
 namespace wakewatch {
 
@@ -36,14 +37,17 @@ Result<QueryEnd> QueryVerb::Ask(const QueryLimits& limits,
     if (!recording) return Fail(recording.error());
     return QueryRemotely(server_.server(), *recording, sql_, limits, on_columns, on_row);
   }
+  const std::vector<std::string> parts = Parts(path_);
+  if (parts.size() > 1) Warn("only the newest of its " + std::to_string(parts.size()) + " parts is asked");
+  const std::string file = parts.empty() ? path_ : parts.back();
   std::error_code ignored;
-  if (std::filesystem::exists(path_, ignored) && !IsRecording(path_)) {
+  if (std::filesystem::exists(file, ignored) && !IsRecording(file)) {
     return Fail(Error{.code = ErrorCode::kUnsupported,
                       .cause = "not a recording, and SQL works on recordings only",
                       .file = path_,
                       .remedy = "if it is a trace: wakewatch import " + path_ + " -o rec.db"});
   }
-  const auto query = RecordingQuery::Open(path_);
+  const auto query = RecordingQuery::Open(file);
   if (!query) return Fail(query.error());
   return (*query)->Run(sql_, limits, on_columns, on_row);
 }

@@ -1,5 +1,7 @@
 #include "server/cli/serve.h"
 
+#include <sys/resource.h>
+
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -23,6 +25,14 @@ constexpr uint64_t kMiB = 1u << 20, kGiB = 1u << 30;
 
 std::chrono::seconds Seconds(const std::string& duration) {
   return std::chrono::seconds(ParseDuration(duration).value_or(0) / 1'000'000'000);
+}
+
+// A session holds three files open; the usual soft limit of 1024 would be reached with 340 hosts.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) Warn("the limit of open files could not be raised");
 }
 
 }  // namespace
@@ -90,6 +100,7 @@ std::string ServeVerb::WebFolder() const {
 ExitCode ServeVerb::Run() {
   const auto listen = ParseEndpoint(listen_), http = ParseEndpoint(http_);
   if (!listen || !http) return ComplainOfUsage(!listen ? listen.error() : http.error());
+  RaiseFileLimit();
   std::atomic<bool> stopping{false};
   const auto fleet = Fleet::Open(MakeFleetOptions());
   if (!fleet) return Complain(fleet.error());

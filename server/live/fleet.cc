@@ -10,18 +10,6 @@ namespace wakewatch {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{250};
-constexpr std::chrono::minutes kRetentionEvery{10};
-
-std::string_view NameOf(RetentionStep::Action action) {
-  switch (action) {
-    case RetentionStep::Action::kRemoved: return "removed";
-    case RetentionStep::Action::kTrimmed: return "trimmed";
-    case RetentionStep::Action::kStripped: return "stripped";
-    case RetentionStep::Action::kRemovedRecording: return "removed recording";
-    case RetentionStep::Action::kFailed: return "failed on";
-  }
-  return "failed on";
-}
 
 }  // namespace
 
@@ -51,6 +39,13 @@ Result<std::unique_ptr<Fleet>> Fleet::Open(const FleetOptions& options) {
   fleet->catalogue_ = std::move(*catalogue);
   fleet->place_ = {options.data_folder, options.live, &fleet->sets_,       fleet->catalogue_.get(),
                    &fleet->feed_,       options.log,  &fleet->files_mutex_};
+  fleet->caretaker_ = std::make_unique<Caretaker>(
+      Caretaker::Options{.catalogue = fleet->catalogue_.get(),
+                         .retention = options.retention,
+                         .files = &fleet->files_mutex_,
+                         .folders_in_use = [raw = fleet.get()] { return raw->FoldersInUse(); },
+                         .log = options.log});
+  fleet->place_.complete = [raw = fleet.get()](const RecordingRow& row) { raw->caretaker_->Take(row); };
   const unsigned workers = options.workers != 0 ? options.workers : std::thread::hardware_concurrency() + 2;
   for (unsigned i = 0; i < workers; ++i) fleet->workers_.emplace_back([raw = fleet.get()] { raw->WorkLoop(); });
   fleet->clock_ = std::thread([raw = fleet.get()] { raw->ClockLoop(); });
@@ -125,7 +120,6 @@ void Fleet::WorkLoop() {
 }
 
 void Fleet::ClockLoop() {
-  auto retention_at = std::chrono::steady_clock::now();
   std::unique_lock lock(run_mutex_);
   while (!clock_changed_.wait_for(lock, kTick, [this] { return stopping_; })) {
     lock.unlock();
@@ -138,33 +132,17 @@ void Fleet::ClockLoop() {
     for (const auto& host : hosts) {
       if (host->HasWork(now)) Schedule(host);
     }
-    if (now >= retention_at) {
-      ApplyRetentionNow();
-      retention_at = now + kRetentionEvery;
-    }
     lock.lock();
   }
 }
 
-void Fleet::ApplyRetentionNow() {
-  // No session may be opened meanwhile: it could be one whose files are about to go.
-  const std::unique_lock files(files_mutex_);
-  std::set<std::string> in_use;
-  {
-    const std::lock_guard lock(hosts_mutex_);
-    for (const auto& [name, host] : hosts_) {
-      host->Read([&](const LiveSession* session) {
-        if (session != nullptr) in_use.insert(session->folder());
-      });
-    }
+std::set<std::string> Fleet::FoldersInUse() const {
+  std::set<std::string> folders;
+  const std::lock_guard lock(hosts_mutex_);
+  for (const auto& [name, host] : hosts_) {
+    if (std::string folder = host->Folder(); !folder.empty()) folders.insert(std::move(folder));
   }
-  const auto real_ns =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  for (const RetentionStep& step :
-       ApplyRetention(catalogue_.get(), options_.retention, static_cast<uint64_t>(real_ns), in_use)) {
-    options_.log("retention: " + std::string(NameOf(step.action)) + " " + step.path + ": " + step.reason,
-                 step.action == RetentionStep::Action::kFailed);
-  }
+  return folders;
 }
 
 void Fleet::Stop() {
@@ -179,6 +157,7 @@ void Fleet::Stop() {
   if (clock_.joinable()) clock_.join();
   const Error error{.code = ErrorCode::kInterrupted, .cause = "the server stops", .remedy = "reconnect later"};
   for (const auto& [name, host] : hosts_) host->Close(error);
+  caretaker_.reset();
 }
 
 size_t Fleet::QueuedBytes() const {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "analysis/base/result.h"
+#include "server/live/caretaker.h"
 #include "server/live/finding_feed.h"
 #include "server/live/host.h"
 #include "server/store/catalogue.h"
@@ -76,7 +77,7 @@ class Fleet {
   void Schedule(const std::shared_ptr<Host>& host);
   void WorkLoop();
   void ClockLoop();
-  void ApplyRetentionNow();
+  std::set<std::string> FoldersInUse() const;
   size_t QueuedBytes() const;
 
   const FleetOptions options_;
@@ -97,6 +98,7 @@ class Fleet {
   std::set<const Host*> working_, again_;  // a worker is at it; and it has new work
   bool stopping_ = false;
 
+  std::unique_ptr<Caretaker> caretaker_;
   std::vector<std::thread> workers_;
   std::thread clock_;
 };

@@ -145,6 +145,7 @@ Status Host::OpenSession(const SessionInfo& session, Delivery* delivery) {
     auto opened = LiveSession::Open(place_.data_folder, session, place_.sets, place_.live);
     if (!opened) return tl::unexpected<Error>(std::move(opened.error()));
     session_ = std::move(*opened);
+    NotePosition();
     place_.log("host " + name_ + ": recording " + RecordingOf(*session_) + " (kernel " + session.kernel + ", " +
                    std::to_string(session.cpus) + " CPUs)",
                false);
@@ -264,7 +265,6 @@ Status Host::Maintain() {
     return EndSession();
   }
   if (auto status = session_->Flush(false); !status) return status;
-  if (auto status = session_->Seal(); !status) return status;
   bool catalogue_due = false;
   {
     const std::lock_guard lock(state_mutex_);
@@ -279,11 +279,12 @@ Status Host::EndSession() {
   if (!found) return tl::unexpected<Error>(std::move(found.error()));
   Publish(*found);
   UpdateCatalogue(false);
+  const RecordingRow row = place_.catalogue->Find(name_, RecordingOf(*session_)).value_or(RecordingRow());
   NotePosition();
   session_.reset();
+  if (!row.id.empty()) place_.complete(row);
   place_.log("host " + name_ + ": the recording is complete", false);
-  const std::lock_guard lock(state_mutex_);
-  session_open_ = false;
+  NotePosition();
   return {};
 }
 
@@ -322,6 +323,7 @@ void Host::UpdateCatalogue(bool live) {
 void Host::NotePosition() {
   const std::lock_guard lock(state_mutex_);
   session_open_ = session_ != nullptr;
+  folder_ = session_ == nullptr ? "" : session_->folder();
   if (session_ == nullptr) return;
   state_.watermark_ns = session_->watermark_ns();
   state_.watermark_real_ns = state_.watermark_ns == 0 ? 0 : session_->input().RealTime(state_.watermark_ns);
@@ -352,6 +354,11 @@ HostState Host::State() const {
     state.lag_ns = static_cast<uint64_t>(std::max<int64_t>(0, seen - static_cast<int64_t>(state.watermark_ns)));
   }
   return state;
+}
+
+std::string Host::Folder() const {
+  const std::lock_guard lock(state_mutex_);
+  return folder_;
 }
 
 void Host::Read(const std::function<void(const LiveSession*)>& read) const {

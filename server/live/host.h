@@ -65,7 +65,8 @@ struct HostPlace {
   Catalogue* catalogue = nullptr;
   FindingFeed* feed = nullptr;
   std::function<void(const std::string& line, bool warning)> log;
-  std::shared_mutex* files = nullptr;  // to be held, shared, while a session is opened
+  std::shared_mutex* files = nullptr;                 // to be held, shared, while a session is opened
+  std::function<void(const RecordingRow&)> complete;  // called with recordings that have ended
 };
 
 class Host {
@@ -94,6 +95,8 @@ class Host {
   const std::string& name() const { return name_; }
   // Calls `read` with the open session, or with null when none is open. Work waits meanwhile.
   void Read(const std::function<void(const LiveSession*)>& read) const;
+  // Of the session that is open; empty: none is.
+  std::string Folder() const;
   // Bytes of messages that wait.
   size_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }
 
@@ -151,6 +154,7 @@ class Host {
   int64_t offset_ns_ = INT64_MAX;  // server's clock less the trace clock, of the quickest batch
   Clock::time_point flush_at_{}, catalogue_at_{}, away_since_{};
   bool session_open_ = false, flush_pending_ = false;
+  std::string folder_;  // of the open session
 };
 
 }  // namespace wakewatch

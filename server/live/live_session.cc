@@ -157,6 +157,7 @@ Status LiveSession::Take(Batch* batch, Stored* stored) {
   const auto late = merge_.LateGaps(*chunks, &stored->late);
   gaps.insert(gaps.end(), late.begin(), late.end());
   batch->gaps.insert(batch->gaps.begin(), gaps.begin(), gaps.end());
+  if (auto status = store_->Check(*batch); !status) return status;
   missing_ = false;
   for (const Chunk& chunk : batch->chunks) {
     stored->events += chunk.events;
@@ -273,7 +274,6 @@ Result<std::vector<Finding>> LiveSession::End() {
   rows_ = {};
   pending_ = false;
   if (!status) return Fail(status.error());
-  if (auto sealed = store_->Seal(true); !sealed) return Fail(sealed.error());
   return found;
 }
 

@@ -55,10 +55,8 @@ class LiveSession {
   Status Flush(bool checkpoint);
   // Something waits for Flush.
   bool pending() const { return pending_; }
-  // The session is over: analyses what waits, stores the summaries and seals the files. The findings that this made.
+  // The session is over: analyses what waits and stores the summaries. The findings that this made.
   Result<std::vector<Finding>> End();
-  // Rewrites the small chunks of files that are complete.
-  Status Seal() { return store_->Seal(false); }
 
   // What was measured up to the watermark.
   Report Snapshot() const { return engine_->Snapshot(anomalies_); }

@@ -232,13 +232,16 @@ class Restarts(Serving):
 
     def test_a_lost_catalogue_is_made_again(self):
         server = self.served()
-        before = server.call("FleetService/ListRecordings")
+        before = server.call("FleetService/ListRecordings")["recordings"]
         self.assertEqual(0, server.stop())
         for name in os.listdir(server.data):
             if name.startswith("catalogue"):
                 os.remove(os.path.join(server.data, name))
         server = Server(self, server.data)
-        self.assertEqual(before, server.call("FleetService/ListRecordings"))
+        after = server.call("FleetService/ListRecordings")["recordings"]
+        for row in before + after:
+            row.pop("bytes")  # files that are complete are packed some time later
+        self.assertEqual(before, after)
 
     def test_a_damaged_file_does_not_keep_the_server_from_starting(self):
         server = self.served()

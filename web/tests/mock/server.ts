@@ -195,7 +195,10 @@ export class Mock {
         return { finding: found };
       },
       async *watchFindings(request, context) {
-        const ofHost = () => self.findings.filter((one) => matches({ ...kNoFilter, host: request.host, kernelOnly: request.kernelOnly }, one));
+        const ofHost = () =>
+          self.findings.filter((one) =>
+            matches({ ...kNoFilter, host: request.host, kernelOnly: request.kernelOnly }, one),
+          );
         let sent = Math.max(0, ofHost().length - request.backlog);
         while (!context.signal.aborted) {
           const all = ofHost();
