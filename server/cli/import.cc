@@ -11,6 +11,7 @@
 #include "analysis/report/report_json.h"
 #include "analysis/report/report_text.h"
 #include "collector/agent/uplink.h"
+#include "proto/wire/batch_codec.h"
 #include "server/cli/diagnostics.h"
 #include "server/cli/interrupt.h"
 #include "server/cli/progress.h"
@@ -100,6 +101,9 @@ Status ImportVerb::ImportRemotely() const {
   replay.boot_id = replay.session;
   auto batches = MakeBatches(**input, replay);
   if (!batches) return Fail(batches.error());
+  v1::Session session;
+  SessionToMessage(*batches->front().session, &session);
+  if (const auto good = SessionFromMessage(session); !good) return Fail(good.error());
   UplinkOptions options;
   options.server = server_.server();
   Uplink uplink(options, {});
@@ -107,8 +111,7 @@ Status ImportVerb::ImportRemotely() const {
   const auto undelivered = [&] {
     const std::string problem = uplink.stats().problem;
     return Fail(Error{.code = ErrorCode::kIo,
-                      .cause = problem.empty() ? "not everything was acknowledged in time" : problem,
-                      .file = server_.server(),
+                      .cause = problem.empty() ? server_.server() + " did not acknowledge everything in time" : problem,
                       .remedy = "is the server running there? wakewatch serve --help"});
   };
   for (Batch& batch : *batches) {

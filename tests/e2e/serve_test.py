@@ -150,6 +150,17 @@ class ServedAnswers(Serving):
         self.assertEqual(1, len(rows["items"]))
         self.run_it("list", "hosts", expect=USAGE)
 
+    def test_a_trace_is_imported_onto_a_server(self):
+        server = Server(self, self.path("data"))
+        self.run_it("import", self.trace(), "--server", server.grpc, "--host", "lab-7", expect=FINE)
+        server.wait_until_ended("lab-7")
+        mine = self.run_it("findings", self.trace(), "--json", expect=GAPS).stdout
+        asked = self.run_it("findings", "lab-7", "--server", server.grpc, "--json", expect=GAPS).stdout
+        self.assertEqual(mine, asked)
+        self.refused("import", self.trace(), "--server", server.grpc, "--host", "../x", code=USAGE, says=["host"])
+        self.run_it("import", self.trace(), "--server", server.grpc, expect=USAGE)
+        self.run_it("import", self.trace(), "--host", "x", "-o", self.path("x.db"), expect=USAGE)
+
     def test_who_is_not_there_is_named(self):
         server = self.served()
         self.refused("report", "nobody", "--server", server.grpc, says=["nobody"])
