@@ -1,4 +1,5 @@
 #include "server/live/event_storer.h"
+#include "server/store/stored_formats.h"
 
 #include <algorithm>
 #include <bit>
@@ -37,14 +38,7 @@ void EventStorer::DescribeInput() {
   session.cpus = about.cpus;
   session.loss_marked = about.loss_marked;
 
-  const FormatTable& table = input_.formats();
-  FormatsDelta& formats = batch_.formats.emplace();
-  formats.hash = table.Hash();
-  formats.long_size = table.machine().long_size;
-  formats.big_endian = table.machine().order == std::endian::big;
-  formats.page_size = table.page().page_size;
-  formats.header_page = table.header_page_text();
-  for (const EventFormat& event : table.events()) formats.events.push_back({event.system, event.text});
+  batch_.formats = DeltaOf(input_.formats());
 
   batch_.threads.assign(about.threads.all().begin(), about.threads.all().end());
   batch_.clock_pairs = about.clock_pairs;

@@ -43,15 +43,6 @@ Result<std::unique_ptr<LiveSession>> LiveSession::Open(const std::string& data_f
   return live;
 }
 
-Result<std::unique_ptr<LiveSession>> LiveSession::Resume(const std::string& folder, FormatSets* sets,
-                                                         const LiveOptions& options) {
-  auto store = SessionStore::Resume(folder, options.store);
-  if (!store) return Fail(std::move(store.error()));
-  std::unique_ptr<LiveSession> live(new LiveSession(std::move(*store), sets, options));
-  if (auto status = live->Begin(); !status) return Fail(std::move(status.error()));
-  return live;
-}
-
 // What was stored before is learnt again, and analysed again from the last checkpoint on. Findings have the ids that
 // they had, so none is stored twice.
 Status LiveSession::Begin() {

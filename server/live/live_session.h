@@ -31,10 +31,6 @@ class LiveSession {
   // A new session, or one that was stored before. `sets` must outlive it. Errors: those of SessionStore::Open.
   static Result<std::unique_ptr<LiveSession>> Open(const std::string& data_folder, const SessionInfo& session,
                                                    FormatSets* sets, const LiveOptions& options);
-  // A stored session that has not ended.
-  static Result<std::unique_ptr<LiveSession>> Resume(const std::string& folder, FormatSets* sets,
-                                                     const LiveOptions& options);
-
   struct Refused {
     uint64_t sequence = 0;
     std::string cause, remedy;

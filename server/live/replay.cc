@@ -7,6 +7,7 @@
 
 #include "analysis/chunk/chunk.h"
 #include "analysis/chunk/functions_seen.h"
+#include "server/store/stored_formats.h"
 
 namespace wakewatch {
 namespace {
@@ -143,14 +144,7 @@ class Slicer {
     const uint32_t cpus = std::max(about.cpus, static_cast<uint32_t>(cpus_.size()));
     batch_.session = SessionInfo{
         options_.host, options_.boot_id, options_.session, about.kernel, about.clock, "replay", cpus, false};
-    const FormatTable& table = formats_;
-    FormatsDelta& formats = batch_.formats.emplace();
-    formats.hash = table.Hash();
-    formats.long_size = table.machine().long_size;
-    formats.big_endian = table.machine().order == std::endian::big;
-    formats.page_size = table.page().page_size;
-    formats.header_page = table.header_page_text();
-    for (const EventFormat& event : table.events()) formats.events.push_back({event.system, event.text});
+    batch_.formats = DeltaOf(formats_);
     for (const uint32_t cpu : cpus_) batch_.cpus.push_back({.cpu = cpu, .since_ns = extent_.first_ns + shift_ns_});
     for (ThreadInfo thread : about.threads.all()) {
       if (thread.first_seen_ns != 0) thread.first_seen_ns += shift_ns_;

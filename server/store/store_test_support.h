@@ -18,8 +18,11 @@
 #include "analysis/chunk/chunk.h"
 #include "server/store/recording.h"
 #include "server/store/sqlite.h"
+#include "server/store/stored_formats.h"
 
 namespace wakewatch::store_test {
+
+using wakewatch::DeltaOf;
 
 template <typename T>
 std::string TextOf(const Result<T>& result) {
@@ -91,16 +94,6 @@ inline FormatTable MakeFormats(const std::vector<FormatDelta>& files = FormatFil
     EXPECT_TRUE(status) << TextOf(status);
   }
   return std::move(*table);
-}
-
-inline FormatsDelta DeltaOf(const FormatTable& formats) {
-  FormatsDelta delta;
-  delta.hash = formats.Hash();
-  delta.long_size = formats.machine().long_size;
-  delta.page_size = formats.page().page_size;
-  delta.header_page = formats.header_page_text();
-  for (const EventFormat& event : formats.events()) delta.events.push_back({event.system, event.text});
-  return delta;
 }
 
 // Events that own their records.

@@ -55,6 +55,17 @@ Result<std::vector<FormatsDelta>> LoadFormats(const Database& db) {
   }
 }
 
+FormatsDelta DeltaOf(const FormatTable& table) {
+  FormatsDelta formats;
+  formats.hash = table.Hash();
+  formats.long_size = table.machine().long_size;
+  formats.big_endian = table.machine().order == std::endian::big;
+  formats.page_size = table.page().page_size;
+  formats.header_page = table.header_page_text();
+  for (const EventFormat& event : table.events()) formats.events.push_back({event.system, event.text});
+  return formats;
+}
+
 Result<FormatTable> BuildFormats(const FormatsDelta& stored, const std::string& file) {
   const FormatTable::Machine machine{stored.big_endian ? std::endian::big : std::endian::little, stored.long_size};
   auto table = EmptyTable(machine, stored.header_page, stored.page_size, file);

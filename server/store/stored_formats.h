@@ -19,6 +19,9 @@ namespace wakewatch {
 // The format sets of a recording, as they were stored, by hash.
 Result<std::vector<FormatsDelta>> LoadFormats(const Database& db);
 
+// A table as batches carry it.
+FormatsDelta DeltaOf(const FormatTable& table);
+
 // Rebuilds the table. Errors: kCorrupt when it does not come out with the hash it was stored under.
 Result<FormatTable> BuildFormats(const FormatsDelta& stored, const std::string& file);
 

@@ -54,6 +54,13 @@ class Command(unittest.TestCase):
         with open(self.trace(), "rb") as file:
             return file.read()
 
+    def need_recording(self):
+        """Skips the test where this machine cannot be recorded."""
+        if os.geteuid() != 0:
+            self.skipTest("recording needs root")
+        if self.run_it("doctor").returncode != FINE:
+            self.skipTest("this machine cannot be recorded (see wakewatch doctor)")
+
     def recording(self):
         path = self.path("rec.db")
         self.run_it("import", self.trace(), "-o", path, expect=GAPS)

@@ -23,10 +23,7 @@ class Interrupts(Command):
 class Recording(Command):
     def setUp(self):
         super().setUp()
-        if os.geteuid() != 0:
-            self.skipTest("recording needs root")
-        if self.run_it("doctor").returncode != FINE:
-            self.skipTest("this machine cannot be recorded (see wakewatch doctor)")
+        self.need_recording()
 
     def instances(self):
         with open("/proc/self/mounts", encoding="utf-8") as file:

@@ -288,10 +288,7 @@ class Restarts(Serving):
 class Collecting(Serving):
     def setUp(self):
         super().setUp()
-        if os.geteuid() != 0:
-            self.skipTest("recording needs root")
-        if self.run_it("doctor").returncode != FINE:
-            self.skipTest("this machine cannot be recorded (see wakewatch doctor)")
+        self.need_recording()
 
     def test_this_machine_is_seen_live(self):
         server = Server(self, self.path("data"))
