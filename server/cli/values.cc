@@ -178,7 +178,8 @@ Result<Endpoint> ParseEndpoint(std::string_view text) {
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return refuse();
   std::string_view address = text.substr(0, colon), port = text.substr(colon + 1);
-  if (address.size() > 2 && address.front() == '[' && address.back() == ']') {
+  if (address.starts_with('[')) {
+    if (!address.ends_with(']')) return refuse();
     address = address.substr(1, address.size() - 2);
   } else if (address.find(':') != std::string_view::npos) {
     return refuse();

@@ -98,5 +98,23 @@ TEST(Levels, ByName) {
   EXPECT_FALSE(ParseConfidence("certain"));
 }
 
+TEST(Endpoint, AnAddressAndAPort) {
+  struct Row {
+    const char *text, *address;
+    uint16_t port;
+  };
+  for (const Row& row : {Row{"127.0.0.1:7400", "127.0.0.1", 7400}, Row{"[::1]:0", "::1", 0},
+                         Row{"localhost:65535", "localhost", 65535}}) {
+    const auto parsed = ParseEndpoint(row.text);
+    ASSERT_TRUE(parsed) << row.text;
+    EXPECT_EQ(parsed->address, row.address);
+    EXPECT_EQ(parsed->port, row.port);
+  }
+  for (const char* text : {"", "7400", "127.0.0.1", "127.0.0.1:", ":7400", "127.0.0.1:70000", "127.0.0.1:74x",
+                           "::1:7400", "[]:1", "127.0.0.1:-1"}) {
+    EXPECT_FALSE(ParseEndpoint(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace wakewatch

@@ -1,0 +1,78 @@
+#include "server/rpc/report_messages.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "server/rpc/status.h"
+
+namespace wakewatch {
+namespace {
+
+TEST(Utf8, WhatIsNoneIsReplaced) {
+  const std::string mark = "\xef\xbf\xbd";
+  struct Row {
+    const char* story;
+    std::string text, wanted;
+  };
+  const Row rows[] = {
+      {"plain", "kworker/0:1", "kworker/0:1"},
+      {"two, three and four bytes", "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80"},
+      {"cut off", "abc\xe2\x82", "abc" + mark + mark},
+      {"a lone continuation", "\x80x", mark + "x"},
+      {"overlong", "\xc0\x80", mark + mark},
+      {"overlong in three", "\xe0\x80\x80", mark + mark + mark},
+      {"half of a surrogate pair", "\xed\xa0\x80", mark + mark + mark},
+      {"past the last code point", "\xf4\x90\x80\x80", mark + mark + mark + mark},
+      {"a NUL", std::string("a\0b", 3), "a" + mark + "b"},
+      {"markup stays what it is", "<img src=x>", "<img src=x>"},
+  };
+  for (const Row& row : rows) EXPECT_EQ(Utf8(row.text), row.wanted) << row.story;
+}
+
+TEST(ReportMessages, WhatIsNotKnownIsAbsent) {
+  FoundFinding found;
+  found.finding.comm = "\xff";
+  found.host = "alpha";
+  v1::Finding message;
+  ToMessage(found, &message);
+  EXPECT_FALSE(message.has_cpu());
+  EXPECT_FALSE(message.has_waker_pid());
+  EXPECT_EQ(message.comm(), "\xef\xbf\xbd");
+  found.finding.cpu = 0;
+  found.finding.waker_pid = 0;
+  ToMessage(found, &message);
+  EXPECT_TRUE(message.has_cpu());
+  EXPECT_TRUE(message.has_waker_pid());
+}
+
+TEST(ReportMessages, QuantilesComeWithTheirN) {
+  Histogram histogram;
+  for (uint64_t i = 1; i <= 100; ++i) histogram.Add(i);
+  v1::Quantiles message;
+  ToMessage(histogram, &message);
+  EXPECT_EQ(message.n(), 100u);
+  EXPECT_EQ(message.max_ns(), 100u);
+  EXPECT_LE(message.p50_ns(), message.p90_ns());
+  EXPECT_LE(message.p90_ns(), message.p99_ns());
+}
+
+TEST(Status, EveryErrorHasACodeThatClientsCanActOn) {
+  struct Row {
+    ErrorCode code;
+    grpc::StatusCode wanted;
+  };
+  for (const Row& row : {Row{ErrorCode::kNotFound, grpc::StatusCode::NOT_FOUND},
+                         Row{ErrorCode::kNoSpace, grpc::StatusCode::RESOURCE_EXHAUSTED},
+                         Row{ErrorCode::kConflict, grpc::StatusCode::ALREADY_EXISTS},
+                         Row{ErrorCode::kInterrupted, grpc::StatusCode::UNAVAILABLE},
+                         Row{ErrorCode::kCorrupt, grpc::StatusCode::DATA_LOSS},
+                         Row{ErrorCode::kDeadline, grpc::StatusCode::DEADLINE_EXCEEDED}}) {
+    const grpc::Status status = ToStatus({.code = row.code, .cause = "why", .remedy = "what to do"});
+    EXPECT_EQ(status.error_code(), row.wanted);
+    EXPECT_EQ(status.error_message(), "why (what to do)");
+  }
+}
+
+}  // namespace
+}  // namespace wakewatch
