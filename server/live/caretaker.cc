@@ -83,6 +83,10 @@ void Caretaker::SealComplete() {
   }
   for (RecordingRow& row : rows) {
     const std::string folder = FolderOf(row);
+    // Its row may have changed since, or have gone with its files.
+    const auto known = options_.catalogue->Find(row.host, row.id);
+    if (!known) continue;
+    row = *known;
     // Its collector may come back after all; then the session goes on, and will end again.
     const std::unique_lock files(*options_.files);
     if (options_.folders_in_use().contains(folder)) continue;

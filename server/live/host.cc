@@ -30,6 +30,7 @@ Result<uint64_t> Host::Connect(const SessionInfo& session, std::shared_ptr<Deliv
   uint64_t stream = 0;
   {
     const std::lock_guard lock(queue_mutex_);
+    if (closed_) return tl::unexpected<Error>(*closed_);
     if (delivery_ != nullptr && !SameSession(session, streaming_)) {
       return tl::unexpected<Error>(
           Error{.code = ErrorCode::kConflict,
@@ -79,8 +80,13 @@ void Host::Disconnect(uint64_t stream) {
   {
     const std::lock_guard lock(queue_mutex_);
     if (stream != stream_) return;
+    // First, or a worker sees a collector that is away since the time before.
+    NoteAway();
     delivery_.reset();
   }
+}
+
+void Host::NoteAway() {
   const std::lock_guard lock(state_mutex_);
   away_since_ = Clock::now();
 }
@@ -126,13 +132,14 @@ void Host::Fail(const Error& error, const std::shared_ptr<Delivery>& delivery) {
   place_.log("host " + name_ + ": " + error.Text(), true);
   {
     const std::lock_guard lock(queue_mutex_);
-    if (delivery_ == delivery) delivery_.reset();
+    if (delivery_ == delivery) {
+      NoteAway();
+      delivery_.reset();
+    }
     queue_.clear();
     queued_bytes_ = 0;
   }
   if (delivery != nullptr) delivery->End(error);
-  const std::lock_guard lock(state_mutex_);
-  away_since_ = Clock::now();
 }
 
 Status Host::OpenSession(const SessionInfo& session, Delivery* delivery) {
@@ -282,9 +289,10 @@ Status Host::EndSession() {
   const RecordingRow row = place_.catalogue->Find(name_, RecordingOf(*session_)).value_or(RecordingRow());
   NotePosition();
   session_.reset();
+  NotePosition();
+  // Last: who takes it asks whether its folder is in use.
   if (!row.id.empty()) place_.complete(row);
   place_.log("host " + name_ + ": the recording is complete", false);
-  NotePosition();
   return {};
 }
 
@@ -292,8 +300,10 @@ void Host::Close(const Error& error) {
   std::shared_ptr<Delivery> delivery;
   {
     const std::lock_guard lock(queue_mutex_);
+    if (delivery_ != nullptr) NoteAway();
     delivery = std::exchange(delivery_, nullptr);
     ++stream_;
+    closed_ = error;
   }
   while (Work()) {
   }

@@ -74,7 +74,7 @@ class Host {
   Host(std::string name, const HostPlace& place);
 
   // A collector's stream begins; the answer names it in the calls below. The delivery gets Welcome when the session is
-  // open. Error: kConflict, another collector streams this host.
+  // open. Errors: kConflict, another collector streams this host; what Close was called with.
   Result<uint64_t> Connect(const SessionInfo& session, std::shared_ptr<Delivery> delivery);
   // Hands a batch in; `bytes` is its size as a message. False: enough waits, and the stream should be read no further
   // until the next Ack. Batches of a stream that was replaced are dropped.
@@ -88,7 +88,7 @@ class Host {
   bool Work();
   // Something waits, or is due at `now`.
   bool HasWork(std::chrono::steady_clock::time_point now) const;
-  // The session is stored as far as it came and closed. `error` is what its collector is told.
+  // The session is stored as far as it came and closed, for good. `error` is what its collector is told.
   void Close(const Error& error);
 
   HostState State() const;
@@ -133,16 +133,18 @@ class Host {
   void NotePosition();
   void UpdateCatalogue(bool live);
   bool Connected() const;
+  void NoteAway();
 
   const std::string name_;
   const HostPlace& place_;
 
-  mutable std::mutex queue_mutex_;  // guards the next five
+  mutable std::mutex queue_mutex_;  // guards the next six
   std::shared_ptr<Delivery> delivery_;
   uint64_t stream_ = 0;                        // number of the newest stream
   std::optional<SessionInfo> session_wanted_;  // to be opened
   SessionInfo streaming_;                      // of the newest stream
   std::deque<Item> queue_;
+  std::optional<Error> closed_;  // by Close: nothing is taken any more
   std::atomic<size_t> queued_bytes_{0};
 
   mutable std::mutex session_mutex_;  // guards the session

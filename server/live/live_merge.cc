@@ -167,7 +167,15 @@ void LiveMerge::AddChunk(Decoded chunk) {
 void LiveMerge::AddStored(uint32_t cpu, EventBlock block) {
   if (block.events.empty()) return;
   Stream& stream = streams_[cpu];
-  stream.last_ns = block.events.back().ts_ns;
+  if (stream.open_gap) PutGap(&stream, *stream.open_gap);
+  const Event last = block.events.back();
+  stream.last_ns = last.ts_ns;
+  // Its end may yet come.
+  if (last.type == EventType::kGap && last.gap.end_ns == kForever) {
+    stream.open_gap = GapRecord{cpu, last.ts_ns, kForever, last.gap.lost, last.gap.cause};
+    block.events.pop_back();
+    if (block.events.empty()) return;
+  }
   stream.blocks.push_back(std::move(block));
 }
 
