@@ -27,12 +27,12 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 class Server:
     """A server of its own on free ports, until stop()."""
 
-    def __init__(self, test, data, listen="127.0.0.1:0"):
+    def __init__(self, test, data, listen="127.0.0.1:0", http="127.0.0.1:0"):
         self.log = os.path.join(test.folder, "serve-%d.log" % time.monotonic_ns())
         self.data = data
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [WAKEWATCH, "serve", "--data", data, "--listen", listen, "--http", "127.0.0.1:0"],
+                [WAKEWATCH, "serve", "--data", data, "--listen", listen, "--http", http],
                 stdout=subprocess.DEVNULL, stderr=log)
         test.addCleanup(self.kill)
         deadline = time.monotonic() + PATIENCE_S
@@ -74,13 +74,16 @@ class Server:
 
     def wait_until_ended(self, host):
         """Until the recording of `host` is complete."""
+        self.wait_for_status(host, "HOST_STATUS_ENDED")
+
+    def wait_for_status(self, host, status):
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             hosts = {state["name"]: state for state in self.call("FleetService/ListHosts").get("hosts", [])}
-            if hosts.get(host, {}).get("status") == "HOST_STATUS_ENDED":
+            if hosts.get(host, {}).get("status") == status:
                 return
             time.sleep(0.1)
-        raise AssertionError("the recording of %s did not end: %s" % (host, self.text()))
+        raise AssertionError("%s did not come to %s: %s" % (host, status, self.text()))
 
 
 class Serving(Command):

@@ -1,4 +1,6 @@
 // What must hold on any server: the mock, or the real one at WAKEWATCH_URL with a host that streams to it.
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { launch, watchTrouble, type Trouble } from "./browser";
@@ -21,6 +23,14 @@ let trouble: Trouble;
 let streaming: HostJson;
 
 const listHosts = async () => ((await call(target, "FleetService/ListHosts", {}))["hosts"] ?? []) as HostJson[];
+interface FindingJson {
+  id: string;
+  evidence: { event: string }[];
+}
+const listFindings = async (request: object) => {
+  const answer = await call(target, "FindingService/ListFindings", request);
+  return { total: Number(answer["total"] ?? 0), findings: (answer["findings"] ?? []) as FindingJson[] };
+};
 const hostPage = (name: string, rest = "") => `${target.url}/#/host/${encodeURIComponent(name)}${rest}`;
 const rowsOf = (of: Page) => of.locator("table.grid tbody tr");
 
@@ -105,6 +115,35 @@ describe("real: findings", () => {
     await page.reload();
     await page.locator("article h1").waitFor();
   });
+
+  it("are those of kernel threads until user tasks are asked for, and a kernel thread's opens with its evidence", async (test) => {
+    const totals = async (host: string) => {
+      const ask = { host, limit: 1 };
+      const [all, kernel] = [await listFindings(ask), await listFindings({ ...ask, kernelOnly: true })];
+      return { host, all: all.total, kernel: kernel.total };
+    };
+    // The totals of a host that streams would change meanwhile.
+    const still = (await listHosts()).filter(({ status }) => status !== "HOST_STATUS_STREAMING");
+    const some = (await Promise.all(still.map(({ name }) => totals(name)))).find(({ all, kernel }) => all > kernel);
+    if (some === undefined) test.skip("no host that stands still has findings of user tasks");
+    const { host, all, kernel } = some!;
+    expect(kernel).toBeGreaterThan(0);
+    await page.goto(`${target.url}/#/findings?host=${encodeURIComponent(host)}`);
+    const told = page.locator("main p[role=status]");
+    const shown = async () => Number(/(\d+) findings?/.exec((await told.innerText()).replaceAll("\u202f", ""))?.[1]);
+    await expect.poll(shown).toBe(kernel);
+    await page.getByLabel("User tasks too").check();
+    await expect.poll(shown).toBe(all);
+    await page.getByLabel("User tasks too").uncheck();
+    await expect.poll(shown).toBe(kernel);
+
+    const worst = (await listFindings({ host, kernelOnly: true, worstFirst: true, limit: 1 })).findings[0]!;
+    await page.goto(`${target.url}/#/findings?host=${encodeURIComponent(host)}&sort=-waited`);
+    await page.locator(`a[href$="${worst.id}"]`).click();
+    await page.locator(".evidence tbody tr").first().waitFor();
+    const events = await page.locator(".evidence tbody td.event").allInnerTexts();
+    expect(events).toEqual(worst.evidence.map(({ event }) => event));
+  });
 });
 
 describe("real: when the server goes away", () => {
@@ -160,5 +199,38 @@ describe("real: security", () => {
     expect(foreign.text).not.toContain(streaming.name);
     const own = await ask(method, "POST", { ...json, Origin: target.url }, "{}");
     expect(own.status).toBe(200);
+  });
+
+  it("the page's own scripts may call, and a browser that shows another origin's page is refused", async () => {
+    const method = `${target.url}/wakewatch.v1.FleetService/ListHosts`;
+    const post = (type: string) =>
+      page.evaluate(
+        async ({ url, headers }) => {
+          const answer = await fetch(url, { method: "POST", headers, body: "{}" }).catch(() => undefined);
+          return answer === undefined ? "nothing" : `${answer.status} ${await answer.text()}`;
+        },
+        { url: method, headers: { "Content-Type": type } },
+      );
+    await page.goto(target.url);
+    expect(await post("application/json")).toMatch(/^200 .*hosts/);
+
+    const other = createServer((_, response) =>
+      response.setHeader("Content-Type", "text/html").end('<link rel="icon" href="data:,"><p>other</p>'),
+    );
+    await new Promise<void>((listening) => other.listen(0, "127.0.0.1", listening));
+    try {
+      await page.goto(`http://127.0.0.1:${(other.address() as AddressInfo).port}/`);
+      // Answers that the browser keeps from a page are told only here.
+      const statuses: number[] = [];
+      const network = await context.newCDPSession(page);
+      network.on("Network.responseReceivedExtraInfo", ({ statusCode }) => statuses.push(statusCode));
+      await network.send("Network.enable");
+      // JSON needs the server's leave first; plain text a browser sends at once.
+      for (const type of ["application/json", "text/plain"]) expect(await post(type)).toBe("nothing");
+      await expect.poll(() => statuses).toEqual([403, 403]);
+    } finally {
+      other.close();
+      other.closeAllConnections();
+    }
   });
 });

@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Why: the dashboard in a browser on the real server, with real events of a kernel that stream in while it is looked at.
+
+Runs the tests marked `real` of web/tests/e2e. Needs also WAKEWATCH_WEB_BUILD (the folder where the dashboard was built) and
+npm and Chromium; where one is missing, the test is skipped.
+"""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+from command import main
+from serve_test import FLEET, Server, Serving
+
+WEB = os.environ.get("WAKEWATCH_WEB_BUILD", "")
+CHROMIUM = os.environ.get("WAKEWATCH_CHROMIUM", "/usr/bin/chromium")
+BROWSER_S = 240
+STREAMED = ["--collectors", "1", "--events-per-second", "20000", "--seconds", str(BROWSER_S)]
+
+
+def missing():
+    """What this machine lacks, or None."""
+    if shutil.which("npm") is None:
+        return "npm is not installed"
+    if not os.path.exists(CHROMIUM):
+        return "%s is not there; install chromium or set WAKEWATCH_CHROMIUM" % CHROMIUM
+    if not os.path.exists(os.path.join(WEB, "node_modules", "vitest", "vitest.mjs")):
+        return "WAKEWATCH_WEB_BUILD=%s has no node_modules; build the target web" % WEB
+    return None
+
+
+class WebReal(Serving):
+    def setUp(self):
+        super().setUp()
+        lacking = missing()
+        if lacking is not None:
+            print("web.real: SKIPPED: " + lacking, file=sys.stderr)
+            self.skipTest(lacking)
+
+    def stream_on(self, server):
+        """A host sim-0 whose events keep coming, over a restart of the server too."""
+        stream = subprocess.Popen([FLEET, "--server", server.grpc, "--recording", self.trace(), *STREAMED],
+                                  stdout=subprocess.DEVNULL)
+        self.addCleanup(stream.wait)
+        self.addCleanup(lambda: stream.poll() is None and stream.kill())
+
+    def total(self, **filters):
+        return int(self.server.call("FindingService/ListFindings", {"limit": 1, **filters}).get("total", 0))
+
+    def restart_on_signals(self):
+        """The browser's tests stop the server with SIGUSR1 and start it again, on the same ports, with SIGUSR2."""
+        def stop(*_):
+            self.stopped_with.append(self.server.stop())
+
+        def start(*_):
+            self.server = Server(self, self.server.data, self.server.grpc, self.server.web.removeprefix("http://"))
+
+        self.stopped_with = []
+        for number, handler in ((signal.SIGUSR1, stop), (signal.SIGUSR2, start)):
+            self.addCleanup(signal.signal, number, signal.signal(number, handler))
+
+    def test_the_dashboard(self):
+        self.server = Server(self, self.path("data"))
+        self.stream(self.server, "--host-prefix", "ended-")
+        self.server.wait_until_ended("ended-0")
+        self.stream_on(self.server)
+        # Else the browser's tests would skip what they cannot see.
+        kernel, every = self.total(host="ended-0", kernel_only=True), self.total(host="ended-0")
+        self.assertGreater(kernel, 0)
+        self.assertGreater(every, kernel)
+        self.server.wait_for_status("sim-0", "HOST_STATUS_STREAMING")
+
+        self.restart_on_signals()
+        environment = {**os.environ, "WAKEWATCH_URL": self.server.web, "CI": "1",
+                       "WAKEWATCH_STOP": "kill -USR1 %d" % os.getpid(),
+                       "WAKEWATCH_START": "kill -USR2 %d" % os.getpid()}
+        done = subprocess.run(["npm", "run", "--silent", "e2e", "--", "tests/e2e/real.test.ts", "--reporter=verbose"],
+                              cwd=WEB, env=environment, timeout=BROWSER_S, check=False)
+        self.assertEqual(0, done.returncode, "the browser's tests failed; the server said:\n" + self.server.text())
+        self.assertEqual([0], self.stopped_with, "the server was not restarted exactly once, in order")
+        self.server.wait_for_status("sim-0", "HOST_STATUS_STREAMING")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
