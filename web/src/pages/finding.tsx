@@ -93,7 +93,9 @@ function Body({ finding }: { finding: Finding }) {
         </Fact>
       </dl>
       <h2>Evidence</h2>
-      <Story finding={finding} />
+      <div class="across">
+        <Story finding={finding} />
+      </div>
       <EvidenceTable finding={finding} />
     </article>
   );

@@ -130,6 +130,8 @@ function FindingList({ filter, query, columns, anyHost }: ListProps) {
   const list = before.current;
   const filterText = JSON.stringify(filter);
   const rows = useMemo(() => mergeFindings(list?.findings ?? [], live.findings, filter), [list, live, filterText]);
+  // The counts beside hosts are of all findings: what is left out of this one is said.
+  const counted = (n: number) => plural(n, "finding", "findings") + (filter.kernelOnly ? " of kernel threads" : "");
   const total = Math.max(Number(listed.state?.total ?? 0n), rows.length);
   const open = (finding: Finding) => (window.location.hash = findingAddress(finding.host, finding.id));
   // A stream that has nothing to say yet is no reason to show nothing: the list alone makes the page.
@@ -145,9 +147,7 @@ function FindingList({ filter, query, columns, anyHost }: ListProps) {
       <Filters filter={filter} anyHost={anyHost} seen={rows} />
       <Fed feed={feed} what="findings">
         <p class="quiet" role="status">
-          {rows.length < total
-            ? `${count(rows.length)} of ${plural(total, "finding", "findings")}`
-            : plural(total, "finding", "findings")}
+          {rows.length < total ? `${count(rows.length)} of ${counted(total)}` : counted(total)}
           {rows.length < total && (worstFirst ? ", the longest waits" : ", the newest")}
           {live.missed > 0n && (
             <>

@@ -128,6 +128,7 @@ const kColumns: readonly Column<HostEntry>[] = [
     rem: 5.5,
     numeric: true,
     value: ({ host }) => host.findings,
+    hint: "Those of user tasks included",
     cell: ({ host }) => <a href={hostAddress(host.name, "findings")}>{count(host.findings)}</a>,
   },
   {
@@ -235,7 +236,7 @@ export function FleetPage({ hosts, feed, query }: Props) {
               <Tile title="Streaming" value={count(sum.streaming)} note={`of ${count(sum.hosts)} hosts`} />
               <Tile title="Events" value={`${roughCount(sum.eventsPerS)}/s`} note={`${bytes(sum.bytesPerS)}/s`} />
               <Tile title="Lost events" value={atLeast(sum.lost, sum.lostUnknown)} />
-              <Tile title="Findings" value={count(sum.findings)} />
+              <Tile title="Findings" value={count(sum.findings)} note="user tasks too" />
             </dl>
             <Table
               caption="Hosts"

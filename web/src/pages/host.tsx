@@ -52,7 +52,11 @@ export function HostPage({ name, tab, query, entry, feed }: Props) {
         {kHostTabs.map((one) => (
           <a key={one} href={hostAddress(name, one)} aria-current={one === tab ? "page" : undefined}>
             {kTabNames[one]}
-            {one === "findings" && entry && <span class="badge">{count(entry.host.findings)}</span>}
+            {one === "findings" && entry && (
+              <span class="badge" title="Those of user tasks included">
+                {count(entry.host.findings)}
+              </span>
+            )}
           </a>
         ))}
       </nav>

@@ -1,5 +1,6 @@
 // The evidence on a line of time: one lane a CPU, the wait as a band behind them.
 import type { Finding } from "../gen/wakewatch/v1/findings_pb";
+import { spread } from "../state/lanes";
 import { offset } from "../text/times";
 import { duration } from "../text/units";
 import { visible } from "../text/visible";
@@ -9,6 +10,7 @@ const kLeft = 72;
 const kRight = 24;
 const kLanePx = 30;
 const kTop = 22;
+const kRadius = 9;
 
 export function Story({ finding }: { finding: Finding }) {
   const { evidence, startNs, endNs } = finding;
@@ -20,6 +22,8 @@ export function Story({ finding }: { finding: Finding }) {
   const x = (ns: bigint) => kLeft + (Number(ns - first) / span) * (kWidth - kLeft - kRight);
   const cpus = [...new Set(evidence.map(({ cpu }) => cpu))].sort((a, b) => a - b);
   const y = (cpu: number) => kTop + (cpus.indexOf(cpu) + 0.5) * kLanePx;
+  const marks = evidence.map(({ cpu, tsNs }) => ({ lane: cpu, x: x(tsNs) }));
+  const xs = spread(marks, 2 * kRadius + 1, kLeft, kWidth - kRight);
   const bottom = kTop + cpus.length * kLanePx;
   return (
     <svg
@@ -42,8 +46,8 @@ export function Story({ finding }: { finding: Finding }) {
       ))}
       {evidence.map((event, i) => (
         <g key={i} class="event">
-          <circle cx={x(event.tsNs)} cy={y(event.cpu)} r="9" />
-          <text x={x(event.tsNs)} y={y(event.cpu) + 3.5} text-anchor="middle">
+          <circle cx={xs[i]!} cy={y(event.cpu)} r={kRadius} />
+          <text x={xs[i]!} y={y(event.cpu) + 3.5} text-anchor="middle">
             {i + 1}
           </text>
           <title>{`${i + 1}: ${offset(event.tsNs - startNs)} ${visible(event.event)}`}</title>

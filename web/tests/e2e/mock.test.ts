@@ -215,7 +215,7 @@ describe.skipIf(kReal)("on the mock", () => {
 
     it("of a host are its own", async () => {
       await page.goto(hostAt("edge-7", "/findings"));
-      await main().getByText("1 finding", { exact: true }).waitFor();
+      await main().getByText("1 finding of kernel threads", { exact: true }).waitFor();
       expect(await rows().count()).toBe(1);
     });
 
