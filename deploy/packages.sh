@@ -15,7 +15,7 @@ case $what in
   build) ;;
   test)
     packages+=(libgtest-dev libgmock-dev libbenchmark-dev python3 sqlite3 zstd)
-    optional+=(clang trace-cmd)
+    optional+=(clang trace-cmd xz-utils python3-grpcio)
     if ! command -v chromium >/dev/null; then optional+=(chromium); fi
     ;;
   *)
