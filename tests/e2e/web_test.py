@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Why: the dashboard in a browser on the real server, with real events of a kernel that stream in while it is looked at.
 
-Runs the tests marked `real` of web/tests/e2e. Needs also WAKEWATCH_WEB_BUILD (the folder where the dashboard was built) and
+Runs the tests marked `real` of web/tests/e2e. Needs also WAKEWATCH_WEB_BUILD (where the dashboard was built), WAKEWATCH_FLEET,
 npm and Chromium; where one is missing, the test is skipped.
 """
 import os

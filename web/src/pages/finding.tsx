@@ -79,9 +79,11 @@ function Body({ finding }: { finding: Finding }) {
         <Fact name="Trace time">
           {traceTime(finding.startNs)} to {traceTime(finding.endNs)} s
         </Fact>
-        <Fact name="Found">
-          <When realNs={finding.foundRealNs} />
-        </Fact>
+        {finding.foundRealNs !== 0n && (
+          <Fact name="Found">
+            <When realNs={finding.foundRealNs} />
+          </Fact>
+        )}
         <Fact name="Recording">
           <Foreign text={finding.recording} empty="–" />
         </Fact>

@@ -66,7 +66,9 @@ function Distribution({ host, distribution, part, onPart }: DistributionProps) {
         <Foreign text={summary.kind} empty="unknown kind" />
         {summary.kindSource === "" ? "" : ` (known by ${summary.kindSource})`}, first seen at{" "}
         {traceTime(summary.firstSeenNs)} s, {count(summary.wakeups)} wakeups, {duration(summary.onCpuNs)} on a CPU.{" "}
-        <a href={findingsAddress({ host, pid: summary.pid })}>Its findings</a>
+        <a href={findingsAddress({ host, pid: summary.pid, user: summary.kind === "user" ? 1 : undefined })}>
+          Its findings
+        </a>
       </p>
       <div class="choice" role="group" aria-label="Which distribution">
         {kParts.map((one) => (

@@ -25,6 +25,8 @@ let streaming: HostJson;
 const listHosts = async () => ((await call(target, "FleetService/ListHosts", {}))["hosts"] ?? []) as HostJson[];
 interface FindingJson {
   id: string;
+  kind: string;
+  pid: number;
   evidence: { event: string }[];
 }
 const listFindings = async (request: object) => {
@@ -136,6 +138,11 @@ describe("real: findings", () => {
     await expect.poll(shown).toBe(all);
     await page.getByLabel("User tasks too").uncheck();
     await expect.poll(shown).toBe(kernel);
+
+    const late = (await listFindings({ host })).findings.find(({ kind }) => kind === "user")!;
+    await page.goto(hostPage(host, `?user=1&pid=${late.pid}`));
+    await page.locator(".detail").getByRole("link", { name: "Its findings" }).first().click();
+    await expect.poll(shown).toBe((await listFindings({ host, pid: late.pid })).total);
 
     const worst = (await listFindings({ host, kernelOnly: true, worstFirst: true, limit: 1 })).findings[0]!;
     await page.goto(`${target.url}/#/findings?host=${encodeURIComponent(host)}&sort=-waited`);
