@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Why: the dashboard in a browser on the real server, with real events of a kernel that stream in while it is looked at.
+"""Why: the dashboard in a browser on the real server, with a kernel's real events that stream in meanwhile.
 
-Runs the tests marked `real` of web/tests/e2e. Needs also WAKEWATCH_WEB_BUILD (where the dashboard was built), WAKEWATCH_FLEET,
-npm and Chromium; where one is missing, the test is skipped.
+Runs the tests marked `real` of web/tests/e2e. Needs also WAKEWATCH_FLEET (the fleet simulator), WAKEWATCH_WEB_BUILD
+(where the dashboard was built), npm and Chromium; where one of the last three is missing, the test is skipped.
 """
 import os
 import shutil

@@ -118,7 +118,7 @@ describe("real: findings", () => {
     await page.locator("article h1").waitFor();
   });
 
-  it("are those of kernel threads until user tasks are asked for, and a kernel thread's opens with its evidence", async (test) => {
+  it("are those of kernel threads until user tasks are asked for, and one opens with its evidence", async (test) => {
     const totals = async (host: string) => {
       const ask = { host, limit: 1 };
       const [all, kernel] = [await listFindings(ask), await listFindings({ ...ask, kernelOnly: true })];
