@@ -19,7 +19,7 @@ struct FoundFinding {
   Finding finding;
   std::string host, recording;
   uint64_t start_real_ns = 0;  // on the host's wall clock; 0: not known
-  uint64_t found_real_ns = 0;  // CLOCK_REALTIME of the server; 0: by an earlier process
+  uint64_t found_real_ns = 0;  // CLOCK_REALTIME of the server when it was made; 0: read back from a recording
 };
 
 class FindingFeed {
