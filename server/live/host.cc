@@ -314,6 +314,7 @@ void Host::Close(const Error& error) {
       if (!status) place_.log("host " + name_ + ": " + status.error().Text(), true);
       UpdateCatalogue(true);
       session_.reset();
+      NotePosition();
     }
   }
   if (delivery != nullptr) delivery->End(error);

@@ -117,6 +117,10 @@ void LiveMerge::SetFrontiers(const std::vector<Frontier>& frontiers) {
     stream.frontier_ns = std::max(stream.frontier_ns, frontier.ts_ns);
     stream.online = true;
   }
+  // A CPU that went offline may never say where its gap ends, and nobody may wait for that.
+  for (auto& [cpu, stream] : streams_) {
+    if (!stream.online && stream.open_gap) PutGap(&stream, *stream.open_gap);
+  }
 }
 
 void LiveMerge::AddGap(const GapRecord& gap) {

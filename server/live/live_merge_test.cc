@@ -171,9 +171,8 @@ TEST(LiveMerge, OrderIsThatOfTheOfflineMergeHoweverTheBatchesAreCut) {
 
 TEST(LiveMerge, AnOpenGapHoldsTheWatermarkUntilItIsClosed) {
   LiveMerge merge;
-  EXPECT_THAT(
-      Take(&merge, Sent().Chunk(0, {10, 20}).Chunk(1, {15, 25}).Gap(0, 20, kForever).UpTo({{0, 40}, {1, 40}})),
-      ElementsAre("0@10", "1@15"))
+  EXPECT_THAT(Take(&merge, Sent().Chunk(0, {10, 20}).Chunk(1, {15, 25}).Gap(0, 20, kForever).UpTo({{0, 40}, {1, 40}})),
+              ElementsAre("0@10", "1@15"))
       << "what is at the gap's start waits with it";
   EXPECT_EQ(merge.watermark_ns(), 19u);
   EXPECT_THAT(Take(&merge, Sent().Chunk(1, {50}).UpTo({{0, 60}, {1, 60}})), IsEmpty());
@@ -198,7 +197,9 @@ TEST(LiveMerge, AnOpenGapEndsWithWhatComesNext) {
        },
        {"0@10-30(?)", "0@30"}},
       {"another gap",
-       [](LiveMerge* merge) { merge->Add(Sent().Gap(0, 25, 35, 2).UpTo({{0, 40}}).batch, {}); },
+       [](LiveMerge* merge) {
+         merge->Add(Sent().Gap(0, 25, 35, 2).UpTo({{0, 40}}).batch, {});
+       },
        {"0@10-(?)", "0@25-35(2)"}},
       {"nothing at all", [](LiveMerge*) {}, {"0@10-(?)"}},
   };
@@ -215,6 +216,21 @@ TEST(LiveMerge, AnOpenGapEndsWithWhatComesNext) {
   }
 }
 
+TEST(LiveMerge, ACpuThatWentOfflineInAGapHoldsNothing) {
+  LiveMerge merge;
+  EXPECT_THAT(Take(&merge, Sent().Chunk(0, {10}).Chunk(1, {10}).Gap(1, 12, kForever).UpTo({{0, 20}, {1, 20}})),
+              ElementsAre("0@10", "1@10"));
+  EXPECT_EQ(merge.watermark_ns(), 11u);
+  EXPECT_THAT(Take(&merge, Sent().Chunk(0, {30}).UpTo({{0, 40}})), ElementsAre("1@12-(1)", "0@30"));
+  EXPECT_EQ(merge.watermark_ns(), 40u);
+  // As when batches are missing.
+  Sent sent;
+  sent.Chunk(0, {50}).UpTo({{0, 60}});
+  sent.batch.gaps = merge.MissingGaps(sent.batch);
+  Take(&merge, sent);
+  EXPECT_EQ(merge.watermark_ns(), 60u);
+}
+
 TEST(LiveMerge, GapsStandWhereTheyDoInARecording) {
   LiveMerge merge;
   EXPECT_THAT(Take(&merge, Sent()
@@ -229,8 +245,7 @@ TEST(LiveMerge, GapsStandWhereTheyDoInARecording) {
 
 TEST(LiveMerge, CpusComeAndGo) {
   LiveMerge merge;
-  EXPECT_THAT(Take(&merge, Sent().Chunk(0, {10}).Chunk(1, {12}).UpTo({{0, 20}, {1, 20}})),
-              ElementsAre("0@10", "1@12"));
+  EXPECT_THAT(Take(&merge, Sent().Chunk(0, {10}).Chunk(1, {12}).UpTo({{0, 20}, {1, 20}})), ElementsAre("0@10", "1@12"));
   EXPECT_THAT(Take(&merge, Sent().Chunk(0, {30}).UpTo({{0, 40}})), ElementsAre("0@30")) << "CPU 1 is offline";
   EXPECT_EQ(merge.watermark_ns(), 40u);
   EXPECT_THAT(Take(&merge, Sent().Chunk(0, {50}).Chunk(1, {45}).Chunk(7, {44}).UpTo({{0, 60}, {1, 45}, {7, 60}})),

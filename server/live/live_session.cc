@@ -25,6 +25,16 @@ Error OfChunk(const Chunk& chunk, Error error) {
   return error;
 }
 
+// One that is out of this world would hold or end the analysis of all that follows.
+Status CheckFrontiers(const Batch& batch) {
+  for (const Frontier& frontier : batch.frontiers) {
+    if (frontier.cpu > UINT16_MAX || frontier.ts_ns > static_cast<uint64_t>(INT64_MAX)) {
+      return Fail(ErrorCode::kInvalidArgument, "a frontier with no possible CPU or time");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 LiveSession::LiveSession(std::unique_ptr<SessionStore> store, FormatSets* sets, const LiveOptions& options)
@@ -60,8 +70,10 @@ Status LiveSession::Begin() {
   auto engine = Engine::Create(input_, ForLive(options_.engine));
   if (!engine) return Fail(std::move(engine.error()));
   engine_ = std::move(*engine);
+  // Of a checkpoint that was no good.
   merge_ = LiveMerge();
   timeline_ = TimelineBuilder();
+  rows_ = {};
   return last_sequence_ > 0 ? ReadBehind({}) : Status();
 }
 
@@ -88,9 +100,10 @@ Status LiveSession::ReadBehind(const std::map<uint32_t, uint64_t>& merged) {
       const auto more = reader->Fill(&block, kBlockEvents);
       if (!more) return Fail(more.error());
       if (!*more) break;
-      // Gaps have no number: those up to the watermark were handed on with the events around them.
+      // Gaps have no number: those below the watermark were handed on with the events around them, but for one whose
+      // end had not come. One that begins at the watermark came behind it, as a gap begins at a frontier.
       std::erase_if(block.events, [&](const Event& event) {
-        return event.type == EventType::kGap && event.ts_ns <= done_ns && done_ns > 0;
+        return event.type == EventType::kGap && event.ts_ns < done_ns && event.gap.end_ns != UINT64_MAX;
       });
       merge_.AddStored(reader->cpu(), std::move(block));
     }
@@ -139,6 +152,7 @@ Result<std::vector<LiveMerge::Decoded>> LiveSession::Decode(const Batch& batch) 
 }
 
 Status LiveSession::Take(Batch* batch, Stored* stored) {
+  if (auto status = CheckFrontiers(*batch); !status) return status;
   if (auto status = input_.Learn(*batch); !status) return status;
   auto chunks = Decode(*batch);
   if (!chunks) return Fail(std::move(chunks.error()));
