@@ -96,6 +96,26 @@ Lines Take(LiveMerge* merge, Sent& sent) {
   return Advance(merge);
 }
 
+// By CPU.
+Lines OfflineMerge(const std::vector<std::vector<uint64_t>>& times) {
+  std::vector<EventBlock> blocks;
+  std::vector<std::unique_ptr<live_test::MadeUpReader>> readers;
+  std::vector<std::unique_ptr<ReaderBlockSource>> sources;
+  std::vector<BlockSource*> borrowed;
+  for (uint32_t cpu = 0; cpu < times.size(); ++cpu) {
+    blocks.push_back(BlockOf(cpu, times[cpu]));
+    readers.push_back(std::make_unique<live_test::MadeUpReader>(cpu, blocks.back().events));
+    sources.push_back(std::make_unique<ReaderBlockSource>(readers.back().get(), 7));
+    borrowed.push_back(sources.back().get());
+  }
+  Lines lines;
+  EXPECT_TRUE(Merger(borrowed).Run([&](const Event& event) {
+    lines.push_back(LineOf(event));
+    return true;
+  }));
+  return lines;
+}
+
 TEST(LiveMerge, OrderIsThatOfTheOfflineMergeHoweverTheBatchesAreCut) {
   for (unsigned seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE(seed);
@@ -110,21 +130,7 @@ TEST(LiveMerge, OrderIsThatOfTheOfflineMergeHoweverTheBatchesAreCut) {
         now_ns += up_to(4);  // many are equal, of one CPU and of several
       }
     }
-    Lines wanted;
-    std::vector<std::unique_ptr<live_test::MadeUpReader>> readers;
-    std::vector<std::unique_ptr<ReaderBlockSource>> sources;
-    std::vector<BlockSource*> borrowed;
-    std::vector<EventBlock> blocks;
-    for (uint32_t cpu = 0; cpu < cpus; ++cpu) {
-      blocks.push_back(BlockOf(cpu, times[cpu]));
-      readers.push_back(std::make_unique<live_test::MadeUpReader>(cpu, blocks.back().events));
-      sources.push_back(std::make_unique<ReaderBlockSource>(readers.back().get(), 7));
-      borrowed.push_back(sources.back().get());
-    }
-    ASSERT_TRUE(Merger(borrowed).Run([&](const Event& event) {
-      wanted.push_back(LineOf(event));
-      return true;
-    }));
+    const Lines wanted = OfflineMerge(times);
 
     LiveMerge merge;
     Lines got;
