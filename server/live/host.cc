@@ -13,6 +13,10 @@ uint64_t RealNowNs() {
           .count());
 }
 
+int64_t SteadyNs(std::chrono::steady_clock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
 std::string RecordingOf(const LiveSession& session) {
   return std::filesystem::path(session.folder()).filename().string();
 }
@@ -231,7 +235,7 @@ void Host::NoteStored(const LiveSession::Stored& stored, const std::vector<Front
   state_.late_events += stored.late;
   state_.last_batch_real_ns = real_ns;
   for (const Frontier& frontier : frontiers) {
-    offset_ns_ = std::min(offset_ns_, static_cast<int64_t>(real_ns) - static_cast<int64_t>(frontier.ts_ns));
+    offset_ns_ = std::min(offset_ns_, SteadyNs(now) - static_cast<int64_t>(frontier.ts_ns));
   }
 }
 
@@ -361,7 +365,7 @@ HostState Host::State() const {
   state.events_per_s = events_rate_.PerSecond(now);
   state.bytes_per_s = bytes_rate_.PerSecond(now);
   if (session_open_ && state.watermark_ns != 0 && offset_ns_ != INT64_MAX) {
-    const int64_t seen = static_cast<int64_t>(RealNowNs()) - offset_ns_;
+    const int64_t seen = SteadyNs(now) - offset_ns_;
     state.lag_ns = static_cast<uint64_t>(std::max<int64_t>(0, seen - static_cast<int64_t>(state.watermark_ns)));
   }
   return state;

@@ -153,7 +153,7 @@ class Host {
   mutable std::mutex state_mutex_;  // guards what follows
   HostState state_;
   Rate events_rate_, bytes_rate_;
-  int64_t offset_ns_ = INT64_MAX;  // server's clock less the trace clock, of the quickest batch
+  int64_t offset_ns_ = INT64_MAX;  // server's steady clock less the trace clock, of the quickest batch
   Clock::time_point flush_at_{}, catalogue_at_{}, away_since_{};
   bool session_open_ = false, flush_pending_ = false;
   std::string folder_;  // of the open session

@@ -85,8 +85,9 @@ std::vector<GapRecord> LiveMerge::MissingGaps(const Batch& batch) const {
     for (const Frontier& frontier : batch.frontiers) {
       if (frontier.cpu == cpu) end_ns = std::min(end_ns, frontier.ts_ns);
     }
-    end_ns = std::max(end_ns, stream.last_ns);
-    gaps.push_back({cpu, stream.last_ns, end_ns, kLostUnknown, GapCause::kCollector});
+    // Up to its frontier the CPU was seen; what is missing came after it.
+    const uint64_t start_ns = std::max({stream.last_ns, stream.frontier_ns, watermark_ns_});
+    gaps.push_back({cpu, start_ns, std::max(end_ns, start_ns), kLostUnknown, GapCause::kCollector});
   }
   return gaps;
 }

@@ -27,8 +27,8 @@ class LiveMerge {
   // The gaps that a batch lacks: events of a CPU that lie behind the watermark are void up to it. `late` gets the
   // number of those events. To be asked before the batch is stored, so that the gaps are stored with it.
   std::vector<GapRecord> LateGaps(const std::vector<Decoded>& chunks, uint64_t* late) const;
-  // One for each CPU that is known, from its last event up to what `batch` first shows of it: batches in between are
-  // missing.
+  // One for each CPU that is known, from where it was last seen up to what `batch` first shows of it: batches in
+  // between are missing.
   std::vector<GapRecord> MissingGaps(const Batch& batch) const;
 
   // Takes a batch that was stored: its chunks, decoded and in order, its gaps and its frontiers.

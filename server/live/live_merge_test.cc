@@ -287,7 +287,7 @@ TEST(LiveMerge, MissingBatchesAreGapsUpToWhatIsKnownAgain) {
   Take(&merge, Sent().Chunk(0, {10}).Chunk(1, {12}).Chunk(2, {14}).Chunk(3, {60}).UpTo({{0, 20}, {1, 20}, {2, 20}}));
   const auto gaps = merge.MissingGaps(Sent().Chunk(0, {45}).Chunk(0, {40}).UpTo({{0, 50}, {1, 50}, {3, 30}}).batch);
   ASSERT_EQ(gaps.size(), 4u);
-  const std::pair<uint64_t, uint64_t> wanted[] = {{10, 40}, {12, 50}, {14, kForever}, {60, 60}};
+  const std::pair<uint64_t, uint64_t> wanted[] = {{20, 40}, {20, 50}, {20, kForever}, {60, 60}};
   for (uint32_t cpu = 0; cpu < 4; ++cpu) {
     EXPECT_EQ(gaps[cpu].cpu, cpu);
     EXPECT_EQ(gaps[cpu].start_ns, wanted[cpu].first) << cpu;
