@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/live/real_clock.h"
 #include "server/store/part_files.h"
 #include "server/store/part_rewriter.h"
 #include "server/store/session_store.h"
@@ -128,10 +129,8 @@ bool Caretaker::Seal(const std::string& folder, bool whole) {
 void Caretaker::ApplyRetentionNow() {
   // No session may be opened meanwhile: it could be one whose files are about to go.
   const std::unique_lock files(*options_.files);
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto real_ns = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
   for (const RetentionStep& step :
-       ApplyRetention(options_.catalogue, options_.retention, real_ns, options_.folders_in_use())) {
+       ApplyRetention(options_.catalogue, options_.retention, RealNowNs(), options_.folders_in_use())) {
     options_.log("retention: " + std::string(NameOf(step.action)) + " " + step.path + ": " + step.reason,
                  step.action == RetentionStep::Action::kFailed);
   }

@@ -65,7 +65,8 @@ Result<std::unique_ptr<Fleet::Feed>> Fleet::Connect(const SessionInfo& session, 
       if (hosts_.size() > options_.hosts_max) {
         hosts_.erase(session.host);
         return Fail(Error{.code = ErrorCode::kTooLarge,
-                          .cause = "this server has as many hosts as it takes, " + std::to_string(options_.hosts_max)});
+                          .cause = "this server has as many hosts as it takes, " + std::to_string(options_.hosts_max),
+                          .remedy = "stream this host to another server"});
       }
       entry = std::make_shared<Host>(session.host, place_);
     }

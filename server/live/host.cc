@@ -4,14 +4,10 @@
 #include <filesystem>
 #include <utility>
 
+#include "server/live/real_clock.h"
+
 namespace wakewatch {
 namespace {
-
-uint64_t RealNowNs() {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count());
-}
 
 int64_t SteadyNs(std::chrono::steady_clock::time_point time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();

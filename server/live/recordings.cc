@@ -17,7 +17,9 @@ namespace wakewatch {
 
 Result<RecordingRow> Recordings::Find(const RecordingName& name) const {
   if (name.host.empty()) {
-    return Fail(Error{.code = ErrorCode::kInvalidArgument, .cause = "no host was named"});
+    return Fail(Error{.code = ErrorCode::kInvalidArgument,
+                      .cause = "no host was named",
+                      .remedy = "FleetService.ListHosts, or wakewatch list hosts, names them"});
   }
   const auto row = name.recording.empty() ? fleet_->catalogue().Newest(name.host)
                                           : fleet_->catalogue().Find(name.host, name.recording);

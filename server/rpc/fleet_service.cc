@@ -5,6 +5,7 @@
 #include <string>
 
 #include "proto/wire/batch_codec.h"
+#include "server/live/real_clock.h"
 #include "server/rpc/report_messages.h"
 #include "server/rpc/watch.h"
 
@@ -12,12 +13,6 @@ namespace wakewatch {
 namespace {
 
 constexpr std::chrono::milliseconds kWatchEvery{1000};
-
-uint64_t RealNowNs() {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count());
-}
 
 }  // namespace
 

@@ -29,7 +29,11 @@ export function quantileColumns<R>(
     cell: (row: R) => {
       const quantiles = of(row);
       if (one === "n") return count(quantiles?.n ?? 0n);
-      return <Figure text={duration(quantiles?.[one] ?? 0n)} none={quantiles === undefined || quantiles.n === 0n} />;
+      return (
+        <span title={`n = ${count(quantiles?.n ?? 0n)}`}>
+          <Figure text={duration(quantiles?.[one] ?? 0n)} none={quantiles === undefined || quantiles.n === 0n} />
+        </span>
+      );
     },
   }));
 }
