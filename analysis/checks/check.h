@@ -11,8 +11,8 @@
 
 #include "analysis/base/archive.h"
 #include "analysis/checks/finding.h"
+#include "analysis/checks/measured_wait.h"
 #include "analysis/checks/summary.h"
-#include "analysis/checks/wakeup.h"
 #include "analysis/model/sched_model.h"
 #include "analysis/trace/event.h"
 #include "analysis/trace/reader.h"
@@ -24,7 +24,7 @@ struct CheckOptions {
   uint64_t sleep_threshold_ns = 100'000'000;     // floor of the deadline for sleeps (lost wakeups)
   uint64_t hung_threshold_ns = 120'000'000'000;  // uninterruptible sleep at least this long is a finding, as khungtaskd
   uint64_t since_ns = 0, until_ns = UINT64_MAX;  // findings and samples that start outside are left out
-  std::function<void(const Wakeup&)> on_wakeup;  // called for every wakeup that is measured; may be empty
+  std::function<void(const MeasuredWait&)> on_wait;  // called for every wait that is measured; may be empty
 
   bool Inside(uint64_t start_ns) const { return start_ns >= since_ns && start_ns <= until_ns; }
 };

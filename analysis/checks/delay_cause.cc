@@ -5,8 +5,6 @@
 namespace wakewatch {
 namespace {
 
-constexpr int32_t kFirstFairPrio = 100;
-
 std::string Percent(uint64_t part, uint64_t whole) {
   return std::to_string(whole == 0 ? 0 : part * 100 / whole) + " %";
 }

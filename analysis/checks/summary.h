@@ -8,10 +8,40 @@
 
 #include "analysis/base/anomaly.h"
 #include "analysis/base/histogram.h"
-#include "analysis/model/thread_kind.h"
+#include "analysis/checks/finding.h"
+#include "analysis/model/delay_buckets.h"
+#include "analysis/model/task.h"
 #include "analysis/trace/reader.h"
 
 namespace wakewatch {
+
+// Who was on the CPU while a task waited for it.
+struct Competitor {
+  int32_t pid = 0;
+  std::string comm;
+  Bucket bucket = Bucket::kEqual;  // kHigher, kEqual, kLower, kMigration
+  uint64_t ns = 0;
+  static void Fields(auto& self, auto& archive) { archive(self.pid, self.comm, self.bucket, self.ns); }
+};
+
+// One of a thread's longest waits after a wakeup, with all that is needed to check it against the events.
+struct WorstWait {
+  uint64_t start_ns = 0, wakeup_ns = 0, in_ns = 0;
+  uint32_t cpu = 0;
+  WakeContext context = WakeContext::kUnknown;
+  int32_t waker_pid = -1;  // -1: woken from an interrupt, or not known
+  std::string waker_comm;
+  DelayBuckets buckets;  // sum to in_ns - start_ns
+  std::string cause;
+  uint64_t excess_ns = 0;
+  bool affinity_known = false;
+  std::vector<Competitor> competitors;  // the longest first; of a long wait those of its end
+  std::vector<Evidence> evidence;       // in order of time
+  static void Fields(auto& self, auto& archive) {
+    archive(self.start_ns, self.wakeup_ns, self.in_ns, self.cpu, self.context, self.waker_pid, self.waker_comm,
+            self.buckets, self.cause, self.excess_ns, self.affinity_known, self.competitors, self.evidence);
+  }
+};
 
 struct ThreadSummary {
   int32_t pid = 0;
@@ -21,6 +51,11 @@ struct ThreadSummary {
   KindSource kind_source = KindSource::kName;
   uint64_t wakeups = 0;
   Histogram wakeup_latency_ns, delivery_ns, runqueue_ns, preempted_ns;
+  Histogram excess_latency_ns;     // of wakeups: n is that of wakeup_latency_ns
+  uint64_t assumed_affinity = 0;   // of these, where it may run was not known
+  DelayBuckets buckets;            // what the sum of wakeup_latency_ns was spent on
+  DelayBuckets preempted_buckets;  // and that of preempted_ns
+  std::vector<WorstWait> worst;    // its longest waits after a wakeup, the longest first
   uint64_t on_cpu_ns = 0;
   uint64_t censored = 0;  // waits still open when the trace ended
   uint64_t voided = 0;    // waits given up because a gap or a contradiction touched them
@@ -57,6 +92,31 @@ struct CpuSummary {
   }
 };
 
+// Where a recording broke a rule of the scheduler model, or seems to have.
+enum class RuleVerdict : uint8_t {
+  kViolation,  // no possible state is left, and nothing was lost that could be why
+  kMissing,    // an event is missing there
+  kArtefact,   // what some kernels are known to print
+  kVoid,       // a gap, or the edge of what all CPUs cover, may be why
+};
+constexpr RuleVerdict LastOf(RuleVerdict) { return RuleVerdict::kVoid; }
+struct RulePlace {
+  RuleVerdict verdict = RuleVerdict::kViolation;
+  uint32_t cpu = 0;
+  uint64_t ts_ns = 0;
+  int32_t pid = 0;   // the task that the rule is about
+  std::string text;  // "sched_wakeup of a task that sleeps and that no sched_waking named"
+  static void Fields(auto& self, auto& archive) {
+    archive(self.verdict, self.cpu, self.ts_ns, self.pid, self.text);
+  }
+};
+struct RuleSummary {
+  std::string name;      // "waking-before-wakeup"
+  uint64_t checked = 0;  // how often it could have been broken
+  uint64_t violations = 0, missing = 0, artefacts = 0, voided = 0;
+  std::vector<RulePlace> places;  // the first of them
+};
+
 struct Undecidable {
   std::string cls;
   uint64_t sleeps = 0;
@@ -70,6 +130,7 @@ struct Summaries {
   std::vector<SoftirqSummary> softirq;
   std::vector<TaskletSummary> tasklets;
   std::vector<Undecidable> undecidable;
+  std::vector<RuleSummary> rules;
   AnomalyCounts anomalies;
 };
 

@@ -29,7 +29,7 @@ void WakeupLatency::OnStep(const Step& step) {
   }
   const uint64_t end_ns = step.event->ts_ns;
   Measure(wait, end_ns, &counts);
-  if (input_.options.on_wakeup) HandOver(wait, step);
+  if (input_.options.on_wait) HandOver(wait, step);
   if (end_ns - wait.start_ns < input_.options.latency_threshold_ns) return;
   // ksoftirqd's waits and preempted waits have checks of their own.
   if (wait.kind == WaitKind::kPreempted || task.kind == ThreadKind::kKsoftirqd) return;
@@ -37,22 +37,24 @@ void WakeupLatency::OnStep(const Step& step) {
 }
 
 void WakeupLatency::HandOver(const Wait& wait, const Step& step) const {
-  if (wait.kind == WaitKind::kPreempted || (wait.kind == WaitKind::kWake && !wait.has_waking)) return;
-  Wakeup wakeup;
-  wakeup.pid = step.next->pid;
-  wakeup.comm = step.next->comm();
-  wakeup.kind = step.next->kind;
-  wakeup.cpu = step.event->cpu;
-  wakeup.waking_ns = wait.start_ns;
-  wakeup.wakeup_ns = wait.wakeup_ns;
-  wakeup.in_ns = step.event->ts_ns;
-  wakeup.context = wait.context;
-  if (wait.context == WakeContext::kTask) {
-    wakeup.waker_pid = wait.waker_pid;
+  MeasuredWait measured;
+  measured.kind = wait.kind;
+  measured.pid = step.next->pid;
+  measured.comm = step.next->comm();
+  measured.thread = step.next->kind;
+  measured.prio = wait.prio;
+  measured.cpu = step.event->cpu;
+  measured.start_ns = wait.start_ns;
+  measured.has_waking = wait.has_waking;
+  measured.wakeup_ns = wait.wakeup_ns;
+  measured.in_ns = step.event->ts_ns;
+  measured.context = wait.context;
+  if (wait.kind != WaitKind::kPreempted && wait.context == WakeContext::kTask) {
+    measured.waker_pid = wait.waker_pid;
     const Task* const waker = input_.model.TaskOf(wait.waker_pid);
-    if (waker != nullptr) wakeup.waker_comm = waker->comm();
+    if (waker != nullptr) measured.waker_comm = waker->comm();
   }
-  input_.options.on_wakeup(wakeup);
+  input_.options.on_wait(measured);
 }
 
 void WakeupLatency::Measure(const Wait& wait, uint64_t end_ns, Counts* counts) {

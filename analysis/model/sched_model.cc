@@ -7,8 +7,6 @@ namespace wakewatch {
 namespace {
 
 constexpr size_t kCpusMax = UINT16_MAX + 1;  // that an event can name
-// RT, deadline and stop tasks; 100 and above is the fair class.
-constexpr int kFirstFairPrio = 100;
 // A sleep that a signal cancels prints S on these kernels. Source: kernel-events notes, 5.18 to 6.15.
 bool PrintsStaleSleeps(const std::string& release) {
   int major = 0, minor = 0;

@@ -15,6 +15,7 @@
 
 #include "analysis/base/anomaly.h"
 #include "analysis/model/cpu_state.h"
+#include "analysis/model/rank.h"
 #include "analysis/model/task_table.h"
 #include "analysis/model/tick_period.h"
 #include "analysis/trace/reader.h"

@@ -245,6 +245,7 @@ Report CheckingEngine::Summary(bool final, const AnomalyCounts& readers) const {
   report.softirq = std::move(summaries.softirq);
   report.tasklets = std::move(summaries.tasklets);
   report.undecidable = std::move(summaries.undecidable);
+  report.rules = std::move(summaries.rules);
   report.anomalies = readers;
   for (const AnomalyCounts& counts : {input_.metadata().anomalies, input_.formats().anomalies(), model_.anomalies(),
                                       std::as_const(summaries.anomalies)}) {

@@ -32,7 +32,7 @@ class Engine {
   static Result<std::unique_ptr<Engine>> Create(const TraceInput& input, const EngineOptions& options);
   // An engine that goes on where Save left off. `input` has the formats that it had then, in the same order, and
   // perhaps more behind them. Errors: kCorrupt, kTruncated; kUnsupported for a checkpoint of another version, other
-  // options (on_wakeup is not compared) or another input. All of them mean: replay the events from their start.
+  // options (on_wait is not compared) or another input. All of them mean: replay the events from their start.
   static Result<std::unique_ptr<Engine>> Restore(const TraceInput& input, const EngineOptions& options,
                                                  Bytes checkpoint);
   virtual ~Engine() = default;

@@ -22,8 +22,8 @@ bool CheckMatches(const ReportFilter& filter, const std::string& check) {
 
 }  // namespace
 
-bool Shows(const ReportFilter& filter, const Wakeup& wakeup) {
-  return AnyTaskMatches(filter, wakeup.pid, wakeup.comm) && CpuMatches(filter, wakeup.cpu);
+bool Shows(const ReportFilter& filter, const MeasuredWait& wait) {
+  return AnyTaskMatches(filter, wait.pid, wait.comm) && CpuMatches(filter, wait.cpu);
 }
 
 bool TaskMatches(const std::string& task, int32_t pid, std::string_view comm) {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "analysis/checks/wakeup.h"
+#include "analysis/checks/measured_wait.h"
 #include "analysis/report/report.h"
 
 namespace wakewatch {
@@ -22,7 +22,7 @@ struct ReportFilter {
 void Apply(const ReportFilter& filter, Report* report);
 
 // Whether the filter's tasks and CPUs leave this wakeup in.
-bool Shows(const ReportFilter& filter, const Wakeup& wakeup);
+bool Shows(const ReportFilter& filter, const MeasuredWait& wait);
 
 // True when `task` is this pid in digits, this name, or a prefix of it followed by '*'.
 bool TaskMatches(const std::string& task, int32_t pid, std::string_view comm);

@@ -66,6 +66,12 @@ Json TraceValue(const Report& report) {
           {"lost_unknown", report.lost_unknown}};
 }
 
+Json BucketsValue(const DelayBuckets& buckets) {
+  Json value = Json::object();
+  for (size_t i = 0; i < kBucketCount; ++i) value[Name(static_cast<Bucket>(i))] = buckets.ns[i];
+  return value;
+}
+
 Json ThreadValue(const ThreadSummary& thread) {
   return {{"pid", thread.pid},
           {"comm", thread.comm},
@@ -77,8 +83,10 @@ Json ThreadValue(const ThreadSummary& thread) {
           {"delivery_ns", Distribution(thread.delivery_ns)},
           {"runqueue_ns", Distribution(thread.runqueue_ns)},
           {"preempted_ns", Distribution(thread.preempted_ns)},
-          // Wakeup latency above the reference schedule's. No sample exists without that schedule.
-          {"excess_latency_ns", Distribution(Histogram())},
+          {"excess_latency_ns", Distribution(thread.excess_latency_ns)},
+          {"assumed_affinity", thread.assumed_affinity},
+          {"buckets_ns", BucketsValue(thread.buckets)},
+          {"preempted_buckets_ns", BucketsValue(thread.preempted_buckets)},
           {"on_cpu_ns", thread.on_cpu_ns},
           {"censored", thread.censored},
           {"voided", thread.voided}};
@@ -170,16 +178,20 @@ void AppendArray(std::string* out, std::string_view key, const Items& items, ToJ
 }  // namespace
 
 std::string FindingJson(const Finding& finding) { return Dump(FindingValue(finding)); }
-std::string WakeupJson(const Wakeup& wakeup) {
-  return Dump({{"pid", wakeup.pid},
-               {"comm", wakeup.comm},
-               {"cpu", wakeup.cpu},
-               {"waking_ns", wakeup.waking_ns},
-               {"wakeup_ns", wakeup.wakeup_ns},
-               {"in_ns", wakeup.in_ns},
+std::string WakeupJson(const MeasuredWait& wait) {
+  return Dump({{"pid", wait.pid},
+               {"comm", wait.comm},
+               {"cpu", wait.cpu},
+               {"waking_ns", wait.start_ns},
+               {"wakeup_ns", wait.wakeup_ns},
+               {"in_ns", wait.in_ns},
                {"waker",
-                {{"pid", PidOrNull(wakeup.waker_pid)}, {"comm", wakeup.waker_comm}, {"context", Name(wakeup.context)}}},
-               {"latency_ns", wakeup.in_ns - wakeup.waking_ns}});
+                {{"pid", PidOrNull(wait.waker_pid)}, {"comm", wait.waker_comm}, {"context", Name(wait.context)}}},
+               {"latency_ns", wait.latency_ns()},
+               {"excess_ns", wait.excess_ns},
+               {"affinity", wait.affinity_known ? "known" : "assumed"},
+               {"cause", wait.cause},
+               {"buckets_ns", BucketsValue(wait.buckets)}});
 }
 
 std::string ThreadJson(const ThreadSummary& thread) { return Dump(ThreadValue(thread)); }

@@ -7,7 +7,7 @@
 
 #include "analysis/checks/finding.h"
 #include "analysis/checks/summary.h"
-#include "analysis/checks/wakeup.h"
+#include "analysis/checks/measured_wait.h"
 #include "analysis/report/report.h"
 
 namespace wakewatch {
@@ -23,6 +23,6 @@ std::string ReportNdjson(const Report& report, bool all_threads);
 // One object each, on one line, without a newline.
 std::string FindingJson(const Finding& finding);
 std::string ThreadJson(const ThreadSummary& thread);
-std::string WakeupJson(const Wakeup& wakeup);
+std::string WakeupJson(const MeasuredWait& wait);
 
 }  // namespace wakewatch

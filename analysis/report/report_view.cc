@@ -59,10 +59,11 @@ bool ViewWriter::wants_wakeups() const {
          (options_.format == OutputFormat::kJson || options_.format == OutputFormat::kNdjson);
 }
 
-void ViewWriter::Add(const Wakeup& wakeup) {
+void ViewWriter::Add(const MeasuredWait& wait) {
+  if (wait.kind == WaitKind::kPreempted || (wait.kind == WaitKind::kWake && !wait.has_waking)) return;
   const bool json = options_.format == OutputFormat::kJson;
   const std::string_view before = !json ? "" : wakeups_ == 0 ? kWakeupsOpening : ",";
-  write_(std::string(before) + (json ? "\n  " : "") + WakeupJson(wakeup) + (json ? "" : "\n"));
+  write_(std::string(before) + (json ? "\n  " : "") + WakeupJson(wait) + (json ? "" : "\n"));
   ++wakeups_;
 }
 

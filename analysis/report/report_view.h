@@ -8,7 +8,7 @@
 #include <optional>
 #include <string_view>
 
-#include "analysis/checks/wakeup.h"
+#include "analysis/checks/measured_wait.h"
 #include "analysis/report/output_format.h"
 #include "analysis/report/report.h"
 
@@ -30,9 +30,9 @@ class ViewWriter {
   ViewWriter(const ViewOptions& options, std::function<void(std::string_view)> write)
       : options_(options), write_(std::move(write)) {}
 
-  // Add is to be called for every wakeup, in front of Finish: latencies as JSON name each of them.
+  // Add is to be called for every wait that was measured, in front of Finish: latencies as JSON name each of them.
   bool wants_wakeups() const;
-  void Add(const Wakeup& wakeup);
+  void Add(const MeasuredWait& wait);
   void Finish(const Report& report);
 
  private:

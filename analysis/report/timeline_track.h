@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "analysis/model/rank.h"
 #include "analysis/report/timeline.h"
 #include "analysis/trace/event.h"
 
@@ -63,7 +64,6 @@ class CpuTrack {
 
  private:
   // Real-time, deadline and stop tasks are below; 100 and above is the fair class.
-  static constexpr int32_t kFirstFairPrio = 100;
 
   void Settle() { use_ = irq_depth_ > 0 ? TimelineUse::kHardirq : in_softirq_ ? TimelineUse::kSoftirq : task_use_; }
 

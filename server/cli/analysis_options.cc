@@ -140,16 +140,16 @@ std::optional<Confidence> FailOnOption::level() const {
 AnalysisOptions::AnalysisOptions(VerbOptions* options)
     : input_(options), server_(options), span_(options), filter_(options), thresholds_(options) {}
 
-Result<Report> AnalysisOptions::Analyse(const std::function<void(const Wakeup&)>& on_wakeup) const {
+Result<Report> AnalysisOptions::Analyse(const std::function<void(const MeasuredWait&)>& on_wait) const {
   auto input = input_.Open();
   if (!input) return Fail(input.error());
   EngineOptions options;
   thresholds_.Fill(&options);
   const ReportFilter filter = filter_.filter();
   options.checks = filter.checks;
-  if (on_wakeup) {
-    options.on_wakeup = [&](const Wakeup& wakeup) {
-      if ((all_threads() || IsKernelThread(wakeup.kind)) && Shows(filter, wakeup)) on_wakeup(wakeup);
+  if (on_wait) {
+    options.on_wait = [&](const MeasuredWait& wait) {
+      if ((all_threads() || IsKernelThread(wait.thread)) && Shows(filter, wait)) on_wait(wait);
     };
   }
   if (auto status = span_.Fill((*input)->metadata(), &options); !status) return Fail(status.error());

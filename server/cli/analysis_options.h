@@ -98,8 +98,8 @@ class AnalysisOptions {
  public:
   explicit AnalysisOptions(VerbOptions* options);
   // Opens, analyses with progress on a terminal, and applies the filter. Errors as those of the parts; kInterrupted.
-  // `on_wakeup` sees every measured wakeup that the filter shows, while the analysis goes on.
-  Result<Report> Analyse(const std::function<void(const Wakeup&)>& on_wakeup = {}) const;
+  // `on_wait` sees every measured wait that the filter shows, while the analysis goes on.
+  Result<Report> Analyse(const std::function<void(const MeasuredWait&)>& on_wait = {}) const;
   // The server to be asked instead; empty: none.
   const std::string& server() const { return server_.server(); }
   // What it is to be asked.

@@ -13,9 +13,9 @@ namespace {
 ExitCode ShowLocal(const AnalysisOptions& analysis, const ViewOptions& view, std::optional<Confidence> fail_on) {
   Output output;
   ViewWriter writer(view, [&](std::string_view text) { (void)output.Write(text); });
-  std::function<void(const Wakeup&)> on_wakeup;
-  if (writer.wants_wakeups()) on_wakeup = [&](const Wakeup& wakeup) { writer.Add(wakeup); };
-  const auto report = analysis.Analyse(on_wakeup);
+  std::function<void(const MeasuredWait&)> on_wait;
+  if (writer.wants_wakeups()) on_wait = [&](const MeasuredWait& wait) { writer.Add(wait); };
+  const auto report = analysis.Analyse(on_wait);
   if (!report) return ComplainOfUsage(report.error());
   writer.Finish(*report);
   const auto printed = output.Flush();

@@ -198,8 +198,8 @@ grpc::Status AnalysisService::Render(grpc::ServerContext* context, const v1::Ren
   const bool own_thresholds =
       request->latency_threshold_ns() + request->sleep_threshold_ns() + request->hung_threshold_ns() > 0;
   if (text.wants_wakeups()) {
-    options.on_wakeup = [&](const Wakeup& wakeup) {
-      if ((view->all_threads || IsKernelThread(wakeup.kind)) && Shows(filter, wakeup)) text.Add(wakeup);
+    options.on_wait = [&](const MeasuredWait& wait) {
+      if ((view->all_threads || IsKernelThread(wait.thread)) && Shows(filter, wait)) text.Add(wait);
     };
   }
   auto report =
