@@ -5,11 +5,13 @@
 #include "analysis/checks/hung_task.h"
 #include "analysis/checks/ksoftirqd_starved.h"
 #include "analysis/checks/kthread_work_delay.h"
+#include "analysis/checks/priority_inversion.h"
 #include "analysis/checks/softirq_delay.h"
 #include "analysis/checks/spurious_wakeup.h"
 #include "analysis/checks/starvation.h"
 #include "analysis/checks/tasklet_delay.h"
 #include "analysis/checks/wakeup_latency.h"
+#include "analysis/checks/work_conservation.h"
 #include "analysis/checks/work_delay.h"
 
 namespace wakewatch {
@@ -18,6 +20,7 @@ std::span<const CheckInfo> Checks() {
   static const std::array kChecks = {
       WakeupLatency::kInfo,    WorkDelay::kInfo,  KthreadWorkDelay::kInfo, SoftirqDelay::kInfo,   TaskletDelay::kInfo,
       KsoftirqdStarved::kInfo, Starvation::kInfo, HungTask::kInfo,         SpuriousWakeup::kInfo,
+      WorkConservation::kInfo, PriorityInversion::kInfo,
   };
   return kChecks;
 }

@@ -1,5 +1,6 @@
 #include "analysis/checks/delay_cause.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace wakewatch {
@@ -13,20 +14,73 @@ bool Half(uint64_t part, uint64_t whole) { return whole > 0 && part >= whole - w
 
 std::string CpuText(uint32_t cpu) { return "CPU " + std::to_string(cpu); }
 
-DelayCause CauseOfDelivery(const Wait& wait) {
+std::string_view ClassOfDelivery(const Wait& wait) {
   const uint64_t time_ns = wait.wakeup_ns - wait.start_ns;
   const CpuUsage used = wait.slow_delivery ? wait.delivery_usage : CpuUsage{};
-  const std::string cpu = CpuText(wait.cpu);
-  if (wait.slow_delivery && Half(wait.delivery_silent_ns, time_ns)) {
-    return {"irq-off", cpu + " was busy and took no interrupt for " + Percent(wait.delivery_silent_ns, time_ns) +
-                           " of the delivery"};
+  if (wait.slow_delivery && Half(wait.delivery_silent_ns, time_ns)) return "irq-off";
+  if (wait.idle_target || Half(used.Of(Use::kIdle), time_ns)) return "idle-exit";
+  if (Half(used.Of(Use::kHardirq), time_ns)) return "hardirq";
+  return Half(used.Of(Use::kSoftirq), time_ns) ? "softirq" : "delivery";
+}
+
+std::string_view ClassOfBucket(Bucket bucket, const Wait& wait, const WaitSplit& split) {
+  switch (bucket) {
+    case Bucket::kDelivery: return ClassOfDelivery(wait);
+    case Bucket::kIdleExit: return "idle-exit";
+    case Bucket::kHardirq: return "hardirq";
+    case Bucket::kSoftirq: return "softirq";
+    case Bucket::kHigher: return "real-time";
+    case Bucket::kEqual: return wait.rank == kFairRank ? "pile-up" : "real-time";
+    case Bucket::kMigration: return "migration";
+    case Bucket::kOff: return Half(split.irq_off_ns, split.buckets.Of(Bucket::kOff)) ? "irq-off" : "preempt-off";
+    case Bucket::kLower:
+    case Bucket::kUnexplained: break;
   }
-  if (wait.idle_target || Half(used.Of(Use::kIdle), time_ns)) {
-    return {"idle-exit", cpu + " was idle and took that long to come out of it"};
+  return "unexplained";
+}
+
+// The largest, of equal ones the first.
+Bucket LargestBucket(const Wait& wait, const WaitSplit& split, uint64_t end_ns, const CpuState& cpu) {
+  DelayBuckets buckets = split.buckets;
+  // A clock that runs late makes many short silences, which are no reason.
+  const uint64_t silent_ns = cpu.silences.LongestWithin(wait.start_ns, end_ns);
+  if (!Half(silent_ns, end_ns - wait.start_ns)) {
+    buckets.Of(Bucket::kOff) -= std::min(buckets.Of(Bucket::kOff), split.irq_off_ns);
   }
-  if (Half(used.Of(Use::kHardirq), time_ns)) return {"hardirq", cpu + " ran hard interrupt handlers"};
-  if (Half(used.Of(Use::kSoftirq), time_ns)) return {"softirq", cpu + " ran softirqs"};
-  return {"delivery", "the wakeup took that long to reach " + cpu};
+  return static_cast<Bucket>(std::max_element(buckets.ns.begin(), buckets.ns.end()) - buckets.ns.begin());
+}
+
+std::string_view WordsOf(Bucket bucket) {
+  switch (bucket) {
+    case Bucket::kDelivery: return "until its wakeup was delivered";
+    case Bucket::kIdleExit: return "idle";
+    case Bucket::kHardirq: return "in hard interrupt handlers";
+    case Bucket::kSoftirq: return "in softirqs";
+    case Bucket::kHigher: return "running tasks of higher rank";
+    case Bucket::kEqual: return "running tasks of its own rank";
+    case Bucket::kLower: return "running tasks of lower rank";
+    case Bucket::kMigration: return "moving it to another CPU";
+    case Bucket::kOff: return "with preemption or interrupts off";
+    case Bucket::kUnexplained: return "not explained";
+  }
+  return "not explained";
+}
+
+// "62 % running tasks of its own rank, 31 % in softirqs": what took a twentieth or more, the most first.
+std::string SharesText(const DelayBuckets& buckets) {
+  std::vector<Bucket> order;
+  const uint64_t total = buckets.Total();
+  for (size_t i = 0; i < kBucketCount; ++i) {
+    if (total > 0 && buckets.ns[i] >= total / 20 && buckets.ns[i] > 0) order.push_back(static_cast<Bucket>(i));
+  }
+  std::stable_sort(order.begin(), order.end(), [&](Bucket a, Bucket b) { return buckets.Of(a) > buckets.Of(b); });
+  std::string text;
+  for (const Bucket bucket : order) {
+    if (!text.empty()) text += ", ";
+    text += Percent(buckets.Of(bucket), total) + " ";
+    text += WordsOf(bucket);
+  }
+  return text;
 }
 
 std::string WakeText(std::string_view event, const Task& task, const Wait& wait, int64_t target_cpu) {
@@ -62,14 +116,15 @@ DelayCause CauseOfUse(const CpuUsage& used, const CpuState& cpu, uint64_t start_
   // A real-time task keeps a fair one waiting whatever else is true of the CPU; the next two say more than who ran.
   const bool waiter_is_real_time = prio >= 0 && prio < kFirstFairPrio;
   const uint64_t time_ns = end_ns - start_ns;
+  const uint64_t real_time_ns = used.Of(Use::kStop) + used.Of(Use::kDeadline) + used.Of(Use::kRealTime);
   const Row rows[] = {
-      {waiter_is_real_time ? 0 : used.Of(Use::kRealTime), "real-time", " ran real-time tasks for "},
-      {used.Of(Use::kReschedPending), "preempt-off", " was to reschedule and did not for "},
+      {waiter_is_real_time ? 0 : real_time_ns, "real-time", " ran real-time tasks for "},
+      {used.Of(Use::kPreemptOff), "preempt-off", " was to reschedule and did not for "},
       {cpu.silences.LongestWithin(start_ns, end_ns), "irq-off", " was busy and took no interrupt for "},
       {used.Of(Use::kHardirq), "hardirq", " ran hard interrupt handlers for "},
       {used.Of(Use::kSoftirq), "softirq", " ran softirqs for "},
-      {used.Of(Use::kRealTime), "real-time", " ran real-time tasks for "},
-      {used.Of(Use::kFair), waiter_is_real_time ? "unexplained" : "pile-up",
+      {real_time_ns, "real-time", " ran real-time tasks for "},
+      {used.Of(Use::kFair) + used.Of(Use::kUnknown), waiter_is_real_time ? "unexplained" : "pile-up",
        " ran other tasks of its class or below for "},
       {used.Of(Use::kIdle), "idle-exit", " was idle for "},
   };
@@ -80,17 +135,22 @@ DelayCause CauseOfUse(const CpuUsage& used, const CpuState& cpu, uint64_t start_
   return {"unexplained", "nothing that " + CpuText(cpu.cpu) + " did took half of it"};
 }
 
-DelayCause CauseOfWait(const Wait& wait, uint64_t end_ns, const CpuState& cpu) {
-  const uint64_t wakeup_ns = wait.wakeup_ns == 0 ? end_ns : wait.wakeup_ns;
-  const uint64_t delivery_ns = wakeup_ns - wait.start_ns;
-  const uint64_t queued_ns = end_ns - wakeup_ns;
-  if (delivery_ns > queued_ns) return CauseOfDelivery(wait);
-  CpuUsage used = cpu.UsageAt(end_ns).Since(wait.usage_at);
-  if (wait.migrations > 0) used.Add(wait.usage_before);
-  DelayCause cause = CauseOfUse(used, cpu, wakeup_ns, end_ns, wait.prio);
-  if (cause.cls == "idle-exit" && wait.migrations > 0) {
-    return {"migration", "it was moved between run queues " + std::to_string(wait.migrations) +
-                             " times while a CPU that it waited for was idle"};
+WaitSplit SplitOf(const Task& task, const Step* ended, const SchedModel& model) {
+  if (ended != nullptr) return {ended->ended->buckets, ended->ended->irq_off_ns};
+  WaitSplit split;
+  split.buckets = model.BucketsAt(task, &split.irq_off_ns);
+  return split;
+}
+
+std::string_view ClassOfWait(const Wait& wait, const WaitSplit& split, uint64_t end_ns, const CpuState& cpu) {
+  return ClassOfBucket(LargestBucket(wait, split, end_ns, cpu), wait, split);
+}
+
+DelayCause CauseOfWait(const Wait& wait, const WaitSplit& split, uint64_t end_ns, const CpuState& cpu) {
+  DelayCause cause{std::string(ClassOfWait(wait, split, end_ns, cpu)), ""};
+  cause.explanation = CpuText(cpu.cpu) + " spent it " + SharesText(split.buckets);
+  if (wait.migrations > 0) {
+    cause.explanation += "; it was moved between run queues " + std::to_string(wait.migrations) + " times";
   }
   return cause;
 }
@@ -115,6 +175,32 @@ std::vector<Evidence> EvidenceOf(const Wait& wait, const Task& task, const Step*
   return evidence;
 }
 
+std::vector<Competitor> CompetitorsOn(const CpuState& cpu, uint64_t start_ns, uint64_t end_ns, Rank rank,
+                                      const SchedModel& model) {
+  std::vector<Competitor> competitors;
+  cpu.runs.ForEachBack(start_ns, end_ns, [&](const RunLog::Run& run, uint64_t run_end_ns) {
+    if (run.pid == 0) return;
+    const uint64_t ns = run_end_ns - std::max(run.start_ns, start_ns);
+    for (Competitor& competitor : competitors) {
+      if (competitor.pid != run.pid) continue;
+      competitor.ns += ns;
+      return;
+    }
+    Competitor& competitor = competitors.emplace_back();
+    competitor.pid = run.pid;
+    competitor.ns = ns;
+    competitor.bucket = run.rank == kStopRank ? Bucket::kMigration
+                        : run.rank == rank    ? Bucket::kEqual
+                        : run.rank < rank     ? Bucket::kHigher
+                                              : Bucket::kLower;
+    const Task* const task = model.TaskOf(run.pid);
+    if (task != nullptr) competitor.comm = task->comm();
+  });
+  std::stable_sort(competitors.begin(), competitors.end(),
+                   [](const Competitor& a, const Competitor& b) { return a.ns > b.ns; });
+  return competitors;
+}
+
 void SetWaker(WakeContext context, int32_t pid, const SchedModel& model, Finding* finding) {
   if (context != WakeContext::kTask || pid < 0) return;
   finding->waker_pid = pid;
@@ -125,7 +211,7 @@ void SetWaker(WakeContext context, int32_t pid, const SchedModel& model, Finding
 Finding WaitFinding(std::string_view check, const Wait& wait, const Task& task, const Step* ended, uint64_t end_ns,
                     const SchedModel& model) {
   const CpuState& cpu = ended != nullptr ? *ended->cpu : model.cpu(wait.cpu);
-  const DelayCause cause = CauseOfWait(wait, end_ns, cpu);
+  const DelayCause cause = CauseOfWait(wait, SplitOf(task, ended, model), end_ns, cpu);
   Finding finding;
   finding.check = check;
   finding.cls = cause.cls;
@@ -146,8 +232,11 @@ Finding WaitFinding(std::string_view check, const Wait& wait, const Task& task, 
                            MillisText(end_ns - wait.wakeup_ns) + " on the run queue)";
   }
   finding.explanation += ": " + cause.explanation;
-  if (ended != nullptr && ended->prev != nullptr && (cause.cls == "real-time" || cause.cls == "pile-up")) {
-    finding.explanation += ", " + TaskText(*ended->prev) + " last";
+  const auto competitors = CompetitorsOn(model.cpu(wait.cpu), wait.start_ns, end_ns, wait.rank, model);
+  if (!competitors.empty()) {
+    const Competitor& first = competitors.front();
+    finding.explanation += "; " + MillisText(first.ns) + " of it " + first.comm + " (pid " +
+                           std::to_string(first.pid) + ") was on the CPU";
   }
   if (ended == nullptr) finding.explanation += "; it had not run when the trace ended";
   return finding;

@@ -1,8 +1,8 @@
-// Why: a delay without its cause helps nobody. What the CPU did during a wait decides it: whichever use took at least
-// half of the time. The classes are those of the project's interface; where nothing took half, it is `unexplained`.
-// Source: the marks that tell them apart, measured on kernel 6.1: ticks with need-resched set and not followed
-// (preempt-off), no event at all on a busy CPU (irq-off), real-time tasks on the CPU (real-time), other fair tasks
-// there (pile-up).
+// Why: a delay without its cause helps nobody. The cause of a wait is what took the largest part of it, by the buckets
+// that it is split into (delay_buckets.h); of a softirq's or a tasklet's, which wait for no run queue, whichever use of
+// the CPU took at least half of the time. The classes are those of the project's interface. Source: the marks that tell
+// them apart, measured on kernel 6.1: ticks with need-resched set and not followed (preempt-off), no event at all on a
+// busy CPU (irq-off), real-time tasks on the CPU (real-time), other fair tasks there (pile-up).
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "analysis/checks/finding.h"
+#include "analysis/checks/summary.h"
 #include "analysis/model/sched_model.h"
 
 namespace wakewatch {
@@ -25,8 +26,17 @@ struct DelayCause {
 // task.
 DelayCause CauseOfUse(const CpuUsage& used, const CpuState& cpu, uint64_t start_ns, uint64_t end_ns, int32_t prio);
 
-// Of a wait that ended at `end_ns` with a switch-in on `cpu`, or is still open then.
-DelayCause CauseOfWait(const Wait& wait, uint64_t end_ns, const CpuState& cpu);
+// A wait's parts, once it has ended or as of now.
+struct WaitSplit {
+  DelayBuckets buckets;
+  uint64_t irq_off_ns = 0;  // of Bucket::kOff
+};
+// Of the wait that `ended` ends, or else of the open wait of `task`.
+WaitSplit SplitOf(const Task& task, const Step* ended, const SchedModel& model);
+
+// The class of a wait up to `end_ns`, on `cpu` at its end.
+std::string_view ClassOfWait(const Wait& wait, const WaitSplit& split, uint64_t end_ns, const CpuState& cpu);
+DelayCause CauseOfWait(const Wait& wait, const WaitSplit& split, uint64_t end_ns, const CpuState& cpu);
 
 // The events that began, delivered and ended a wait of `task`. Without `ended` the last is left out.
 std::vector<Evidence> EvidenceOf(const Wait& wait, const Task& task, const Step* ended);
@@ -34,6 +44,11 @@ std::vector<Evidence> EvidenceOf(const Wait& wait, const Task& task, const Step*
 // A finding of `check` about a wait: task, times, waker, cause, evidence, explanation.
 Finding WaitFinding(std::string_view check, const Wait& wait, const Task& task, const Step* ended, uint64_t end_ns,
                     const SchedModel& model);
+
+// Who was on `cpu` in [start_ns, end_ns] instead of a task of `rank`, the longest first: all that the CPU's log still
+// holds of it. Interrupts on top of a task count as the task.
+std::vector<Competitor> CompetitorsOn(const CpuState& cpu, uint64_t start_ns, uint64_t end_ns, Rank rank,
+                                      const SchedModel& model);
 
 // Names who woke, queued or raised: `pid` was on the CPU then. In an interrupt it was a bystander and is not named.
 void SetWaker(WakeContext context, int32_t pid, const SchedModel& model, Finding* finding);

@@ -28,7 +28,7 @@ void WakeupLatency::OnStep(const Step& step) {
     return;
   }
   const uint64_t end_ns = step.event->ts_ns;
-  Measure(wait, end_ns, &counts);
+  Measure(wait, step, &counts);
   if (input_.options.on_wait) HandOver(wait, step);
   if (end_ns - wait.start_ns < input_.options.latency_threshold_ns) return;
   // ksoftirqd's waits and preempted waits have checks of their own.
@@ -54,12 +54,19 @@ void WakeupLatency::HandOver(const Wait& wait, const Step& step) const {
     const Task* const waker = input_.model.TaskOf(wait.waker_pid);
     if (waker != nullptr) measured.waker_comm = waker->comm();
   }
+  measured.buckets = wait.buckets;
+  measured.cause = ClassOfWait(wait, {wait.buckets, wait.irq_off_ns}, measured.in_ns, input_.model.cpu(wait.cpu));
+  measured.excess_ns = input_.options.ExcessOf(wait);
+  measured.affinity_known = step.next->affinity.known();
+  measured.slice_bound_ns = SliceBound(wait);
   input_.options.on_wait(measured);
 }
 
-void WakeupLatency::Measure(const Wait& wait, uint64_t end_ns, Counts* counts) {
+void WakeupLatency::Measure(const Wait& wait, const Step& step, Counts* counts) {
+  const uint64_t end_ns = step.event->ts_ns;
   if (wait.kind == WaitKind::kPreempted) {
     counts->preempted_ns.Add(end_ns - wait.start_ns);
+    counts->preempted_buckets.Add(wait.buckets);
     return;
   }
   counts->runqueue_ns.Add(end_ns - wait.wakeup_ns);
@@ -67,6 +74,12 @@ void WakeupLatency::Measure(const Wait& wait, uint64_t end_ns, Counts* counts) {
   if (wait.kind == WaitKind::kWake && !wait.has_waking) return;
   counts->wakeup_latency_ns.Add(end_ns - wait.start_ns);
   counts->delivery_ns.Add(wait.wakeup_ns - wait.start_ns);
+  counts->buckets.Add(wait.buckets);
+  counts->excess_latency_ns.Add(input_.options.ExcessOf(wait));
+  if (!step.next->affinity.known()) ++counts->assumed_affinity;
+  if (IsKernelThread(step.next->kind) && counts->worst.Takes(end_ns - wait.start_ns)) {
+    counts->worst.Add(DescribeWait(step, input_.options, input_.model));
+  }
 }
 
 void WakeupLatency::Forget(const Task& task) {
@@ -92,6 +105,11 @@ void WakeupLatency::Summarise(uint64_t, Summaries* summaries) const {
     summary.delivery_ns = counts.delivery_ns;
     summary.runqueue_ns = counts.runqueue_ns;
     summary.preempted_ns = counts.preempted_ns;
+    summary.excess_latency_ns = counts.excess_latency_ns;
+    summary.assumed_affinity = counts.assumed_affinity;
+    summary.buckets = counts.buckets;
+    summary.preempted_buckets = counts.preempted_buckets;
+    summary.worst = counts.worst.waits();
     summary.on_cpu_ns = task.OnCpuAt(model.now_ns());
     summary.voided = counts.voided + task.dropped_waits;
     if (!task.Waiting()) return;

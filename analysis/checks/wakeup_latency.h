@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "analysis/checks/check.h"
+#include "analysis/checks/worst_waits.h"
 
 namespace wakewatch {
 
@@ -22,10 +23,13 @@ class WakeupLatency : public Check {
 
  private:
   struct Counts {
-    Histogram wakeup_latency_ns, delivery_ns, runqueue_ns, preempted_ns;
-    uint64_t wakeups = 0, voided = 0;
+    Histogram wakeup_latency_ns, delivery_ns, runqueue_ns, preempted_ns, excess_latency_ns;
+    DelayBuckets buckets, preempted_buckets;
+    WorstWaits worst;
+    uint64_t wakeups = 0, voided = 0, assumed_affinity = 0;
     static void Fields(auto& self, auto& archive) {
-      archive(self.wakeup_latency_ns, self.delivery_ns, self.runqueue_ns, self.preempted_ns, self.wakeups, self.voided);
+      archive(self.wakeup_latency_ns, self.delivery_ns, self.runqueue_ns, self.preempted_ns, self.excess_latency_ns,
+              self.buckets, self.preempted_buckets, self.worst, self.wakeups, self.voided, self.assumed_affinity);
     }
   };
   static void Fields(auto& self, auto& archive) { archive(self.counts_, self.forgotten_wakeups_); }
@@ -35,7 +39,7 @@ class WakeupLatency : public Check {
       counts_.resize(task.index + 1);
     return counts_[task.index];
   }
-  void Measure(const Wait& wait, uint64_t end_ns, Counts* counts);
+  void Measure(const Wait& wait, const Step& step, Counts* counts);
   void HandOver(const Wait& wait, const Step& step) const;
 
   const CheckInput input_;

@@ -70,7 +70,7 @@ TEST(WakeupLatency, Stories) {
       {"a preempted wait is no wakeup latency",
        Script().On(1).Switch(10, 0, 0, 7).Switch(20, 7, kRunnable, 8).Switch(900, 8, kSleepS, 7), ""},
       {"a new task that gets no CPU",
-       Script().On(0).Fork(10, 5, 9).WakeupNew(20, 5, 9, 1).On(1).Switch(15, 0, 0, 8).Switch(220, 8, kSleepS, 9),
+       Script().On(1).Switch(5, 0, 0, 8).On(0).Fork(10, 5, 9).WakeupNew(20, 5, 9, 1).On(1).Switch(220, 8, kSleepS, 9),
        "pile-up 9 20..220; "},
       {"a gap on another CPU within the wait",
        Script()

@@ -39,8 +39,8 @@ void SchedModel::AddCpus(uint32_t last) {
 bool SchedModel::Dark(uint64_t start_ns, const Task& task) const {
   if (dark_end_ns_ <= start_ns) return false;
   if (task.only_cpu < 0) return true;
-  const CpuState* const own = Seen(task.only_cpu);
-  return own == nullptr || own->dark_end_ns > start_ns;
+  const auto own = static_cast<size_t>(task.only_cpu);
+  return own >= cpus_.size() || cpus_[own].dark_end_ns > start_ns;
 }
 
 const Step& SchedModel::Apply(const Event& event) {
@@ -49,13 +49,21 @@ const Step& SchedModel::Apply(const Event& event) {
   step_.event = &event;
   step_.cpu = cpu;
   now_ns_ = event.ts_ns;
-  if (tasks_.Behind(now_ns_)) [[unlikely]]
+  if (tasks_.Behind(now_ns_)) [[unlikely]] {
     tasks_.CatchUp(now_ns_, cpus_);
+    for (Task* const task : tasks_.TakeRelearnt()) Reseat(task);
+  }
   if (event.type == EventType::kGap) {
     OnGap(cpu, event);
-    return step_;
+  } else {
+    Advance(cpu, event);
+    Take(cpu, event);
   }
-  Advance(cpu, event);
+  schedule_.Settle(now_ns_);
+  return step_;
+}
+
+void SchedModel::Take(CpuState* cpu, const Event& event) {
   switch (event.type) {
     case EventType::kSchedSwitch: OnSwitch(cpu, event); break;
     case EventType::kSchedWaking: OnWaking(cpu, event); break;
@@ -65,6 +73,7 @@ const Step& SchedModel::Apply(const Event& event) {
     case EventType::kSchedProcessFork: OnFork(event); break;
     case EventType::kSchedProcessExit: OnExit(event); break;
     case EventType::kSchedProcessFree: OnFree(event); break;
+    case EventType::kSchedPiSetprio: OnSetPrio(event); break;
     case EventType::kIrqEntry:
     case EventType::kIrqExit:
     case EventType::kSoftirqEntry:
@@ -72,15 +81,17 @@ const Step& SchedModel::Apply(const Event& event) {
     case EventType::kHrtimerExpireEntry: OnContext(cpu, event); break;
     default: break;
   }
-  return step_;
 }
 
 void SchedModel::FirstEvent(CpuState* cpu, const Event& event) {
   cpu->seen = true;
   cpu->last_ns = event.ts_ns;
   cpu->current_pid = event.pid;
-  cpu->task_use = event.pid == 0 ? Use::kIdle : Use::kFair;
+  cpu->current_known = event.pid == 0;
+  cpu->rank = kIdleRank;
+  cpu->task_use = event.pid == 0 ? Use::kIdle : Use::kUnknown;
   cpu->use = cpu->task_use;
+  schedule_.Runs(cpu->cpu, event.pid == 0 ? kIdleRank : ReferenceSchedule::kNobody);
   if (cpu->dark_end_ns != 0) return;
   if (metadata_.loss_marked) return;
   // The kernel says that this buffer overflowed, and no page says where: perhaps in front of its first event.
@@ -96,13 +107,22 @@ void SchedModel::Advance(CpuState* cpu, const Event& event) {
   if (!cpu->seen) [[unlikely]]
     FirstEvent(cpu, event);
   const uint64_t passed_ns = event.ts_ns - cpu->last_ns;
-  cpu->usage.Add(cpu->use, passed_ns);
-  const bool in_task = cpu->use == Use::kFair || cpu->use == Use::kRealTime;
-  if (passed_ns > tick_.silence_ns() && in_task) [[unlikely]]
-    cpu->silences.Add(cpu->last_ns, event.ts_ns);
-  if ((cpu->last_flags & event.flags & kFlagNeedResched) != 0 && in_task) {
-    cpu->usage.Add(Use::kReschedPending, passed_ns);
+  Use use = cpu->use;
+  if (InTask(use)) {
+    const bool silent = passed_ns > tick_.silence_ns();
+    if (silent) [[unlikely]]
+      cpu->silences.Add(cpu->last_ns, event.ts_ns);
+    if ((cpu->last_flags & event.flags & kFlagNeedResched) != 0) {
+      use = Use::kPreemptOff;
+    } else if (silent && (event.flags & (kFlagNeedResched | kFlagNeedReschedLazy)) != 0) {
+      use = Use::kIrqOff;
+    }
+    if (use != cpu->use && !cpu->arrivals.empty()) SettleArrivals(cpu, use);
   }
+  cpu->usage.Add(use, passed_ns);
+  if (use == Use::kRealTime) [[unlikely]]
+    cpu->real_time_usage.Add(cpu->rank, passed_ns);
+  cpu->arrivals.clear();
   cpu->last_ns = event.ts_ns;
   cpu->flags_before = cpu->last_flags;
   cpu->last_flags = event.flags;
@@ -135,10 +155,23 @@ void SchedModel::OnSwitch(CpuState* cpu, const Event& event) {
   cpu->current_known = true;
   cpu->irq_depth = 0;
   cpu->in_softirq = false;
-  cpu->task_use = event.sw.next_pid == 0                ? Use::kIdle
-                  : event.sw.next_prio < kFirstFairPrio ? Use::kRealTime
-                                                        : Use::kFair;
-  cpu->use = cpu->task_use;
+  const Rank before = cpu->rank;
+  const Rank rank = step_.next == nullptr ? kIdleRank : RankOf(event.sw.next_prio, step_.next->kind);
+  if (step_.next != nullptr && step_.next->kind == ThreadKind::kCpuhp) cpu->hotplug = true;
+  Run(cpu, rank);
+  // The last that a CPU does on its way down: its migration thread takes it out, then it is idle for good.
+  if (cpu->hotplug && rank == kIdleRank && before == kStopRank) schedule_.Runs(cpu->cpu, ReferenceSchedule::kNobody);
+  cpu->runs.Add({event.ts_ns, event.sw.next_pid, rank});
+  if (IsRealTime(rank) || IsRealTime(before)) {
+    cpu->real_time_log.Sample(event.ts_ns, cpu->usage.Of(Use::kRealTime));
+  }
+}
+
+// A task of `rank` was switched to.
+void SchedModel::Run(CpuState* cpu, Rank rank) {
+  cpu->rank = rank;
+  cpu->task_use = cpu->use = UseOf(rank);
+  schedule_.Runs(cpu->cpu, rank);
 }
 
 Task* SchedModel::Leave(CpuState* cpu, const Event& event) {
@@ -151,12 +184,12 @@ Task* SchedModel::Leave(CpuState* cpu, const Event& event) {
   }
   if (sw.prev_pid == 0) return nullptr;
   Task* const task = tasks_.Of(sw.prev_pid, event.ts_ns);
-  TaskTable::SetComm(task, event, sw.prev_comm);
+  tasks_.SetComm(task, event, sw.prev_comm);
   task->prio = sw.prev_prio;
   BeRunning(task);
   step_.prev_since_ns = task->state_ns;
   if (task->state_ns != 0) task->on_cpu_ns += event.ts_ns - task->state_ns;
-  SwitchOut(task, *cpu, event);
+  SwitchOut(task, cpu, event);
   return task;
 }
 
@@ -169,6 +202,7 @@ void SchedModel::BeRunning(Task* task) {
     case TaskState::kWaking:
       if (task->wait.from_unknown) {
         // It was on its CPU all along when it was woken; T5 is what follows.
+        LeaveSchedule(&task->wait);
         task->state = TaskState::kRunningWoken;
         task->state_ns = 0;
         return;
@@ -186,12 +220,19 @@ void SchedModel::BeRunning(Task* task) {
 
 void SchedModel::DropWait(Task* task) {
   if (task->Waiting()) ++task->dropped_waits;
+  LeaveSchedule(&task->wait);
   task->wait.kind = WaitKind::kNone;
 }
 
-void SchedModel::SwitchOut(Task* task, const CpuState& cpu, const Event& event) {
+void SchedModel::LeaveSchedule(Wait* wait) {
+  Unqueue(wait);
+  schedule_.Leave(now_ns_, &wait->place);
+}
+
+void SchedModel::SwitchOut(Task* task, CpuState* cpu, const Event& event) {
   const uint32_t raw = event.sw.prev_state;
-  task->cpu = static_cast<int32_t>(cpu.cpu);
+  task->cpu = static_cast<int32_t>(cpu->cpu);
+  task->affinity.See(cpu->cpu);
   const bool woken = task->state == TaskState::kRunningWoken;
   task->state_ns = event.ts_ns;
   if (prev_states_.Runnable(raw)) {
@@ -199,10 +240,11 @@ void SchedModel::SwitchOut(Task* task, const CpuState& cpu, const Event& event) 
     wait.Begin(WaitKind::kPreempted, event.ts_ns);
     wait.wakeup_ns = event.ts_ns;
     wait.prio = event.sw.prev_prio;
-    wait.cpu = wait.wakeup_cpu = wait.waker_cpu = cpu.cpu;
+    wait.wakeup_cpu = wait.waker_cpu = cpu->cpu;
     wait.preempted_in_kernel = prev_states_.PreemptedInKernel(raw);
-    wait.usage_at = cpu.usage;
     task->state = TaskState::kReady;
+    Join(task);
+    Queue(task, cpu);
     return;
   }
   task->sleep_letter = prev_states_.Letter(raw);
@@ -215,13 +257,14 @@ void SchedModel::SwitchOut(Task* task, const CpuState& cpu, const Event& event) 
   task->sleep_ns = event.ts_ns;
   // T5: the waker waits until the task is off its CPU, then delivers.
   task->state = woken ? TaskState::kWaking : TaskState::kSleeping;
+  if (woken) Join(task);
 }
 
 Task* SchedModel::Enter(CpuState* cpu, const Event& event) {
   const Event::Switch& sw = event.sw;
   if (sw.next_pid == 0) return nullptr;
   Task* const task = tasks_.Of(sw.next_pid, event.ts_ns);
-  TaskTable::SetComm(task, event, sw.next_comm);
+  tasks_.SetComm(task, event, sw.next_comm);
   switch (task->state) {
     case TaskState::kReady: EndWait(task); break;
     case TaskState::kWaking:
@@ -246,6 +289,7 @@ Task* SchedModel::Enter(CpuState* cpu, const Event& event) {
         if (elsewhere.current == task && &elsewhere != cpu) {
           elsewhere.current = nullptr;
           elsewhere.current_known = false;
+          schedule_.Runs(elsewhere.cpu, ReferenceSchedule::kNobody);
         }
       }
       Contradict(*task, Anomaly::kStateResync);
@@ -257,13 +301,16 @@ Task* SchedModel::Enter(CpuState* cpu, const Event& event) {
   task->state_ns = event.ts_ns;
   task->sleep_ns = 0;
   task->cpu = static_cast<int32_t>(cpu->cpu);
+  task->affinity.See(cpu->cpu);
   task->prio = sw.next_prio;
   return task;
 }
 
 void SchedModel::EndWait(Task* task) {
-  const Wait& wait = task->wait;
+  Wait& wait = task->wait;
   if (wait.kind == WaitKind::kNone) return;
+  wait.buckets = BucketsAt(*task, &wait.irq_off_ns);
+  LeaveSchedule(&wait);
   step_.ended = &wait;  // stays as it is until the task's next wait begins
   step_.measured = !wait.void_from_start && !Dark(wait.start_ns, *task);
   if (wait.void_from_start && !wait.accounted_for) Contradict(*task, Anomaly::kStateResync);
@@ -284,7 +331,7 @@ void SchedModel::OnFork(const Event& event) {
     task->kind_source = KindSource::kFork;
     task->kind = KindOfKthread(fork.child_pid, task->comm());
   }
-  TaskTable::SetComm(task, event, fork.child_comm);
+  tasks_.SetComm(task, event, fork.child_comm);
 }
 
 void SchedModel::OnExit(const Event& event) {
@@ -318,6 +365,8 @@ void SchedModel::OnGap(CpuState* cpu, const Event& event) {
   }
   cpu->current = nullptr;
   cpu->current_known = false;
+  cpu->arrivals.clear();
+  schedule_.Runs(cpu->cpu, ReferenceSchedule::kNobody);
   cpu->seen = false;
   cpu->in_softirq = false;
   cpu->irq_depth = 0;
@@ -337,6 +386,13 @@ void SchedModel::Contradict(const Task& task, Anomaly anomaly) {
   if (known_since_start && !Dark(task.state_ns)) anomalies_.Add(anomaly);
 }
 
+void SchedModel::RetireDead(const TaskLimits& limits, std::function<void(const Task&)> on_retire) {
+  tasks_.RetireDead(limits, [this, on_retire = std::move(on_retire)](const Task& task) {
+    LeaveSchedule(&tasks_.At(task.index)->wait);
+    on_retire(task);
+  });
+}
+
 void SchedModel::Save(ArchiveWriter& archive) const {
   Fields(*this, archive);
   tasks_.Save(archive);
@@ -348,6 +404,9 @@ void SchedModel::Load(ArchiveReader& archive) {
   Fields(*this, archive);
   if (cpus_.size() > kCpusMax) archive.Spoil();
   tasks_.Load(now_ns_, archive);
+  tasks_.ForEach([&](const Task& task) {
+    if (!schedule_.Holds(task.wait.place) || (task.wait.queued && task.wait.cpu >= cpus_.size())) archive.Spoil();
+  });
   for (uint32_t number = 0; number < cpus_.size() && archive.ok(); ++number) {
     CpuState& cpu = cpus_[number];
     cpu.cpu = number;

@@ -16,6 +16,7 @@
 #include "analysis/base/anomaly.h"
 #include "analysis/model/cpu_state.h"
 #include "analysis/model/rank.h"
+#include "analysis/model/reference_schedule.h"
 #include "analysis/model/task_table.h"
 #include "analysis/model/tick_period.h"
 #include "analysis/trace/reader.h"
@@ -62,8 +63,16 @@ class SchedModel {
   // The task that `pid` names now; null when it is not known.
   const Task* TaskOf(int32_t pid) const { return tasks_.Peek(pid, now_ns_); }
   // From now on tasks that died are retired, at a later event's beginning.
-  void RetireDead(const TaskLimits& limits, std::function<void(const Task&)> on_retire) {
-    tasks_.RetireDead(limits, std::move(on_retire));
+  void RetireDead(const TaskLimits& limits, std::function<void(const Task&)> on_retire);
+  // What an open wait of `task` was spent on up to now, and how much of Bucket::kOff had interrupts off. Of a wait that
+  // has ended Wait::buckets tells.
+  DelayBuckets BucketsAt(const Task& task, uint64_t* irq_off_ns) const;
+  // Between two scheduler ticks of a busy CPU.
+  uint64_t tick_period_ns() const { return tick_.period_ns(); }
+  // Real-time tasks had `cpu` for so much of the last second that the kernel may have throttled them, or let its fair
+  // deadline server in front of them: both hold them back from 950 ms in a second on, unless it was set otherwise.
+  bool MayThrottle(const CpuState& cpu) const {
+    return cpu.real_time_log.InLastSecond(now_ns_, cpu.usage.Of(Use::kRealTime)) >= kThrottleNs;
   }
   const PrevStates& prev_states() const { return prev_states_; }
   // Contradictions that no gap explains.
@@ -77,9 +86,11 @@ class SchedModel {
   uint64_t now_ns() const { return now_ns_; }
 
  private:
+  static constexpr uint64_t kThrottleNs = 500'000'000;  // the limit is an option of the kernel that no trace tells
+
   static void Fields(auto& self, auto& archive) {
     archive(self.has_waking_, self.tick_, self.anomalies_, self.now_ns_, self.dark_end_ns_, self.skew_ns_,
-            self.skew_pairs_, self.cpus_);
+            self.skew_pairs_, self.cpus_, self.schedule_);
   }
   CpuState& Cpu(uint32_t cpu) {
     if (cpu >= cpus_.size()) [[unlikely]]
@@ -88,8 +99,10 @@ class SchedModel {
   }
   void AddCpus(uint32_t last);
   // Null for a CPU that had no event yet, or that no machine has.
-  const CpuState* Seen(int64_t cpu) const {
-    return cpu >= 0 && static_cast<uint64_t>(cpu) < cpus_.size() ? &cpus_[static_cast<size_t>(cpu)] : nullptr;
+  CpuState* Seen(int64_t number) {
+    if (number < 0 || static_cast<uint64_t>(number) >= cpus_.size()) return nullptr;
+    CpuState* const cpu = &cpus_[static_cast<size_t>(number)];
+    return cpu->seen || cpu->last_ns != 0 ? cpu : nullptr;
   }
   void FirstEvent(CpuState* cpu, const Event& event);
   void Advance(CpuState* cpu, const Event& event);
@@ -98,10 +111,22 @@ class SchedModel {
   void OnSwitch(CpuState* cpu, const Event& event);
   Task* Leave(CpuState* cpu, const Event& event);
   void BeRunning(Task* task);
-  void SwitchOut(Task* task, const CpuState& cpu, const Event& event);
+  void Take(CpuState* cpu, const Event& event);
+  void SwitchOut(Task* task, CpuState* cpu, const Event& event);
   Task* Enter(CpuState* cpu, const Event& event);
   void EndWait(Task* task);
   void DropWait(Task* task);
+  void Run(CpuState* cpu, Rank rank);
+  static CpuUsage UsageAt(const CpuState& cpu, uint64_t now_ns);
+  void Join(Task* task);
+  void Queue(Task* task, CpuState* cpu);
+  void Unqueue(Wait* wait);
+  void AddStay(const Wait& wait, DelayBuckets* buckets, uint64_t* irq_off_ns) const;
+  void EndStay(Wait* wait);
+  void LeaveSchedule(Wait* wait);
+  void SettleArrivals(CpuState* cpu, Use off);
+  void Reseat(Task* task);
+  void OnSetPrio(const Event& event);
   void Die(Task* task, uint64_t now_ns);
   void OnWaking(CpuState* cpu, const Event& event);
   void OnWakeup(CpuState* cpu, const Event& event);
@@ -113,6 +138,7 @@ class SchedModel {
   void OnGap(CpuState* cpu, const Event& event);
 
   void BeginWake(Task* task, const Event& event);
+  void BeWaking(Task* task, const Event& event);
   void BeginAtWakeup(Task* task, const Event& event);
   void Deliver(Task* task, const Event& event);
   bool IsLateWaking(const Task& task, const Event& event) const;
@@ -126,6 +152,7 @@ class SchedModel {
   const bool stale_sleep_kernel_;
   bool has_waking_ = false;
   TaskTable tasks_;
+  ReferenceSchedule schedule_{tasks_.cpu_sets()};
   TickPeriod tick_;
   std::vector<CpuState> cpus_;
   AnomalyCounts anomalies_;

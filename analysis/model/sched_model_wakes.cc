@@ -23,10 +23,10 @@ void SchedModel::BeginWake(Task* task, const Event& event) {
   wait.waker_cpu = event.cpu;
   wait.prio = event.wake.prio;
   wait.waking_target = event.wake.target_cpu;
-  if (const CpuState* const target = Seen(event.wake.target_cpu)) {
+  if (CpuState* const target = Seen(event.wake.target_cpu)) {
     wait.cpu = target->cpu;
     wait.idle_target = target->Idle();
-    wait.usage_at = target->UsageAt(event.ts_ns);
+    wait.usage_at = UsageAt(*target, event.ts_ns);
   } else {
     wait.usage_at = CpuUsage{};
   }
@@ -37,13 +37,12 @@ void SchedModel::OnWaking(CpuState*, const Event& event) {
   if (event.wake.pid == 0) return;
   Task* const task = tasks_.Of(event.wake.pid, event.ts_ns);
   step_.task = task;
-  TaskTable::SetComm(task, event, event.wake.comm);
+  tasks_.SetComm(task, event, event.wake.comm);
   switch (task->state) {
     case TaskState::kSleeping:
       if (!Dark(task->state_ns, *task)) step_.slept_since_ns = task->sleep_ns;
       BeginWake(task, event);
-      task->state = TaskState::kWaking;
-      task->state_ns = event.ts_ns;
+      BeWaking(task, event);
       return;
     case TaskState::kRunning:
       BeginWake(task, event);
@@ -67,8 +66,7 @@ void SchedModel::OnWaking(CpuState*, const Event& event) {
     case TaskState::kUnknown:
       BeginWake(task, event);
       task->wait.from_unknown = true;
-      task->state = TaskState::kWaking;
-      task->state_ns = event.ts_ns;
+      BeWaking(task, event);
       return;
     case TaskState::kWaking:
     case TaskState::kNew:
@@ -77,8 +75,13 @@ void SchedModel::OnWaking(CpuState*, const Event& event) {
   Contradict(*task, Anomaly::kStateResync);
   BeginWake(task, event);
   task->wait.void_from_start = task->wait.accounted_for = true;
+  BeWaking(task, event);
+}
+
+void SchedModel::BeWaking(Task* task, const Event& event) {
   task->state = TaskState::kWaking;
   task->state_ns = event.ts_ns;
+  Join(task);
 }
 
 bool SchedModel::IsLateWaking(const Task& task, const Event& event) const {
@@ -91,31 +94,32 @@ void SchedModel::Deliver(Task* task, const Event& event) {
   Wait& wait = task->wait;
   wait.wakeup_ns = event.ts_ns;
   wait.wakeup_cpu = event.cpu;
-  if (const CpuState* const from = Seen(wait.cpu);
+  if (CpuState* const from = Seen(wait.cpu);
       from != nullptr && event.ts_ns - wait.start_ns >= kDeliveryOfNoteNs) {
-    wait.delivery_usage = from->UsageAt(event.ts_ns).Since(wait.usage_at);
+    wait.delivery_usage = UsageAt(*from, event.ts_ns).Since(wait.usage_at);
     wait.slow_delivery = true;
     wait.delivery_silent_ns = from->silences.LongestWithin(wait.start_ns, event.ts_ns);
   }
-  const CpuState* const target = Seen(event.wake.target_cpu);
-  wait.cpu = target != nullptr ? target->cpu : event.cpu;
-  wait.usage_at = cpus_[wait.cpu].UsageAt(event.ts_ns);
+  CpuState* const target = Seen(event.wake.target_cpu);
+  Queue(task, target != nullptr ? target : &cpus_[event.cpu]);
   if (wait.has_waking && wait.waker_cpu != event.cpu) ++skew_pairs_;
   task->cpu = static_cast<int32_t>(wait.cpu);
+  if (event.wake.target_cpu >= 0) task->affinity.See(static_cast<uint32_t>(event.wake.target_cpu));
   task->state = TaskState::kReady;
   task->state_ns = event.ts_ns;
+  Reseat(task);
 }
 
 void SchedModel::BeginAtWakeup(Task* task, const Event& event) {
   DropWait(task);
   Wait& wait = task->wait;
   wait.Begin(WaitKind::kWake, event.ts_ns);
-  wait.usage_at = CpuUsage{};
   wait.context = ContextOf(event);
   wait.waker_pid = event.pid;
   wait.waker_cpu = event.cpu;
   wait.prio = event.wake.prio;
   wait.void_from_start = has_waking_;
+  Join(task);
   Deliver(task, event);
 }
 
@@ -123,7 +127,7 @@ void SchedModel::OnWakeup(CpuState*, const Event& event) {
   if (event.wake.pid == 0) return;
   Task* const task = tasks_.Of(event.wake.pid, event.ts_ns);
   step_.task = task;
-  TaskTable::SetComm(task, event, event.wake.comm);
+  tasks_.SetComm(task, event, event.wake.comm);
   switch (task->state) {
     case TaskState::kWaking: Deliver(task, event); return;
     case TaskState::kRunningWoken:
@@ -157,7 +161,7 @@ void SchedModel::OnWakeupNew(CpuState*, const Event& event) {
   if (event.wake.pid == 0) return;
   Task* const task = tasks_.Of(event.wake.pid, event.ts_ns);
   step_.task = task;
-  TaskTable::SetComm(task, event, event.wake.comm);
+  tasks_.SetComm(task, event, event.wake.comm);
   const bool follows = task->state == TaskState::kNew || task->state == TaskState::kUnknown;
   if (!follows) Contradict(*task, Anomaly::kStateResync);
   BeginAtWakeup(task, event);
@@ -169,21 +173,22 @@ void SchedModel::OnMigrate(const Event& event) {
   if (event.migrate.pid == 0) return;
   Task* const task = tasks_.Of(event.migrate.pid, event.ts_ns);
   step_.task = task;
-  const CpuState* const to = Seen(event.migrate.dest_cpu);
+  if (event.migrate.dest_cpu >= 0) task->affinity.See(static_cast<uint32_t>(event.migrate.dest_cpu));
+  Reseat(task);
+  CpuState* const to = Seen(event.migrate.dest_cpu);
   if (to == nullptr) return;
   Wait& wait = task->wait;
   if (task->state == TaskState::kReady) {
-    if (wait.migrations == 0) wait.usage_before = CpuUsage{};
-    if (const CpuState* const from = Seen(wait.cpu)) {
-      wait.usage_before.Add(from->UsageAt(event.ts_ns).Since(wait.usage_at));
-    }
+    EndStay(&wait);
     ++wait.migrations;
-  } else if (task->state != TaskState::kWaking) {
+    Queue(task, to);
+  } else if (task->state == TaskState::kWaking) {
+    wait.cpu = to->cpu;
+    wait.idle_target = to->Idle();
+    wait.usage_at = UsageAt(*to, event.ts_ns);
+  } else {
     return;
   }
-  wait.cpu = to->cpu;
-  wait.idle_target = task->state == TaskState::kWaking && to->Idle();
-  wait.usage_at = to->UsageAt(event.ts_ns);
   task->cpu = static_cast<int32_t>(to->cpu);
 }
 

@@ -8,6 +8,8 @@
 #include <string_view>
 
 #include "analysis/model/cpu_usage.h"
+#include "analysis/model/delay_buckets.h"
+#include "analysis/model/reference_schedule.h"
 #include "analysis/model/thread_kind.h"
 #include "analysis/trace/event.h"
 
@@ -63,30 +65,50 @@ struct Wait {
   int32_t waking_target = -1;       // sched_waking's target_cpu: where it slept
   uint32_t cpu = 0;                 // whose run queue it is on, as far as is known
   uint32_t migrations = 0;          // since it became runnable
+  Rank rank = kFairRank;
+  bool queued = false;              // it is on the run queue of `cpu`, since queued_ns
+  bool has_earlier = false;         // `earlier` and earlier_irq_off_ns hold
   bool slow_delivery = false;       // delivery_usage and delivery_silent_ns hold
+  uint32_t ahead = 0;               // fair tasks on `cpu` when it came there for the first time, waiting or running
+  uint64_t queued_ns = 0;
   CpuUsage usage_at;                // of `cpu`, when the wait on that run queue (or the delivery) began
-  CpuUsage usage_before;            // with migrations: what the CPUs did that it was moved away from
+  uint64_t real_time_above_at = 0;  // of a real-time task: how long higher ranks and its own had run on `cpu` by then
+  uint64_t real_time_equal_at = 0;
+  DelayBuckets earlier;             // on run queues that it was moved away from
+  uint64_t earlier_irq_off_ns = 0;
   CpuUsage delivery_usage;          // of the target CPU from waking to wakeup
   uint64_t delivery_silent_ns = 0;  // its longest silence in that time
+  WaitPlace place;                  // in the reference schedule
+  // Once it has ended: what it was spent on, and how much of Bucket::kOff had interrupts off.
+  DelayBuckets buckets;
+  uint64_t irq_off_ns = 0;
 
   void Begin(WaitKind new_kind, uint64_t now_ns) {
     kind = new_kind;
     context = WakeContext::kUnknown;
     void_from_start = accounted_for = from_unknown = has_waking = idle_target = preempted_in_kernel = false;
-    slow_delivery = false;
+    queued = has_earlier = slow_delivery = false;
     start_ns = now_ns;
     wakeup_ns = 0;
     waker_pid = waking_target = -1;
     prio = 0;
-    waker_cpu = wakeup_cpu = cpu = migrations = 0;
+    waker_cpu = wakeup_cpu = cpu = migrations = ahead = 0;
   }
   static void Fields(auto& self, auto& archive) {
     archive(self.kind, self.context, self.void_from_start, self.accounted_for, self.from_unknown, self.has_waking,
             self.idle_target, self.preempted_in_kernel, self.start_ns, self.wakeup_ns, self.waker_pid, self.prio,
             self.waker_cpu, self.wakeup_cpu, self.waking_target, self.cpu, self.migrations, self.slow_delivery,
-            self.usage_at, self.usage_before, self.delivery_usage, self.delivery_silent_ns);
+            self.rank, self.queued, self.has_earlier, self.ahead, self.queued_ns, self.usage_at,
+            self.real_time_above_at, self.real_time_equal_at, self.earlier, self.earlier_irq_off_ns,
+            self.delivery_usage, self.delivery_silent_ns, self.place, self.buckets, self.irq_off_ns);
   }
 };
+
+// What fair scheduling alone would let a fair task wait: one slice for each task in front of it. A comparison and no
+// rule: weights, groups and later arrivals move it either way. 0 for other ranks. Source: base_slice_ns of the fair
+// class, 0.75 ms times 1 + log2 of the CPUs, at most 3 ms unless it was set.
+inline constexpr uint64_t kSliceNs = 3'000'000;
+constexpr uint64_t SliceBound(const Wait& wait) { return wait.rank == kFairRank ? wait.ahead * kSliceNs : 0; }
 
 struct Task {
   static constexpr size_t kCommBytes = 16;
@@ -102,6 +124,7 @@ struct Task {
   int16_t prio = 0;            // last seen
   int32_t cpu = -1;            // last known
   int32_t only_cpu = -1;       // the one CPU it may run on; -1: more than one, or unknown
+  Affinity affinity;
   uint64_t state_ns = 0;       // when `state` began
   uint64_t sleep_ns = 0;       // when its last sleep began; 0: it did not sleep since it last ran, or not known
   uint64_t on_cpu_ns = 0;      // up to its last switch-out; spans whose begin was not seen are left out
@@ -124,7 +147,7 @@ struct Task {
   // All but its place.
   static void Fields(auto& self, auto& archive) {
     archive(self.pid, self.state, self.kind, self.kind_source, self.exiting, self.retired, self.sleep_letter, self.prio,
-            self.cpu, self.only_cpu, self.state_ns, self.sleep_ns, self.on_cpu_ns, self.dropped_waits,
+            self.cpu, self.only_cpu, self.affinity, self.state_ns, self.sleep_ns, self.on_cpu_ns, self.dropped_waits,
             self.first_seen_ns, self.not_before_ns, self.wait, self.comm_bytes);
   }
 };

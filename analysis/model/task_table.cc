@@ -3,33 +3,21 @@
 #include <algorithm>
 #include <cstring>
 
-#include "analysis/model/only_cpu.h"
-
 namespace wakewatch {
 namespace {
 
 // smpboot threads carry their CPU behind the slash and run nowhere else while it is online.
-int32_t CpuOfName(ThreadKind kind, std::string_view comm) {
+std::string_view CpuInName(ThreadKind kind, std::string_view comm) {
   switch (kind) {
     case ThreadKind::kKsoftirqd:
     case ThreadKind::kMigration:
     case ThreadKind::kCpuhp:
     case ThreadKind::kKtimers:
     case ThreadKind::kIdleInject: break;
-    default: return -1;
+    default: return {};
   }
   const size_t slash = comm.find('/');
-  return slash == std::string_view::npos ? -1 : OnlyCpuOf(comm.substr(slash + 1));
-}
-
-void Classify(Task* task) {
-  const std::string_view comm = task->comm();
-  switch (task->kind_source) {
-    case KindSource::kInventory: break;
-    case KindSource::kFork: task->kind = KindOfKthread(task->pid, comm); break;
-    case KindSource::kName: task->kind = KindFromName(task->pid, comm); break;
-  }
-  if (task->only_cpu < 0) task->only_cpu = CpuOfName(task->kind, comm);
+  return slash == std::string_view::npos ? std::string_view() : comm.substr(slash + 1);
 }
 
 void SetCommText(Task* task, std::string_view comm) {
@@ -108,12 +96,27 @@ Task* TaskTable::Make(int32_t pid, uint64_t now_ns, uint64_t not_before_ns) {
 
 void TaskTable::Describe(const Known& known, Task* task) {
   SetCommText(task, known.comm);
-  task->only_cpu = known.only_cpu;
+  task->affinity.set = known.cpus;
+  task->only_cpu = cpu_sets_.Only(known.cpus);
   if (known.from_inventory && known.flags != 0) {
     task->kind = KindFromInventory(task->pid, known.flags, known.comm);
     task->kind_source = KindSource::kInventory;
   }
   Classify(task);
+}
+
+void TaskTable::Classify(Task* task) {
+  const std::string_view comm = task->comm();
+  switch (task->kind_source) {
+    case KindSource::kInventory: break;
+    case KindSource::kFork: task->kind = KindOfKthread(task->pid, comm); break;
+    case KindSource::kName: task->kind = KindFromName(task->pid, comm); break;
+  }
+  if (task->only_cpu >= 0) return;
+  const uint32_t named = cpu_sets_.Of(CpuInName(task->kind, comm));
+  if (cpu_sets_.Only(named) < 0) return;
+  task->affinity.set = named;
+  task->only_cpu = cpu_sets_.Only(named);
 }
 
 void TaskTable::SetComm(Task* task, const Event& event, TextRef comm) {

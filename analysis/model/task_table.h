@@ -12,9 +12,11 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "analysis/base/archive.h"
+#include "analysis/model/cpu_sets.h"
 #include "analysis/model/cpu_state.h"
 #include "analysis/model/task.h"
 #include "analysis/trace/thread_infos.h"
@@ -67,7 +69,10 @@ class TaskTable {
   // To be told of each death, after state and state_ns say so.
   void Died(const Task& task);
   // The task's name as an event at hand has it.
-  static void SetComm(Task* task, const Event& event, TextRef comm);
+  void SetComm(Task* task, const Event& event, TextRef comm);
+  const CpuSets& cpu_sets() const { return cpu_sets_; }
+  // The tasks about which CatchUp learnt something since the last call.
+  std::vector<Task*> TakeRelearnt() { return std::exchange(relearnt_, {}); }
 
   // Retires tasks from now on, telling `on_retire` first; then Task::index is free for another.
   void RetireDead(const TaskLimits& limits, std::function<void(const Task&)> on_retire);
@@ -99,11 +104,11 @@ class TaskTable {
   struct Known {
     uint64_t since_ns = 0;
     uint32_t flags = 0;
-    int32_t only_cpu = -1;
+    uint32_t cpus = CpuSets::kUnknown;  // that it may run on
     bool from_inventory = false;
     std::string comm;
     static void Fields(auto& self, auto& archive) {
-      archive(self.since_ns, self.flags, self.only_cpu, self.from_inventory, self.comm);
+      archive(self.since_ns, self.flags, self.cpus, self.from_inventory, self.comm);
     }
   };
   struct Upcoming {
@@ -124,13 +129,14 @@ class TaskTable {
   static bool Later(const Upcoming& a, const Upcoming& b) {
     return a.since_ns != b.since_ns ? a.since_ns > b.since_ns : a.number > b.number;
   }
-  static void Describe(const Known& known, Task* task);
+  void Describe(const Known& known, Task* task);
+  void Classify(Task* task);
   Task* Find(int32_t pid, uint64_t now_ns);
   // What was said of the pid before `not_before_ns` was about a former owner.
   Task* Make(int32_t pid, uint64_t now_ns, uint64_t not_before_ns);
   void Put(int32_t pid, Task* task);
   static void Fields(auto& self, auto& archive) {
-    archive(self.begun_, self.numbered_, self.upcoming_, self.known_, self.free_, self.deaths_, self.dead_kthreads_,
+    archive(self.cpu_sets_, self.begun_, self.numbered_, self.upcoming_, self.known_, self.free_, self.deaths_, self.dead_kthreads_,
             self.given_up_);
   }
   void TakeInfos(uint64_t now_ns);
@@ -143,6 +149,8 @@ class TaskTable {
   size_t kept() const { return tasks_.size() - free_.size(); }
 
   const ThreadInfos* infos_;
+  CpuSets cpu_sets_;
+  std::vector<Task*> relearnt_;
   uint64_t taken_ = 0;              // of infos_
   uint64_t numbered_ = 0;           // upcoming infos so far
   bool begun_ = false;              // some were taken

@@ -7,7 +7,6 @@
 #include <unordered_set>
 #include <utility>
 
-#include "analysis/model/only_cpu.h"
 #include "analysis/model/task_table.h"
 
 namespace wakewatch {
@@ -44,7 +43,7 @@ void TaskTable::TakeInfos(uint64_t now_ns) {
 
 void TaskTable::Take(const ThreadInfo& info, uint64_t now_ns) {
   if (info.pid == 0) return;
-  Known known{info.first_seen_ns, info.flags, OnlyCpuOf(info.affinity), info.from_inventory, info.comm};
+  Known known{info.first_seen_ns, info.flags, cpu_sets_.Of(info.affinity), info.from_inventory, info.comm};
   if (info.first_seen_ns <= now_ns) return Learn(info.pid, std::move(known));
   upcoming_.push_back({info.first_seen_ns, numbered_++, info.pid, std::move(known)});
   std::push_heap(upcoming_.begin(), upcoming_.end(), Later);
@@ -58,6 +57,7 @@ void TaskTable::Learn(int32_t pid, Known known) {
   // The dead stay as they were: what is said of their pid now is about a zombie, or about whoever comes next.
   if (task == nullptr || task->state == TaskState::kDead || place.since_ns < task->not_before_ns) return;
   Describe(place, task);
+  relearnt_.push_back(task);
 }
 
 void TaskTable::RetireDead(const TaskLimits& limits, std::function<void(const Task&)> on_retire) {

@@ -23,6 +23,8 @@ class TickPeriod {
   void Learn(uint64_t interval_ns);
   // A busy CPU without an event for longer than this missed a tick. UINT64_MAX while too few ticks were seen.
   uint64_t silence_ns() const { return silence_ns_; }
+  // Between two ticks of a busy CPU, ns; the longest that kernels are built with while too few ticks were seen.
+  uint64_t period_ns() const { return silence_ns_ == UINT64_MAX ? kPeriodsNs.back() : silence_ns_ / 3 * 2; }
   static void Fields(auto& self, auto& archive) {
     archive(self.tick_function_, self.other_functions_, self.votes_, self.silence_ns_);
   }

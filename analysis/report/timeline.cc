@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "analysis/model/cpu_usage.h"
 #include "analysis/report/timeline_cpu.h"
 
 namespace wakewatch {
 namespace {
-
-static_assert(static_cast<uint8_t>(TimelineUse::kHardirq) == static_cast<uint8_t>(Use::kHardirq));
 
 constexpr uint64_t kChildren = uint64_t{1} << kTimelineLevelShift;  // bins of a level in one of the next
 

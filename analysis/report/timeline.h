@@ -25,7 +25,7 @@
 
 namespace wakewatch {
 
-// The first five are those of `Use`.
+// Coarser than the model's `Use`: every class above the fair one is kRealTime, and off time is the task's.
 enum class TimelineUse : uint8_t { kIdle, kFair, kRealTime, kSoftirq, kHardirq, kUnknown };
 inline constexpr size_t kTimelineUses = 6;
 

@@ -18,6 +18,18 @@
 
 namespace wakewatch::timeline_test {
 
+inline TimelineUse Coarser(Use use) {
+  switch (use) {
+    case Use::kIdle: return TimelineUse::kIdle;
+    case Use::kStop:
+    case Use::kDeadline:
+    case Use::kRealTime: return TimelineUse::kRealTime;
+    case Use::kSoftirq: return TimelineUse::kSoftirq;
+    case Use::kHardirq: return TimelineUse::kHardirq;
+    default: return TimelineUse::kFair;
+  }
+}
+
 class Reference {
  public:
   explicit Reference(const TraceInput& input) : model_(input) {}
@@ -30,8 +42,7 @@ class Reference {
     if (!cpus_.contains(event.cpu)) return;
     Cpu& cpu = cpus_[event.cpu];
     if (event.type == EventType::kSchedSwitch) cpu.switches.push_back(event.ts_ns);
-    cpu.now = {event.ts_ns, 0, state.seen ? static_cast<TimelineUse>(state.use) : TimelineUse::kUnknown,
-               state.current_pid};
+    cpu.now = {event.ts_ns, 0, state.seen ? Coarser(state.use) : TimelineUse::kUnknown, state.current_pid};
   }
   void End(uint64_t end_ns) {
     for (const auto& [number, cpu] : cpus_) Until(number, end_ns);
