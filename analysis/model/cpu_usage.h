@@ -41,7 +41,8 @@ struct CpuUsage {
   uint64_t Of(Use use) const { return ns[static_cast<size_t>(use)]; }
   void Add(Use use, uint64_t time_ns) { ns[static_cast<size_t>(use)] += time_ns; }
   void Subtract(Use use, uint64_t time_ns) { ns[static_cast<size_t>(use)] -= time_ns; }
-  // What was added since `earlier`, an older copy of the same CPU's, which may have expected more (Use::kIrqOff).
+  // What was added since `earlier`, an older copy of the same CPU's, of which it may have expected more (Use::kIrqOff):
+  // that is no time.
   CpuUsage Since(const CpuUsage& earlier) const {
     CpuUsage difference;
     for (size_t i = 0; i < kUseCount; ++i) difference.ns[i] = ns[i] > earlier.ns[i] ? ns[i] - earlier.ns[i] : 0;

@@ -1,18 +1,8 @@
 #include "analysis/model/reference_schedule.h"
 
-#include <algorithm>
 #include <bit>
 
 namespace wakewatch {
-
-ReferenceSchedule::Key ReferenceSchedule::KeyOf(const Affinity& affinity, Rank rank) {
-  if (affinity.known()) return {affinity.set, rank, true};
-  std::array<uint16_t, 4> cpus = affinity.seen;
-  std::sort(cpus.begin(), cpus.end());
-  uint64_t packed = 0;
-  for (const uint16_t cpu : cpus) packed = packed << 16 | cpu;
-  return {packed, rank, false};
-}
 
 uint32_t ReferenceSchedule::GroupOf(const Key& key) {
   const auto known = index_.find(key);
@@ -35,6 +25,7 @@ void ReferenceSchedule::FreeUnused() {
   for (uint32_t number = 0; number < groups_.size(); ++number) {
     if (groups_[number].waiting > 0) continue;
     index_.erase(groups_[number].key);
+    groups_[number].key = Key{};  // that of no task: affinities that are known are numbered from 1
     unused_.push_back(number);
   }
 }
@@ -78,9 +69,14 @@ void ReferenceSchedule::Runs(uint32_t cpu, Rank rank) {
   changed_ = true;
 }
 
-void ReferenceSchedule::Join(const Affinity& affinity, Rank rank, uint64_t now_ns, WaitPlace* place) {
+void ReferenceSchedule::Join(Affinity* affinity, Rank rank, uint64_t now_ns, WaitPlace* place) {
   *place = WaitPlace{};
-  place->group = GroupOf(KeyOf(affinity, rank));
+  const Key key = KeyOf(*affinity, rank);
+  // A task mostly waits as it did before.
+  if (affinity->last_group >= groups_.size() || !(groups_[affinity->last_group].key == key)) {
+    affinity->last_group = GroupOf(key);
+  }
+  place->group = affinity->last_group;
   Group& group = groups_[place->group];
   place->joined_ns = now_ns;
   place->clock_ns = group.ClockAt(now_ns);
@@ -108,8 +104,8 @@ void ReferenceSchedule::Leave(uint64_t now_ns, WaitPlace* place) {
   changed_ = true;
 }
 
-void ReferenceSchedule::Move(const Affinity& affinity, Rank rank, uint64_t now_ns, WaitPlace* place) {
-  if (!place->joined() || groups_[place->group].key == KeyOf(affinity, rank)) return;
+void ReferenceSchedule::Move(Affinity* affinity, Rank rank, uint64_t now_ns, WaitPlace* place) {
+  if (!place->joined() || groups_[place->group].key == KeyOf(*affinity, rank)) return;
   Leave(now_ns, place);
   const WaitPlace so_far = *place;
   Join(affinity, rank, now_ns, place);

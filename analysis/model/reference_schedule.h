@@ -16,6 +16,7 @@
 // costs the number of groups with waiting tasks, not the number of tasks. Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +34,8 @@ struct Affinity {
   static constexpr uint16_t kNoCpu = UINT16_MAX;
   uint32_t set = CpuSets::kUnknown;
   std::array<uint16_t, 4> seen = {kNoCpu, kNoCpu, kNoCpu, kNoCpu};  // the newest first
+  uint64_t seen_sorted = UINT64_MAX;                                // the same rising, 16 bits each
+  uint32_t last_group = 0;                                          // of ReferenceSchedule, where it waited last
 
   bool known() const { return set != CpuSets::kUnknown; }
   // It was on `cpu`, or was put there.
@@ -42,8 +45,12 @@ struct Affinity {
     while (at + 1 < seen.size() && seen[at] != cpu) ++at;
     for (; at > 0; --at) seen[at] = seen[at - 1];
     seen[0] = static_cast<uint16_t>(cpu);
+    std::array<uint16_t, 4> sorted = seen;
+    std::sort(sorted.begin(), sorted.end());
+    seen_sorted = 0;
+    for (const uint16_t number : sorted) seen_sorted = seen_sorted << 16 | number;
   }
-  static void Fields(auto& self, auto& archive) { archive(self.set, self.seen); }
+  static void Fields(auto& self, auto& archive) { archive(self.set, self.seen, self.seen_sorted, self.last_group); }
 };
 
 // What a wait keeps of the reference schedule.
@@ -72,10 +79,10 @@ class ReferenceSchedule {
 
   // `cpu` runs a task of `rank` from now on; kIdleRank: it is idle.
   void Runs(uint32_t cpu, Rank rank);
-  void Join(const Affinity& affinity, Rank rank, uint64_t now_ns, WaitPlace* place);
+  void Join(Affinity* affinity, Rank rank, uint64_t now_ns, WaitPlace* place);
   void Leave(uint64_t now_ns, WaitPlace* place);
   // The wait goes on with another affinity or rank, if they are others.
-  void Move(const Affinity& affinity, Rank rank, uint64_t now_ns, WaitPlace* place);
+  void Move(Affinity* affinity, Rank rank, uint64_t now_ns, WaitPlace* place);
   // After all that one event changed.
   void Settle(uint64_t now_ns) {
     if (changed_) Decide(now_ns);
@@ -134,7 +141,10 @@ class ReferenceSchedule {
   static constexpr uint64_t kStreakOfNoteNs = 1'000'000;
   static constexpr size_t kGroupsMax = 4096;  // kept for tasks that will wait again
 
-  static Key KeyOf(const Affinity& affinity, Rank rank);
+  static Key KeyOf(const Affinity& affinity, Rank rank) {
+    if (affinity.known()) return {affinity.set, rank, true};
+    return {affinity.seen_sorted, rank, false};
+  }
   uint32_t GroupOf(const Key& key);
   void FreeUnused();
   bool Index();

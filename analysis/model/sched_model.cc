@@ -309,7 +309,7 @@ Task* SchedModel::Enter(CpuState* cpu, const Event& event) {
 void SchedModel::EndWait(Task* task) {
   Wait& wait = task->wait;
   if (wait.kind == WaitKind::kNone) return;
-  wait.buckets = BucketsAt(*task, &wait.irq_off_ns);
+  Split(wait, &wait.buckets, &wait.irq_off_ns);
   LeaveSchedule(&wait);
   step_.ended = &wait;  // stays as it is until the task's next wait begins
   step_.measured = !wait.void_from_start && !Dark(wait.start_ns, *task);

@@ -123,6 +123,7 @@ class SchedModel {
   void Unqueue(Wait* wait);
   void AddStay(const Wait& wait, DelayBuckets* buckets, uint64_t* irq_off_ns) const;
   void EndStay(Wait* wait);
+  void Split(const Wait& wait, DelayBuckets* buckets, uint64_t* irq_off_ns) const;
   void LeaveSchedule(Wait* wait);
   void SettleArrivals(CpuState* cpu, Use off);
   void Reseat(Task* task);

@@ -17,24 +17,6 @@ Bucket BucketOfTask(Rank running, Rank waiting) {
   return running < waiting ? Bucket::kHigher : Bucket::kLower;
 }
 
-// `moved`: it was moved to this CPU while it waited.
-void AddStay(const CpuUsage& used, const RealTimeParts& parts, Rank rank, bool moved, DelayBuckets* buckets) {
-  buckets->Of(moved ? Bucket::kMigration : Bucket::kIdleExit) += used.Of(Use::kIdle);
-  buckets->Of(Bucket::kMigration) += used.Of(Use::kStop);
-  buckets->Of(Bucket::kHardirq) += used.Of(Use::kHardirq);
-  buckets->Of(Bucket::kSoftirq) += used.Of(Use::kSoftirq);
-  buckets->Of(Bucket::kOff) += used.Of(Use::kPreemptOff) + used.Of(Use::kIrqOff);
-  buckets->Of(BucketOfTask(kDeadlineRank, rank)) += used.Of(Use::kDeadline);
-  buckets->Of(BucketOfTask(kFairRank, rank)) += used.Of(Use::kFair);
-  if (!IsRealTime(rank)) {
-    buckets->Of(BucketOfTask(kFirstRealTimeRank, rank)) += used.Of(Use::kRealTime);
-    return;
-  }
-  buckets->Of(Bucket::kHigher) += parts.above_ns;
-  buckets->Of(Bucket::kEqual) += parts.equal_ns;
-  buckets->Of(Bucket::kLower) += used.Of(Use::kRealTime) - std::min(used.Of(Use::kRealTime), parts.above_ns + parts.equal_ns);
-}
-
 // Of the span that is open at `now_ns`, by its plain use.
 RealTimeParts PartsAt(const CpuState& cpu, Rank rank, uint64_t now_ns) {
   if (!IsRealTime(rank)) return {};
@@ -57,7 +39,7 @@ CpuUsage SchedModel::UsageAt(const CpuState& cpu, uint64_t now_ns) {
 void SchedModel::Join(Task* task) {
   Wait& wait = task->wait;
   wait.rank = RankOf(wait.prio, task->kind);
-  schedule_.Join(task->affinity, wait.rank, now_ns_, &wait.place);
+  schedule_.Join(&task->affinity, wait.rank, now_ns_, &wait.place);
 }
 
 void SchedModel::Queue(Task* task, CpuState* cpu) {
@@ -86,15 +68,30 @@ void SchedModel::Unqueue(Wait* wait) {
 // The part of the wait on the run queue where it is now.
 void SchedModel::AddStay(const Wait& wait, DelayBuckets* buckets, uint64_t* irq_off_ns) const {
   const CpuState& cpu = cpus_[wait.cpu];
-  const CpuUsage used = UsageAt(cpu, now_ns_).Since(wait.usage_at);
-  RealTimeParts parts;
-  if (IsRealTime(wait.rank)) [[unlikely]] {
-    parts = PartsAt(cpu, wait.rank, now_ns_);
-    parts.above_ns -= wait.real_time_above_at;
-    parts.equal_ns -= wait.real_time_equal_at;
+  // Differences of unsigned counters: what the copy expected too much of a use comes back with the open span.
+  const uint64_t open_ns = cpu.seen && now_ns_ > cpu.last_ns ? now_ns_ - cpu.last_ns : 0;
+  const auto used = [&](Use use) {
+    return cpu.usage.Of(use) - wait.usage_at.Of(use) + (use == cpu.use ? open_ns : 0);
+  };
+  const uint64_t irq_off = used(Use::kIrqOff);
+  *irq_off_ns += irq_off;
+  buckets->Of(wait.migrations > 0 ? Bucket::kMigration : Bucket::kIdleExit) += used(Use::kIdle);
+  buckets->Of(Bucket::kMigration) += used(Use::kStop);
+  buckets->Of(Bucket::kHardirq) += used(Use::kHardirq);
+  buckets->Of(Bucket::kSoftirq) += used(Use::kSoftirq);
+  buckets->Of(Bucket::kOff) += used(Use::kPreemptOff) + irq_off;
+  buckets->Of(BucketOfTask(kDeadlineRank, wait.rank)) += used(Use::kDeadline);
+  buckets->Of(BucketOfTask(kFairRank, wait.rank)) += used(Use::kFair);
+  const uint64_t real_time = used(Use::kRealTime);
+  if (!IsRealTime(wait.rank)) [[likely]] {
+    buckets->Of(BucketOfTask(kFirstRealTimeRank, wait.rank)) += real_time;
+    return;
   }
-  wakewatch::AddStay(used, parts, wait.rank, wait.migrations > 0, buckets);
-  *irq_off_ns += used.Of(Use::kIrqOff);
+  const RealTimeParts parts = PartsAt(cpu, wait.rank, now_ns_);
+  const uint64_t above = parts.above_ns - wait.real_time_above_at, equal = parts.equal_ns - wait.real_time_equal_at;
+  buckets->Of(Bucket::kHigher) += above;
+  buckets->Of(Bucket::kEqual) += equal;
+  buckets->Of(Bucket::kLower) += real_time - above - equal;
 }
 
 // It leaves that run queue and waits on.
@@ -109,16 +106,21 @@ void SchedModel::EndStay(Wait* wait) {
 }
 
 DelayBuckets SchedModel::BucketsAt(const Task& task, uint64_t* irq_off_ns) const {
-  const Wait& wait = task.wait;
-  DelayBuckets buckets = wait.has_earlier ? wait.earlier : DelayBuckets{};
+  DelayBuckets buckets;
+  *irq_off_ns = 0;
+  Split(task.wait, &buckets, irq_off_ns);
+  return buckets;
+}
+
+void SchedModel::Split(const Wait& wait, DelayBuckets* buckets, uint64_t* irq_off_ns) const {
+  *buckets = wait.has_earlier ? wait.earlier : DelayBuckets{};
   *irq_off_ns = wait.has_earlier ? wait.earlier_irq_off_ns : 0;
   const uint64_t wakeup_ns = wait.wakeup_ns == 0 ? now_ns_ : wait.wakeup_ns;
-  buckets.Of(Bucket::kDelivery) = wakeup_ns - wait.start_ns;
-  if (wait.queued) AddStay(wait, &buckets, irq_off_ns);
-  // Time in which nobody knows who was on the CPU.
-  const uint64_t known_ns = buckets.Total(), all_ns = now_ns_ - wait.start_ns;
-  if (known_ns < all_ns) buckets.Of(Bucket::kUnexplained) += all_ns - known_ns;
-  return buckets;
+  buckets->Of(Bucket::kDelivery) = wakeup_ns - wait.start_ns;
+  if (wait.queued) AddStay(wait, buckets, irq_off_ns);
+  // Time in which nobody knows who was on the CPU: of a task that no switch named, in a gap, before its first event.
+  const uint64_t known_ns = buckets->Total(), all_ns = now_ns_ - wait.start_ns;
+  if (known_ns < all_ns) buckets->Of(Bucket::kUnexplained) = all_ns - known_ns;
 }
 
 // The span from cpu->last_ns turned out to be `off`: waits that came to the CPU within it took its beginning for time
@@ -140,7 +142,7 @@ void SchedModel::SettleArrivals(CpuState* cpu, Use off) {
 
 // Its place among the waiting tasks follows what is known of where it may run, and its rank.
 void SchedModel::Reseat(Task* task) {
-  if (task->Waiting()) schedule_.Move(task->affinity, task->wait.rank, now_ns_, &task->wait.place);
+  if (task->Waiting()) schedule_.Move(&task->affinity, task->wait.rank, now_ns_, &task->wait.place);
 }
 
 void SchedModel::OnSetPrio(const Event& event) {
