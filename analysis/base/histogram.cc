@@ -74,6 +74,19 @@ void Histogram::ReadCounts(ArchiveReader& archive) {
   }
 }
 
+void Histogram::AddTimes(uint64_t value, uint64_t times) {
+  if (times == 0) return;
+  if (group_of_.empty() && n_ + times > kFewMax) SpreadFew();
+  n_ += times;
+  sum_ += value * times;
+  max_ = std::max(max_, value);
+  if (group_of_.empty()) {
+    few_.insert(few_.end(), times, value);
+  } else {
+    AddToGroups(value, times);
+  }
+}
+
 void Histogram::Merge(const Histogram& other) {
   if (group_of_.empty() && n_ + other.n_ > kFewMax) SpreadFew();
   n_ += other.n_;

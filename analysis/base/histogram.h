@@ -28,6 +28,8 @@ class Histogram {
       AddToGroups(value, 1);
     }
   }
+  // The same value `times` times.
+  void AddTimes(uint64_t value, uint64_t times);
   void Merge(const Histogram& other);
 
   uint64_t n() const { return n_; }

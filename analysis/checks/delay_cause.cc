@@ -66,6 +66,14 @@ std::string_view WordsOf(Bucket bucket) {
   return "not explained";
 }
 
+// "; hog (pid 12) had 8.1 ms of it": whoever was on the CPU for most of the time that is known of.
+std::string CompetitorsText(const Competitors& competitors) {
+  if (competitors.tasks.empty() || competitors.tasks.front().pid < 0) return {};
+  const Competitor& first = competitors.tasks.front();
+  return "; " + first.comm + " (pid " + std::to_string(first.pid) + ") was on it for " + MillisText(first.ns) +
+         " of the " + MillisText(competitors.covered_ns) + " in which that is known";
+}
+
 // "62 % running tasks of its own rank, 31 % in softirqs": what took a twentieth or more, the most first.
 std::string SharesText(const DelayBuckets& buckets) {
   std::vector<Bucket> order;
@@ -175,30 +183,34 @@ std::vector<Evidence> EvidenceOf(const Wait& wait, const Task& task, const Step*
   return evidence;
 }
 
-std::vector<Competitor> CompetitorsOn(const CpuState& cpu, uint64_t start_ns, uint64_t end_ns, Rank rank,
-                                      const SchedModel& model) {
-  std::vector<Competitor> competitors;
-  cpu.runs.ForEachBack(start_ns, end_ns, [&](const RunLog::Run& run, uint64_t run_end_ns) {
-    if (run.pid == 0) return;
-    const uint64_t ns = run_end_ns - std::max(run.start_ns, start_ns);
-    for (Competitor& competitor : competitors) {
-      if (competitor.pid != run.pid) continue;
+Competitors CompetitorsOn(const CpuState& cpu, uint64_t start_ns, uint64_t end_ns, Rank rank,
+                          const SchedModel& model) {
+  Competitors found;
+  const auto add = [&](int32_t pid, Rank running, uint64_t ns) {
+    if (pid == 0 || pid == RunLog::kNobody) return;
+    for (Competitor& competitor : found.tasks) {
+      if (competitor.pid != pid) continue;
       competitor.ns += ns;
       return;
     }
-    Competitor& competitor = competitors.emplace_back();
-    competitor.pid = run.pid;
-    competitor.ns = ns;
-    competitor.bucket = run.rank == kStopRank ? Bucket::kMigration
-                        : run.rank == rank    ? Bucket::kEqual
-                        : run.rank < rank     ? Bucket::kHigher
-                                              : Bucket::kLower;
-    const Task* const task = model.TaskOf(run.pid);
-    if (task != nullptr) competitor.comm = task->comm();
+    const Task* const task = pid > 0 ? model.TaskOf(pid) : nullptr;
+    found.tasks.push_back({pid, task == nullptr ? "" : std::string(task->comm()),
+                           running == kStopRank ? Bucket::kMigration : BucketOfTask(running, rank), ns});
+  };
+  const bool all = cpu.runs.ForEachBack(start_ns, end_ns, [&](const RunLog::Run& run, uint64_t run_end_ns) {
+    const uint64_t from_ns = std::max(run.start_ns, start_ns);
+    if (run.pid != RunLog::kNobody) found.covered_ns += run_end_ns - from_ns;
+    add(run.pid, run.rank, run_end_ns - from_ns);
   });
-  std::stable_sort(competitors.begin(), competitors.end(),
+  Competitors in_stretches;
+  if (!all) {
+    std::swap(found, in_stretches);
+    found.covered_ns = cpu.runs.ForEachStretch(start_ns, end_ns, add);
+    if (found.covered_ns < in_stretches.covered_ns) std::swap(found, in_stretches);
+  }
+  std::stable_sort(found.tasks.begin(), found.tasks.end(),
                    [](const Competitor& a, const Competitor& b) { return a.ns > b.ns; });
-  return competitors;
+  return found;
 }
 
 void SetWaker(WakeContext context, int32_t pid, const SchedModel& model, Finding* finding) {
@@ -232,12 +244,8 @@ Finding WaitFinding(std::string_view check, const Wait& wait, const Task& task, 
                            MillisText(end_ns - wait.wakeup_ns) + " on the run queue)";
   }
   finding.explanation += ": " + cause.explanation;
-  const auto competitors = CompetitorsOn(model.cpu(wait.cpu), wait.start_ns, end_ns, wait.rank, model);
-  if (!competitors.empty()) {
-    const Competitor& first = competitors.front();
-    finding.explanation += "; " + MillisText(first.ns) + " of it " + first.comm + " (pid " +
-                           std::to_string(first.pid) + ") was on the CPU";
-  }
+  finding.explanation += CompetitorsText(
+      CompetitorsOn(model.cpu(wait.cpu), wait.wakeup_ns == 0 ? wait.start_ns : wait.wakeup_ns, end_ns, wait.rank, model));
   if (ended == nullptr) finding.explanation += "; it had not run when the trace ended";
   return finding;
 }

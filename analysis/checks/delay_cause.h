@@ -45,9 +45,12 @@ std::vector<Evidence> EvidenceOf(const Wait& wait, const Task& task, const Step*
 Finding WaitFinding(std::string_view check, const Wait& wait, const Task& task, const Step* ended, uint64_t end_ns,
                     const SchedModel& model);
 
-// Who was on `cpu` in [start_ns, end_ns] instead of a task of `rank`, the longest first: all that the CPU's log still
-// holds of it. Interrupts on top of a task count as the task.
-std::vector<Competitor> CompetitorsOn(const CpuState& cpu, uint64_t start_ns, uint64_t end_ns, Rank rank,
+// Who was on `cpu` in [start_ns, end_ns] instead of a task of `rank`, the longest first.
+struct Competitors {
+  std::vector<Competitor> tasks;
+  uint64_t covered_ns = 0;  // of that time the CPU's log still knows who it was
+};
+Competitors CompetitorsOn(const CpuState& cpu, uint64_t start_ns, uint64_t end_ns, Rank rank,
                                       const SchedModel& model);
 
 // Names who woke, queued or raised: `pid` was on the CPU then. In an interrupt it was a bystander and is not named.

@@ -28,7 +28,7 @@ void PriorityInversion::OnStep(const Step& step) {
   const uint64_t end_ns = step.event->ts_ns;
   Finding finding = WaitFinding(kInfo.name, wait, *step.next, &step, end_ns, input_.model);
   std::string runner = "a task of lower rank";
-  for (const Competitor& competitor : CompetitorsOn(cpu, wait.start_ns, end_ns, wait.rank, input_.model)) {
+  for (const Competitor& competitor : CompetitorsOn(cpu, wait.wakeup_ns, end_ns, wait.rank, input_.model).tasks) {
     if (competitor.bucket != Bucket::kLower) continue;
     runner = competitor.comm + " (pid " + std::to_string(competitor.pid) + "), which has a lower rank,";
     break;

@@ -17,7 +17,7 @@ namespace wakewatch {
 
 // Who was on the CPU while a task waited for it.
 struct Competitor {
-  int32_t pid = 0;
+  int32_t pid = 0;  // -1: several, each for a short time
   std::string comm;
   Bucket bucket = Bucket::kEqual;  // kHigher, kEqual, kLower, kMigration
   uint64_t ns = 0;
@@ -35,11 +35,13 @@ struct WorstWait {
   std::string cause;
   uint64_t excess_ns = 0;
   bool affinity_known = false;
-  std::vector<Competitor> competitors;  // the longest first; of a long wait those of its end
+  std::vector<Competitor> competitors;  // the longest first
+  uint64_t competitors_of_ns = 0;       // of the time on the run queue it is known who was on the CPU
   std::vector<Evidence> evidence;       // in order of time
   static void Fields(auto& self, auto& archive) {
     archive(self.start_ns, self.wakeup_ns, self.in_ns, self.cpu, self.context, self.waker_pid, self.waker_comm,
-            self.buckets, self.cause, self.excess_ns, self.affinity_known, self.competitors, self.evidence);
+            self.buckets, self.cause, self.excess_ns, self.affinity_known, self.competitors,
+            self.competitors_of_ns, self.evidence);
   }
 };
 

@@ -75,7 +75,12 @@ void WakeupLatency::Measure(const Wait& wait, const Step& step, Counts* counts) 
   counts->wakeup_latency_ns.Add(end_ns - wait.start_ns);
   counts->delivery_ns.Add(wait.wakeup_ns - wait.start_ns);
   counts->buckets.Add(wait.buckets);
-  counts->excess_latency_ns.Add(input_.options.ExcessOf(wait));
+  const uint64_t excess_ns = input_.options.ExcessOf(wait);
+  if (excess_ns == 0) {
+    ++counts->in_time;
+  } else {
+    counts->excess_latency_ns.Add(excess_ns);
+  }
   if (!step.next->affinity.known()) ++counts->assumed_affinity;
   if (IsKernelThread(step.next->kind) && counts->worst.Takes(end_ns - wait.start_ns)) {
     counts->worst.Add(DescribeWait(step, input_.options, input_.model));
@@ -106,6 +111,7 @@ void WakeupLatency::Summarise(uint64_t, Summaries* summaries) const {
     summary.runqueue_ns = counts.runqueue_ns;
     summary.preempted_ns = counts.preempted_ns;
     summary.excess_latency_ns = counts.excess_latency_ns;
+    summary.excess_latency_ns.AddTimes(0, counts.in_time);
     summary.assumed_affinity = counts.assumed_affinity;
     summary.buckets = counts.buckets;
     summary.preempted_buckets = counts.preempted_buckets;

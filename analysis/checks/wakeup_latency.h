@@ -26,10 +26,11 @@ class WakeupLatency : public Check {
     Histogram wakeup_latency_ns, delivery_ns, runqueue_ns, preempted_ns, excess_latency_ns;
     DelayBuckets buckets, preempted_buckets;
     WorstWaits worst;
+    uint64_t in_time = 0;  // waits without excess, which excess_latency_ns leaves out
     uint64_t wakeups = 0, voided = 0, assumed_affinity = 0;
     static void Fields(auto& self, auto& archive) {
       archive(self.wakeup_latency_ns, self.delivery_ns, self.runqueue_ns, self.preempted_ns, self.excess_latency_ns,
-              self.buckets, self.preempted_buckets, self.worst, self.wakeups, self.voided, self.assumed_affinity);
+              self.buckets, self.preempted_buckets, self.worst, self.in_time, self.wakeups, self.voided, self.assumed_affinity);
     }
   };
   static void Fields(auto& self, auto& archive) { archive(self.counts_, self.forgotten_wakeups_); }

@@ -22,19 +22,18 @@ void WorkConservation::OnStep(const Step& step) {
   // Where it waited nobody else ran: its wakeup or the way out of idle was late, which is told as a latency.
   const CpuState& waited_on = input_.model.cpu(step.ended->cpu);
   const uint64_t end_ns = place.idle_streak_start + place.idle_streak_ns;
-  const auto competitors =
+  const Competitors there =
       CompetitorsOn(waited_on, place.idle_streak_start, end_ns, step.ended->rank, input_.model);
-  if (competitors.empty() || place.idle_cpu == static_cast<int32_t>(waited_on.cpu)) return;
+  if (there.tasks.empty() || place.idle_cpu == static_cast<int32_t>(waited_on.cpu)) return;
   if (IsRealTime(step.ended->rank) && input_.model.MayThrottle(waited_on)) return;
   Finding finding = WaitFinding(kInfo.name, *step.ended, task, &step, step.event->ts_ns, input_.model);
   finding.start_ns = place.idle_streak_start;
   finding.end_ns = end_ns;
   finding.waited_ns = place.idle_streak_ns;
-  finding.explanation = TaskText(task) + " waited for CPU " + std::to_string(waited_on.cpu) + ", where " +
-                        competitors.front().comm + " (pid " + std::to_string(competitors.front().pid) + ") ran for " +
-                        MillisText(competitors.front().ns) + ", while CPU " + std::to_string(place.idle_cpu) +
-                        ", which it may run on, was idle, or another that it may run on, for " +
-                        MillisText(place.idle_streak_ns) + " on end";
+  const Competitor& first = there.tasks.front();
+  finding.explanation = TaskText(task) + " waited for CPU " + std::to_string(waited_on.cpu) + ", where " + first.comm +
+                        " (pid " + std::to_string(first.pid) + ") ran, while CPU " + std::to_string(place.idle_cpu) +
+                        " or another that it may run on was idle for " + MillisText(place.idle_streak_ns) + " on end";
   input_.findings.Add(std::move(finding));
 }
 

@@ -48,7 +48,9 @@ WorstWait DescribeWait(const Step& step, const CheckOptions& options, const Sche
   worst.cause = ClassOfWait(wait, {wait.buckets, wait.irq_off_ns}, worst.in_ns, cpu);
   worst.excess_ns = options.ExcessOf(wait);
   worst.affinity_known = step.next->affinity.known();
-  worst.competitors = CompetitorsOn(cpu, wait.wakeup_ns, worst.in_ns, wait.rank, model);
+  Competitors competitors = CompetitorsOn(cpu, wait.wakeup_ns, worst.in_ns, wait.rank, model);
+  worst.competitors = std::move(competitors.tasks);
+  worst.competitors_of_ns = competitors.covered_ns;
   if (worst.competitors.size() > kCompetitorsMax) worst.competitors.resize(kCompetitorsMax);
   worst.evidence = EvidenceOf(wait, *step.next, nullptr);
   AddSwitches(cpu, wait.wakeup_ns, worst.in_ns, model, &worst.evidence);

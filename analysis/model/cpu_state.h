@@ -6,42 +6,15 @@
 #include <vector>
 
 #include "analysis/model/cpu_usage.h"
+#include "analysis/model/run_log.h"
 #include "analysis/model/task.h"
 
 namespace wakewatch {
 
-// The last tasks that a CPU switched to, the newest overwriting the oldest: who competed with a task that waited.
-class RunLog {
- public:
-  struct Run {
-    uint64_t start_ns = 0;
-    int32_t pid = 0;  // 0: idle
-    Rank rank = kIdleRank;
-    static void Fields(auto& self, auto& archive) { archive(self.start_ns, self.pid, self.rank); }
-  };
-  void Add(const Run& run) { runs_[count_++ % kRuns] = run; }
-  // Calls visit(run, end_ns) for what ran in [start_ns, end_ns], the newest first, as far back as is known.
-  template <typename Visit>
-  void ForEachBack(uint64_t start_ns, uint64_t end_ns, Visit&& visit) const {
-    for (uint64_t i = count_; i > 0 && count_ - i < kRuns; --i) {
-      const Run& run = runs_[(i - 1) % kRuns];
-      if (run.start_ns < end_ns) visit(run, end_ns);
-      if (run.start_ns <= start_ns) return;
-      end_ns = std::min(end_ns, run.start_ns);
-    }
-  }
-  static void Fields(auto& self, auto& archive) { archive(self.runs_, self.count_); }
-
- private:
-  static constexpr uint64_t kRuns = 64;
-  std::array<Run, kRuns> runs_;
-  uint64_t count_ = 0;
-};
-
 // When real-time tasks had how much of a CPU, sampled: a CPU that they held for most of a second throttles them.
 class RealTimeLog {
  public:
-  void Sample(uint64_t now_ns, uint64_t real_time_ns) {
+  void Note(uint64_t now_ns, uint64_t real_time_ns) {
     if (count_ > 0 && now_ns - samples_[(count_ - 1) % samples_.size()].ns < kEveryNs) return;
     samples_[count_++ % samples_.size()] = {now_ns, real_time_ns};
   }
@@ -49,7 +22,7 @@ class RealTimeLog {
   uint64_t InLastSecond(uint64_t now_ns, uint64_t real_time_ns) const {
     uint64_t most = 0;
     for (uint64_t i = count_; i > 0 && count_ - i < samples_.size(); --i) {
-      const Sample_& sample = samples_[(i - 1) % samples_.size()];
+      const RealTime& sample = samples_[(i - 1) % samples_.size()];
       most = real_time_ns - sample.real_time_ns;
       if (now_ns - sample.ns >= 1'000'000'000) break;
     }
@@ -59,11 +32,11 @@ class RealTimeLog {
 
  private:
   static constexpr uint64_t kEveryNs = 50'000'000;
-  struct Sample_ {
+  struct RealTime {
     uint64_t ns = 0, real_time_ns = 0;
     static void Fields(auto& self, auto& archive) { archive(self.ns, self.real_time_ns); }
   };
-  std::array<Sample_, 32> samples_;
+  std::array<RealTime, 32> samples_;
   uint64_t count_ = 0;
 };
 

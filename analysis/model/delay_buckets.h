@@ -20,6 +20,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "analysis/model/rank.h"
+
 namespace wakewatch {
 
 enum class Bucket : uint8_t {
@@ -36,6 +38,12 @@ enum class Bucket : uint8_t {
 };
 constexpr Bucket LastOf(Bucket) { return Bucket::kUnexplained; }
 inline constexpr size_t kBucketCount = static_cast<size_t>(LastOf(Bucket{})) + 1;
+
+// That of a wait of rank `waiting` while a task of `running` is on the CPU.
+constexpr Bucket BucketOfTask(Rank running, Rank waiting) {
+  if (running == waiting) return Bucket::kEqual;
+  return running < waiting ? Bucket::kHigher : Bucket::kLower;
+}
 
 // The key in JSON and the column in SQL: "idle_exit".
 constexpr std::string_view Name(Bucket bucket) {

@@ -163,7 +163,7 @@ void SchedModel::OnSwitch(CpuState* cpu, const Event& event) {
   if (cpu->hotplug && rank == kIdleRank && before == kStopRank) schedule_.Runs(cpu->cpu, ReferenceSchedule::kNobody);
   cpu->runs.Add({event.ts_ns, event.sw.next_pid, rank});
   if (IsRealTime(rank) || IsRealTime(before)) {
-    cpu->real_time_log.Sample(event.ts_ns, cpu->usage.Of(Use::kRealTime));
+    cpu->real_time_log.Note(event.ts_ns, cpu->usage.Of(Use::kRealTime));
   }
 }
 
@@ -366,6 +366,7 @@ void SchedModel::OnGap(CpuState* cpu, const Event& event) {
   cpu->current = nullptr;
   cpu->current_known = false;
   cpu->arrivals.clear();
+  cpu->runs.Add({event.ts_ns, RunLog::kNobody, kIdleRank});
   schedule_.Runs(cpu->cpu, ReferenceSchedule::kNobody);
   cpu->seen = false;
   cpu->in_softirq = false;

@@ -12,11 +12,6 @@ struct RealTimeParts {
   uint64_t above_ns = 0, equal_ns = 0;
 };
 
-Bucket BucketOfTask(Rank running, Rank waiting) {
-  if (running == waiting) return Bucket::kEqual;
-  return running < waiting ? Bucket::kHigher : Bucket::kLower;
-}
-
 // Of the span that is open at `now_ns`, by its plain use.
 RealTimeParts PartsAt(const CpuState& cpu, Rank rank, uint64_t now_ns) {
   if (!IsRealTime(rank)) return {};

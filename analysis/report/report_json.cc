@@ -66,13 +66,46 @@ Json TraceValue(const Report& report) {
           {"lost_unknown", report.lost_unknown}};
 }
 
+std::string_view AffinityText(bool known) { return known ? "known" : "assumed"; }
+
+Json EvidenceValue(const Evidence& evidence) {
+  return {{"cpu", evidence.cpu}, {"ts_ns", evidence.ts_ns}, {"event", evidence.event}};
+}
+
 Json BucketsValue(const DelayBuckets& buckets) {
   Json value = Json::object();
   for (size_t i = 0; i < kBucketCount; ++i) value[Name(static_cast<Bucket>(i))] = buckets.ns[i];
   return value;
 }
 
+Json WorstValue(const WorstWait& wait) {
+  Json competitors = Json::array(), evidence = Json::array();
+  for (const Competitor& competitor : wait.competitors) {
+    competitors.push_back({{"pid", PidOrNull(competitor.pid)},
+                           {"comm", competitor.comm},
+                           {"bucket", Name(competitor.bucket)},
+                           {"ns", competitor.ns}});
+  }
+  for (const Evidence& item : wait.evidence) evidence.push_back(EvidenceValue(item));
+  return {{"cpu", wait.cpu},
+          {"waking_ns", wait.start_ns},
+          {"wakeup_ns", wait.wakeup_ns},
+          {"in_ns", wait.in_ns},
+          {"latency_ns", wait.in_ns - wait.start_ns},
+          {"waker",
+           {{"pid", PidOrNull(wait.waker_pid)}, {"comm", wait.waker_comm}, {"context", Name(wait.context)}}},
+          {"cause", wait.cause},
+          {"excess_ns", wait.excess_ns},
+          {"affinity", AffinityText(wait.affinity_known)},
+          {"buckets_ns", BucketsValue(wait.buckets)},
+          {"competitors", std::move(competitors)},
+          {"competitors_of_ns", wait.competitors_of_ns},
+          {"evidence", std::move(evidence)}};
+}
+
 Json ThreadValue(const ThreadSummary& thread) {
+  Json worst = Json::array();
+  for (const WorstWait& wait : thread.worst) worst.push_back(WorstValue(wait));
   return {{"pid", thread.pid},
           {"comm", thread.comm},
           {"kind", Info(thread.kind).name},
@@ -87,6 +120,7 @@ Json ThreadValue(const ThreadSummary& thread) {
           {"assumed_affinity", thread.assumed_affinity},
           {"buckets_ns", BucketsValue(thread.buckets)},
           {"preempted_buckets_ns", BucketsValue(thread.preempted_buckets)},
+          {"worst", std::move(worst)},
           {"on_cpu_ns", thread.on_cpu_ns},
           {"censored", thread.censored},
           {"voided", thread.voided}};
@@ -123,7 +157,7 @@ Json UndecidableValue(const Undecidable& undecidable) {
 Json FindingValue(const Finding& finding) {
   Json evidence = Json::array();
   for (const Evidence& item : finding.evidence) {
-    evidence.push_back({{"cpu", item.cpu}, {"ts_ns", item.ts_ns}, {"event", item.event}});
+    evidence.push_back(EvidenceValue(item));
   }
   return {{"id", finding.id},
           {"group_id", finding.group_id},
@@ -189,7 +223,7 @@ std::string WakeupJson(const MeasuredWait& wait) {
                 {{"pid", PidOrNull(wait.waker_pid)}, {"comm", wait.waker_comm}, {"context", Name(wait.context)}}},
                {"latency_ns", wait.latency_ns()},
                {"excess_ns", wait.excess_ns},
-               {"affinity", wait.affinity_known ? "known" : "assumed"},
+               {"affinity", AffinityText(wait.affinity_known)},
                {"cause", wait.cause},
                {"buckets_ns", BucketsValue(wait.buckets)}});
 }

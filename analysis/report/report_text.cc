@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "analysis/report/delay_text.h"
 #include "analysis/report/finding_groups.h"
 #include "analysis/report/printable.h"
 #include "analysis/report/text_table.h"
@@ -301,6 +302,9 @@ std::string ReportText(const Report& report, const TextOptions& options) {
   if (!out.empty()) out += '\n';
   out += HeaderText(report);
   out += '\n' + ThreadsText(report, options);
+  for (const std::string& part : {DelaysText(report, options), WorstWaitsText(report, options)}) {
+    if (!part.empty()) out += '\n' + part;
+  }
   out += '\n' + FindingsText(report, options);
   out += WorkText(report, options.rows_max);
   out += SoftirqText(report, options.rows_max);

@@ -15,6 +15,10 @@ ThresholdOptions::ThresholdOptions(VerbOptions* options) {
   add("--latency-threshold", "A wait at least this long is a finding", &latency_);
   add("--sleep-threshold", "A sleep is looked at from this length on; a thread's learnt period raises it", &sleep_);
   add("--hung-threshold", "An uninterruptible sleep (D) at least this long is a finding", &hung_);
+  add("--conservation-span", "A CPU that is idle for this long beside a task that waits for another is a finding",
+      &conservation_);
+  add("--dispatch-tolerance", "Of the time that a wait is longer than the reference schedule's, this much is no excess",
+      &tolerance_);
 }
 
 void ThresholdOptions::Fill(EngineOptions* options) const {
@@ -22,6 +26,8 @@ void ThresholdOptions::Fill(EngineOptions* options) const {
   options->latency_threshold_ns = ParseDuration(latency_).value_or(options->latency_threshold_ns);
   options->sleep_threshold_ns = ParseDuration(sleep_).value_or(options->sleep_threshold_ns);
   options->hung_threshold_ns = ParseDuration(hung_).value_or(options->hung_threshold_ns);
+  options->conservation_span_ns = ParseDuration(conservation_).value_or(options->conservation_span_ns);
+  options->dispatch_tolerance_ns = ParseDuration(tolerance_).value_or(options->dispatch_tolerance_ns);
 }
 
 void ThresholdOptions::Fill(RemoteView* view) const {
@@ -32,6 +38,8 @@ void ThresholdOptions::Fill(RemoteView* view) const {
   view->latency_threshold_ns = unless_usual(own.latency_threshold_ns, usual.latency_threshold_ns);
   view->sleep_threshold_ns = unless_usual(own.sleep_threshold_ns, usual.sleep_threshold_ns);
   view->hung_threshold_ns = unless_usual(own.hung_threshold_ns, usual.hung_threshold_ns);
+  view->conservation_span_ns = unless_usual(own.conservation_span_ns, usual.conservation_span_ns);
+  view->dispatch_tolerance_ns = unless_usual(own.dispatch_tolerance_ns, usual.dispatch_tolerance_ns);
 }
 
 InputOption::InputOption(VerbOptions* options) {

@@ -19,7 +19,7 @@
 
 namespace wakewatch {
 
-// --latency-threshold, --sleep-threshold, --hung-threshold.
+// --latency-threshold, --sleep-threshold, --hung-threshold, --conservation-span, --dispatch-tolerance.
 class ThresholdOptions {
  public:
   explicit ThresholdOptions(VerbOptions* options);
@@ -28,7 +28,7 @@ class ThresholdOptions {
   void Fill(RemoteView* view) const;
 
  private:
-  std::string latency_ = "5ms", sleep_ = "100ms", hung_ = "120s";
+  std::string latency_ = "5ms", sleep_ = "100ms", hung_ = "120s", conservation_ = "50ms", tolerance_ = "100us";
 };
 
 // FILE (or -i FILE) and --buffer.

@@ -83,6 +83,8 @@ v1::RenderRequest ToMessage(const RemoteView& view) {
   request.set_latency_threshold_ns(view.latency_threshold_ns);
   request.set_sleep_threshold_ns(view.sleep_threshold_ns);
   request.set_hung_threshold_ns(view.hung_threshold_ns);
+  request.set_conservation_span_ns(view.conservation_span_ns);
+  request.set_dispatch_tolerance_ns(view.dispatch_tolerance_ns);
   return request;
 }
 

@@ -31,6 +31,7 @@ struct RemoteView {
   bool real_time = false;               // the two are of the wall clock
   // 0: those that the server analyses with.
   uint64_t latency_threshold_ns = 0, sleep_threshold_ns = 0, hung_threshold_ns = 0;
+  uint64_t conservation_span_ns = 0, dispatch_tolerance_ns = 0;
 };
 struct RemoteEnd {
   bool incomplete = false;

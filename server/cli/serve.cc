@@ -67,6 +67,10 @@ ServeVerb::ServeVerb(CommandLine* line)
   duration("--latency-threshold", "A wait at least this long is a finding", &latency_);
   duration("--sleep-threshold", "A sleep is looked at from this length on", &sleep_);
   duration("--hung-threshold", "An uninterruptible sleep (D) at least this long is a finding", &hung_);
+  duration("--conservation-span", "A CPU that is idle for this long beside a task that waits for another is a finding",
+           &conservation_);
+  duration("--dispatch-tolerance",
+           "Of the time that a wait is longer than the reference schedule's, this much is no excess", &tolerance_);
   options()->Examples({"wakewatch serve --data /var/lib/wakewatch",
                        "wakewatch serve --data ./data --listen 127.0.0.1:0 --http 127.0.0.1:0"});
 }
@@ -80,6 +84,8 @@ FleetOptions ServeVerb::MakeFleetOptions() const {
   engine.latency_threshold_ns = ParseDuration(latency_).value_or(engine.latency_threshold_ns);
   engine.sleep_threshold_ns = ParseDuration(sleep_).value_or(engine.sleep_threshold_ns);
   engine.hung_threshold_ns = ParseDuration(hung_).value_or(engine.hung_threshold_ns);
+  engine.conservation_span_ns = ParseDuration(conservation_).value_or(engine.conservation_span_ns);
+  engine.dispatch_tolerance_ns = ParseDuration(tolerance_).value_or(engine.dispatch_tolerance_ns);
   fleet.retention.age = Seconds(keep_);
   fleet.retention.bytes_per_host_max = keep_gib_ * kGiB;
   fleet.retention.findings_age = Seconds(keep_findings_);
