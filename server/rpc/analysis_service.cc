@@ -195,8 +195,11 @@ grpc::Status AnalysisService::Render(grpc::ServerContext* context, const v1::Ren
   take(request->latency_threshold_ns(), &options.latency_threshold_ns);
   take(request->sleep_threshold_ns(), &options.sleep_threshold_ns);
   take(request->hung_threshold_ns(), &options.hung_threshold_ns);
-  const bool own_thresholds =
-      request->latency_threshold_ns() + request->sleep_threshold_ns() + request->hung_threshold_ns() > 0;
+  take(request->conservation_span_ns(), &options.conservation_span_ns);
+  take(request->dispatch_tolerance_ns(), &options.dispatch_tolerance_ns);
+  const bool own_thresholds = request->latency_threshold_ns() > 0 || request->sleep_threshold_ns() > 0 ||
+                              request->hung_threshold_ns() > 0 || request->conservation_span_ns() > 0 ||
+                              request->dispatch_tolerance_ns() > 0;
   if (text.wants_wakeups()) {
     options.on_wait = [&](const MeasuredWait& wait) {
       if ((view->all_threads || IsKernelThread(wait.thread)) && Shows(filter, wait)) text.Add(wait);

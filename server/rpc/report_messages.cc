@@ -79,6 +79,19 @@ void ToMessage(const Histogram& histogram, v1::Quantiles* message) {
   message->set_max_ns(histogram.max());
 }
 
+void ToMessage(const DelayBuckets& buckets, v1::DelayBuckets* message) {
+  message->set_delivery_ns(buckets.Of(Bucket::kDelivery));
+  message->set_idle_exit_ns(buckets.Of(Bucket::kIdleExit));
+  message->set_hardirq_ns(buckets.Of(Bucket::kHardirq));
+  message->set_softirq_ns(buckets.Of(Bucket::kSoftirq));
+  message->set_higher_ns(buckets.Of(Bucket::kHigher));
+  message->set_equal_ns(buckets.Of(Bucket::kEqual));
+  message->set_lower_ns(buckets.Of(Bucket::kLower));
+  message->set_migration_ns(buckets.Of(Bucket::kMigration));
+  message->set_off_ns(buckets.Of(Bucket::kOff));
+  message->set_unexplained_ns(buckets.Of(Bucket::kUnexplained));
+}
+
 void ToMessage(const ThreadSummary& thread, v1::ThreadSummary* message) {
   message->set_pid(thread.pid);
   message->set_comm(Utf8(thread.comm));
@@ -93,6 +106,40 @@ void ToMessage(const ThreadSummary& thread, v1::ThreadSummary* message) {
   message->set_censored(thread.censored);
   message->set_voided(thread.voided);
   message->set_first_seen_ns(thread.first_seen_ns);
+  ToMessage(thread.excess_latency_ns, message->mutable_excess_latency());
+  message->set_assumed_affinity(thread.assumed_affinity);
+  ToMessage(thread.buckets, message->mutable_buckets());
+  ToMessage(thread.preempted_buckets, message->mutable_preempted_buckets());
+  message->set_wakeup_latency_sum_ns(thread.wakeup_latency_ns.sum());
+  message->set_excess_latency_sum_ns(thread.excess_latency_ns.sum());
+}
+
+void ToMessage(const WorstWait& wait, v1::WorstWait* message) {
+  message->set_waking_ns(wait.start_ns);
+  message->set_wakeup_ns(wait.wakeup_ns);
+  message->set_in_ns(wait.in_ns);
+  message->set_cpu(wait.cpu);
+  message->set_waker_pid(wait.waker_pid);
+  message->set_waker_comm(Utf8(wait.waker_comm));
+  message->set_waker_context(std::string(Name(wait.context)));
+  ToMessage(wait.buckets, message->mutable_buckets());
+  message->set_cause(wait.cause);
+  message->set_excess_ns(wait.excess_ns);
+  message->set_affinity_known(wait.affinity_known);
+  for (const Competitor& competitor : wait.competitors) {
+    v1::Competitor* const out = message->add_competitors();
+    out->set_pid(competitor.pid < 0 ? -1 : competitor.pid);
+    out->set_comm(Utf8(competitor.comm));
+    out->set_bucket(std::string(Name(competitor.bucket)));
+    out->set_ns(competitor.ns);
+  }
+  message->set_competitors_of_ns(wait.competitors_of_ns);
+  for (const Evidence& evidence : wait.evidence) {
+    v1::WaitEvent* const out = message->add_events();
+    out->set_cpu(evidence.cpu);
+    out->set_ts_ns(evidence.ts_ns);
+    out->set_event(Utf8(evidence.event));
+  }
 }
 
 void ToMessage(const ThreadSummary& thread, v1::ThreadDistribution* message) {
@@ -101,6 +148,8 @@ void ToMessage(const ThreadSummary& thread, v1::ThreadDistribution* message) {
   Buckets(thread.delivery_ns, message->mutable_delivery());
   Buckets(thread.runqueue_ns, message->mutable_runqueue());
   Buckets(thread.preempted_ns, message->mutable_preempted());
+  Buckets(thread.excess_latency_ns, message->mutable_excess_latency());
+  for (const WorstWait& wait : thread.worst) ToMessage(wait, message->add_worst());
 }
 
 void ToMessage(const WorkSummary& work, v1::WorkSummary* message) {
