@@ -45,7 +45,8 @@ struct CpuState {
   bool seen = false;           // it had an event
   bool current_known = false;  // `current` and `current_pid` follow from a switch that was seen, or it began idle
   bool in_softirq = false;     // a vector's handler runs
-  bool hotplug = false;        // its cpuhp thread ran, and no task of other kinds since: it may be going offline
+  bool hotplug = false;        // its cpuhp thread ran
+  bool going_offline = false;  // perhaps: since then its migration thread made way for idle, and no switch followed
   uint8_t irq_depth = 0;       // hard interrupt handlers, nested
   uint8_t last_flags = 0;      // common_flags of its last event
   uint8_t flags_before = 0;    // and of the one in front of that
@@ -75,8 +76,8 @@ struct CpuState {
 
   // All but its number and who runs there, which are places.
   static void Fields(auto& self, auto& archive) {
-    archive(self.seen, self.current_known, self.in_softirq, self.hotplug, self.irq_depth, self.last_flags,
-            self.flags_before, self.rank, self.current_pid, self.task_use, self.use, self.queued, self.last_ns,
+    archive(self.seen, self.current_known, self.in_softirq, self.hotplug, self.going_offline, self.irq_depth,
+            self.last_flags, self.flags_before, self.rank, self.current_pid, self.task_use, self.use, self.queued, self.last_ns,
             self.last_tick_ns, self.dark_end_ns, self.usage, self.real_time_usage, self.silences, self.runs,
             self.real_time_log, self.arrivals);
   }

@@ -91,7 +91,8 @@ void SchedModel::FirstEvent(CpuState* cpu, const Event& event) {
   cpu->rank = kIdleRank;
   cpu->task_use = event.pid == 0 ? Use::kIdle : Use::kUnknown;
   cpu->use = cpu->task_use;
-  schedule_.Runs(cpu->cpu, event.pid == 0 ? kIdleRank : ReferenceSchedule::kNobody);
+  const bool idle = event.pid == 0 && !cpu->going_offline;
+  schedule_.Runs(cpu->cpu, idle ? kIdleRank : ReferenceSchedule::kNobody);
   if (cpu->dark_end_ns != 0) return;
   if (metadata_.loss_marked) return;
   // The kernel says that this buffer overflowed, and no page says where: perhaps in front of its first event.
@@ -160,7 +161,9 @@ void SchedModel::OnSwitch(CpuState* cpu, const Event& event) {
   if (step_.next != nullptr && step_.next->kind == ThreadKind::kCpuhp) cpu->hotplug = true;
   Run(cpu, rank);
   // The last that a CPU does on its way down: its migration thread takes it out, then it is idle for good.
-  if (cpu->hotplug && rank == kIdleRank && before == kStopRank) schedule_.Runs(cpu->cpu, ReferenceSchedule::kNobody);
+  const bool from_migration = step_.prev != nullptr && step_.prev->kind == ThreadKind::kMigration;
+  cpu->going_offline = cpu->hotplug && rank == kIdleRank && from_migration;
+  if (cpu->going_offline) schedule_.Runs(cpu->cpu, ReferenceSchedule::kNobody);
   cpu->runs.Add({event.ts_ns, event.sw.next_pid, rank});
   if (IsRealTime(rank) || IsRealTime(before)) {
     cpu->real_time_log.Note(event.ts_ns, cpu->usage.Of(Use::kRealTime));
@@ -240,6 +243,7 @@ void SchedModel::SwitchOut(Task* task, CpuState* cpu, const Event& event) {
     wait.Begin(WaitKind::kPreempted, event.ts_ns);
     wait.wakeup_ns = event.ts_ns;
     wait.prio = event.sw.prev_prio;
+    wait.rank = RankOf(wait.prio, task->kind);
     wait.wakeup_cpu = wait.waker_cpu = cpu->cpu;
     wait.preempted_in_kernel = prev_states_.PreemptedInKernel(raw);
     task->state = TaskState::kReady;

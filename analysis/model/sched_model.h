@@ -120,6 +120,7 @@ class SchedModel {
   static CpuUsage UsageAt(const CpuState& cpu, uint64_t now_ns);
   void Join(Task* task);
   void Queue(Task* task, CpuState* cpu);
+  void AddArrival(const Task& task, CpuState* cpu) const;
   void Unqueue(Wait* wait);
   void AddStay(const Wait& wait, DelayBuckets* buckets, uint64_t* irq_off_ns) const;
   void EndStay(Wait* wait);

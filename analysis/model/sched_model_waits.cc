@@ -32,9 +32,7 @@ CpuUsage SchedModel::UsageAt(const CpuState& cpu, uint64_t now_ns) {
 }
 
 void SchedModel::Join(Task* task) {
-  Wait& wait = task->wait;
-  wait.rank = RankOf(wait.prio, task->kind);
-  schedule_.Join(&task->affinity, wait.rank, now_ns_, &wait.place);
+  schedule_.Join(&task->affinity, task->wait.rank, now_ns_, &task->wait.place);
 }
 
 void SchedModel::Queue(Task* task, CpuState* cpu) {
@@ -48,9 +46,17 @@ void SchedModel::Queue(Task* task, CpuState* cpu) {
     wait.real_time_above_at = parts.above_ns;
     wait.real_time_equal_at = parts.equal_ns;
   }
-  if (cpu->seen && now_ns_ > cpu->last_ns && InTask(cpu->use)) cpu->arrivals.push_back({task->index, now_ns_});
+  if (cpu->seen && now_ns_ > cpu->last_ns && InTask(cpu->use)) AddArrival(*task, cpu);
   if (wait.migrations == 0) wait.ahead = cpu->queued + (cpu->task_use == Use::kFair && cpu->current != task ? 1 : 0);
   if (wait.rank == kFairRank) ++cpu->queued;
+}
+
+// A task that comes twice at one time is settled once.
+void SchedModel::AddArrival(const Task& task, CpuState* cpu) const {
+  for (auto arrival = cpu->arrivals.rbegin(); arrival != cpu->arrivals.rend() && arrival->ns == now_ns_; ++arrival) {
+    if (arrival->task == task.index) return;
+  }
+  cpu->arrivals.push_back({task.index, now_ns_});
 }
 
 void SchedModel::Unqueue(Wait* wait) {
@@ -146,6 +152,7 @@ void SchedModel::OnSetPrio(const Event& event) {
   step_.task = task;
   const Rank rank = RankOf(static_cast<int32_t>(event.task.value), task->kind);
   if (task->OnCpu()) {
+    if (task->state == TaskState::kRunningWoken) task->wait.rank = rank;
     // What it counts as in others' buckets stays as it was when it was switched to.
     CpuState* const cpu = Seen(task->cpu);
     if (cpu != nullptr && cpu->current == task) schedule_.Runs(cpu->cpu, rank);

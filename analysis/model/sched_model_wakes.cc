@@ -22,6 +22,7 @@ void SchedModel::BeginWake(Task* task, const Event& event) {
   wait.waker_pid = event.pid;
   wait.waker_cpu = event.cpu;
   wait.prio = event.wake.prio;
+  wait.rank = RankOf(wait.prio, task->kind);
   wait.waking_target = event.wake.target_cpu;
   if (CpuState* const target = Seen(event.wake.target_cpu)) {
     wait.cpu = target->cpu;
@@ -118,6 +119,7 @@ void SchedModel::BeginAtWakeup(Task* task, const Event& event) {
   wait.waker_pid = event.pid;
   wait.waker_cpu = event.cpu;
   wait.prio = event.wake.prio;
+  wait.rank = RankOf(wait.prio, task->kind);
   wait.void_from_start = has_waking_;
   Join(task);
   Deliver(task, event);
