@@ -14,7 +14,9 @@
 #include "analysis/checks/measured_wait.h"
 #include "analysis/checks/summary.h"
 #include "analysis/model/sched_model.h"
+#include "analysis/model/wake_history.h"
 #include "analysis/trace/event.h"
+#include "analysis/trace/format.h"
 #include "analysis/trace/reader.h"
 
 namespace wakewatch {
@@ -50,6 +52,8 @@ struct CheckInput {
   const SchedModel& model;
   const CheckOptions& options;
   FindingSink& findings;
+  const WakeHistory& wakes;  // has taken each step before the checks do
+  const FormatTable& formats;
 };
 
 class Check {
@@ -75,6 +79,7 @@ struct CheckInfo {
   std::string_view description;  // one line for `wakewatch list`
   std::span<const EventType> events;
   std::unique_ptr<Check> (*make)(const CheckInput& input);
+  bool adds_findings = true;  // false: it measures only, and is none of the checks that a finding can be of
 };
 
 }  // namespace wakewatch

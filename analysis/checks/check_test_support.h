@@ -24,10 +24,12 @@ class CheckRun : public FindingSink {
   // The trace is known up to its last event.
   CheckRun& Play(const Script& script) {
     SchedModel model(input_);
-    const auto check = info_.make({input_.symbols(), model, options_, *this});
+    WakeHistory wakes(model, input_.symbols());
+    const auto check = info_.make({input_.symbols(), model, options_, *this, wakes, input_.formats()});
     uint64_t end_ns = 0;
     for (const Event& event : script.events()) {
       const Step& step = model.Apply(event);
+      wakes.OnStep(step);
       if (event.type != EventType::kGap) end_ns = event.ts_ns;
       for (const EventType type : info_.events) {
         if (type == event.type) check->OnStep(step);

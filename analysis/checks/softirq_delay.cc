@@ -7,12 +7,7 @@ namespace {
 
 constexpr EventType kEvents[] = {EventType::kSoftirqRaise, EventType::kSoftirqEntry, EventType::kGap};
 
-constexpr std::array<std::string_view, kSoftirqVectors> kNames = {"HI",       "TIMER",   "NET_TX", "NET_RX",  "BLOCK",
-                                                                  "IRQ_POLL", "TASKLET", "SCHED",  "HRTIMER", "RCU"};
-
 }  // namespace
-
-std::string_view SoftirqName(uint32_t vec) { return vec < kNames.size() ? kNames[vec] : "unknown"; }
 
 const CheckInfo SoftirqDelay::kInfo = {
     "softirq-delay", "a softirq was raised and not entered in time on its CPU", kEvents,

@@ -9,11 +9,9 @@
 #include <vector>
 
 #include "analysis/checks/check.h"
+#include "analysis/model/softirq_name.h"
 
 namespace wakewatch {
-
-inline constexpr uint32_t kSoftirqVectors = 10;
-std::string_view SoftirqName(uint32_t vec);
 
 class SoftirqDelay : public Check {
  public:

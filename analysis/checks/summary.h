@@ -108,9 +108,7 @@ struct RulePlace {
   uint64_t ts_ns = 0;
   int32_t pid = 0;   // the task that the rule is about
   std::string text;  // "sched_wakeup of a task that sleeps and that no sched_waking named"
-  static void Fields(auto& self, auto& archive) {
-    archive(self.verdict, self.cpu, self.ts_ns, self.pid, self.text);
-  }
+  static void Fields(auto& self, auto& archive) { archive(self.verdict, self.cpu, self.ts_ns, self.pid, self.text); }
 };
 struct RuleSummary {
   std::string name;      // "waking-before-wakeup"
@@ -125,6 +123,62 @@ struct Undecidable {
   std::vector<std::string> needs;
 };
 
+// A kernel thread that was created or stopped, or both. A time of 0 was not seen; -1 for a pid is not known.
+struct KthreadLife {
+  int32_t pid = 0;
+  std::string comm;  // the newest; a thread has its creator's choice only after it was created
+  int32_t creator_pid = -1;
+  std::string creator_comm;
+  uint64_t request_ns = 0;       // the creator woke kthreadd
+  uint64_t fork_ns = 0;          // by kthreadd
+  uint64_t first_run_ns = 0;     // it came onto a CPU, to say that it exists
+  uint64_t function_run_ns = 0;  // it came onto a CPU to run its function
+  int32_t stopper_pid = -1;
+  std::string stopper_comm;
+  uint64_t stop_ns = 0;      // sched_kthread_stop
+  uint64_t exit_ns = 0;      // sched_process_exit
+  uint64_t stop_ret_ns = 0;  // sched_kthread_stop_ret
+  int32_t ret = 0;           // what the thread's function returned; with stop_ret_ns
+  static void Fields(auto& self, auto& archive) {
+    archive(self.pid, self.comm, self.creator_pid, self.creator_comm, self.request_ns, self.fork_ns, self.first_run_ns,
+            self.function_run_ns, self.stopper_pid, self.stopper_comm, self.stop_ns, self.exit_ns, self.stop_ret_ns,
+            self.ret);
+  }
+};
+
+// A user-mode helper that a kworker started for the kernel. A time of 0 was not seen.
+struct HelperRun {
+  int32_t pid = 0;
+  std::string file;  // that it executed; empty: not seen
+  int32_t worker_pid = 0;
+  std::string worker_comm;
+  uint64_t queue_ns = 0;  // its work item was queued
+  uint64_t start_ns = 0;  // and started
+  uint64_t fork_ns = 0, exec_ns = 0, exit_ns = 0;
+  static void Fields(auto& self, auto& archive) {
+    archive(self.pid, self.file, self.worker_pid, self.worker_comm, self.queue_ns, self.start_ns, self.fork_ns,
+            self.exec_ns, self.exit_ns);
+  }
+};
+
+// How kernel threads and user-mode helpers came and went.
+struct LifecycleSummary {
+  static constexpr size_t kListedMax = 1000;  // of each list
+  std::vector<KthreadLife> kthreads;          // the newest, by their first event
+  std::vector<HelperRun> helpers;             // the newest, by fork
+  uint64_t kthreads_left_out = 0, helpers_left_out = 0;
+  Histogram request_to_fork_ns, fork_to_run_ns;
+  Histogram stop_to_exit_ns, stop_to_return_ns;
+  Histogram exit_to_return_ns;  // where they came in this order
+  Histogram helper_queue_to_exec_ns;
+  uint64_t voided = 0;  // creations, stops and helpers that a gap touched: not followed any further
+  static void Fields(auto& self, auto& archive) {  // without the lists
+    archive(self.kthreads_left_out, self.helpers_left_out, self.request_to_fork_ns, self.fork_to_run_ns,
+            self.stop_to_exit_ns, self.stop_to_return_ns, self.exit_to_return_ns, self.helper_queue_to_exec_ns,
+            self.voided);
+  }
+};
+
 // What the checks hand over when a trace ends.
 struct Summaries {
   std::vector<ThreadSummary> threads;
@@ -133,6 +187,7 @@ struct Summaries {
   std::vector<TaskletSummary> tasklets;
   std::vector<Undecidable> undecidable;
   std::vector<RuleSummary> rules;
+  LifecycleSummary lifecycle;
   AnomalyCounts anomalies;
 };
 

@@ -109,6 +109,24 @@ class Script {
     Add(ns, type, pid).kwork = {work, function, 0};
     return *this;
   }
+  Script& Irq(uint64_t ns, EventType type, int32_t irq, int32_t pid) {
+    Add(ns, type, pid).irq.irq = irq;
+    return *this;
+  }
+  // timer_expire_entry and hrtimer_expire_entry, and their exits.
+  Script& Timer(uint64_t ns, EventType type, uint64_t function, int32_t pid) {
+    Add(ns, type, pid).timer.function = function;
+    return *this;
+  }
+  // sched_kthread_stop, sched_process_exec, sched_process_exit of `pid`.
+  Script& About(uint64_t ns, EventType type, int32_t by, int32_t pid) {
+    Add(ns, type, by).task.pid = pid;
+    return *this;
+  }
+  Script& StopRet(uint64_t ns, int32_t by, int32_t ret) {
+    Add(ns, EventType::kSchedKthreadStopRet, by).stop_ret.ret = ret;
+    return *this;
+  }
   Script& Tick(uint64_t ns, uint64_t function, int32_t pid) {
     Event& event = Add(ns, EventType::kHrtimerExpireEntry, pid);
     event.timer.function = function;

@@ -8,6 +8,7 @@
 #include "analysis/base/archive.h"
 #include "analysis/checks/checks_list.h"
 #include "analysis/model/sched_model.h"
+#include "analysis/model/wake_history.h"
 #include "analysis/report/checkpoint.h"
 
 namespace wakewatch {
@@ -18,7 +19,7 @@ constexpr size_t kLiveGapsMax = 10'000;  // that a report of a live run shows; m
 Status CheckNames(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     bool known = false;
-    for (const CheckInfo& info : Checks()) known = known || info.name == name;
+    for (const CheckInfo& info : Checks()) known = known || (info.adds_findings && info.name == name);
     if (known) continue;
     return Fail(Error{.code = ErrorCode::kInvalidArgument,
                       .cause = "there is no check named " + name,
@@ -86,8 +87,12 @@ void MergeByFunction(std::vector<WorkSummary>* work) {
 class CheckingEngine final : public Engine {
  public:
   CheckingEngine(const TraceInput& input, EngineOptions options)
-      : input_(input), options_(std::move(options)), findings_(options_, model_), model_(input) {
-    const CheckInput check_input{input.symbols(), model_, options_, findings_};
+      : input_(input),
+        options_(std::move(options)),
+        findings_(options_, model_),
+        model_(input),
+        wakes_(model_, input.symbols()) {
+    const CheckInput check_input{input.symbols(), model_, options_, findings_, wakes_, input.formats()};
     for (const CheckInfo& info : Checks()) {
       checks_.push_back(info.make(check_input));
       for (const EventType type : info.events) interested_[static_cast<size_t>(type)].push_back(checks_.back().get());
@@ -103,6 +108,7 @@ class CheckingEngine final : public Engine {
       Count(event);
     }
     const Step& step = model_.Apply(event);
+    wakes_.OnStep(step);
     for (Check* const check : interested_[static_cast<size_t>(event.type)]) check->OnStep(step);
   }
 
@@ -129,6 +135,7 @@ class CheckingEngine final : public Engine {
   void AddFormats(uint16_t format) { counts_.resize(std::max(format + size_t{1}, input_.formats().events().size())); }
   void Forget(const Task& task) {
     ++retired_;
+    wakes_.Forget(task);
     for (const auto& check : checks_) check->Forget(task);
   }
   void AddGap(const Event& event) {
@@ -156,6 +163,7 @@ class CheckingEngine final : public Engine {
   const EngineOptions options_;
   Findings findings_;
   SchedModel model_;
+  WakeHistory wakes_;
   std::vector<std::unique_ptr<Check>> checks_;
   std::array<std::vector<Check*>, kEventTypeCount> interested_;
   std::vector<uint64_t> counts_;  // by format
@@ -246,6 +254,7 @@ Report CheckingEngine::Summary(bool final, const AnomalyCounts& readers) const {
   report.tasklets = std::move(summaries.tasklets);
   report.undecidable = std::move(summaries.undecidable);
   report.rules = std::move(summaries.rules);
+  report.lifecycle = std::move(summaries.lifecycle);
   report.anomalies = readers;
   for (const AnomalyCounts& counts : {input_.metadata().anomalies, input_.formats().anomalies(), model_.anomalies(),
                                       std::as_const(summaries.anomalies)}) {
@@ -276,6 +285,7 @@ std::vector<uint8_t> CheckingEngine::Save() const {
   archive(gaps_.size());
   for (const GapRecord& gap : gaps_) archive(gap.cpu, gap.start_ns, gap.end_ns, gap.lost, gap.cause);
   model_.Save(archive);
+  wakes_.Save(archive);
   for (const auto& check : checks_) check->Save(archive);
   return SealCheckpoint({formats, Terms(formats), archive.Take()});
 }
@@ -291,6 +301,7 @@ Status CheckingEngine::Load(Bytes checkpoint) {
     archive(gap.cpu, gap.start_ns, gap.end_ns, gap.lost, gap.cause);
   }
   model_.Load(archive);
+  wakes_.Load(archive);
   for (const auto& check : checks_) check->Load(archive);
   if (archive.ok() && archive.AtEnd()) return {};
   return Fail(Error{.code = ErrorCode::kCorrupt,

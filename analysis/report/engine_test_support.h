@@ -35,6 +35,7 @@ class MadeUpRun {
                          kPfKthreadFlag, pid % 2 == 0 ? 0 : 1 + random_() % 100'000);
     }
     input_.names().Add(kTick, "tick_sched_timer");
+    input_.names().Add(kHelper, "call_usermodehelper_exec_work");
     for (size_t i = 0; i < steps; ++i) Step();
   }
 
@@ -43,7 +44,7 @@ class MadeUpRun {
   const std::vector<Event>& events() const { return script_.events(); }
 
  private:
-  static constexpr uint64_t kTick = 0xffffffff81000000;
+  static constexpr uint64_t kTick = 0xffffffff81000000, kHelper = 0xffffffff81000800;
 
   uint32_t Below(uint32_t n) { return random_() % n; }
   bool Once(uint32_t n) { return Below(n) == 0; }
@@ -86,6 +87,33 @@ class MadeUpRun {
       case 14: script_.Tick(now_ns_, kTick, current); return;
       default:
         if (Once(12)) script_.Gap(now_ns_, Once(5) ? UINT64_MAX : now_ns_ + Below(300), Once(2) ? kLostUnknown : 3);
+        if (Once(2)) Interrupt(current);
+        if (Once(2)) Lifecycle(current);
+    }
+  }
+  void Interrupt(int32_t current) {
+    const EventType types[] = {EventType::kIrqEntry,         EventType::kIrqExit,
+                               EventType::kTimerExpireEntry, EventType::kTimerExpireExit,
+                               EventType::kHrtimerExpireExit};
+    const EventType type = types[Below(5)];
+    if (type == EventType::kIrqEntry || type == EventType::kIrqExit) {
+      script_.Irq(now_ns_, type, static_cast<int32_t>(Below(40)), current);
+    } else {
+      script_.Timer(now_ns_, type, kHelper + Below(2) * 256, current);
+    }
+  }
+  // Kernel threads are asked for and stopped, and helpers started.
+  void Lifecycle(int32_t current) {
+    switch (Below(6)) {
+      case 0: script_.Waking(now_ns_, current, 2, 0); return;
+      case 1: script_.About(now_ns_, EventType::kSchedKthreadStop, current, SomePid()); return;
+      case 2: script_.StopRet(now_ns_, current, 0); return;
+      case 3: script_.About(now_ns_, EventType::kSchedProcessExit, current, SomePid()); return;
+      case 4: script_.About(now_ns_, EventType::kSchedProcessExec, current, SomePid()); return;
+      default:
+        script_.Work(now_ns_, EventType::kWorkQueue, 0x9000, kHelper, current);
+        script_.Work(now_ns_, EventType::kWorkStart, 0x9000, kHelper, current);
+        script_.Fork(now_ns_, current, static_cast<int32_t>(100 + Below(40)));
     }
   }
   void Switch(int32_t* current) {

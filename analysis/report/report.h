@@ -33,6 +33,7 @@ struct Report {
   std::vector<TaskletSummary> tasklets;
   std::vector<Undecidable> undecidable;
   std::vector<RuleSummary> rules;  // the scheduler model's, in their order
+  LifecycleSummary lifecycle;
   std::vector<Finding> findings;  // by start_ns
   AnomalyCounts anomalies;
 

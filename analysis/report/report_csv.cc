@@ -61,6 +61,17 @@ void AddThread(const ThreadSummary& thread, LongTable* table) {
   table->Count(subject, "voided", thread.voided);
 }
 
+void AddLifecycle(const LifecycleSummary& lifecycle, LongTable* table) {
+  const Subject kthreads{"kthreads", "", "", ""};
+  table->Distribution(kthreads, "request_to_fork", lifecycle.request_to_fork_ns);
+  table->Distribution(kthreads, "fork_to_run", lifecycle.fork_to_run_ns);
+  table->Distribution(kthreads, "stop_to_exit", lifecycle.stop_to_exit_ns);
+  table->Distribution(kthreads, "stop_to_return", lifecycle.stop_to_return_ns);
+  table->Distribution(kthreads, "exit_to_return", lifecycle.exit_to_return_ns);
+  table->Distribution({"helpers", "", "", ""}, "queue_to_exec", lifecycle.helper_queue_to_exec_ns);
+  table->Count(kthreads, "voided", lifecycle.voided);
+}
+
 }  // namespace
 
 std::string ReportCsv(const Report& report, bool all_threads) {
@@ -90,6 +101,7 @@ std::string ReportCsv(const Report& report, bool all_threads) {
     table.Distribution(subject, "raise_to_entry", tasklet.raise_to_entry_ns);
     table.Distribution(subject, "run", tasklet.run_ns);
   }
+  AddLifecycle(report.lifecycle, &table);
   return table.Take();
 }
 

@@ -150,6 +150,47 @@ Json TaskletValue(const TaskletSummary& tasklet) {
           {"run_ns", Distribution(tasklet.run_ns)}};
 }
 
+Json SeenOrNull(uint64_t ns) { return KnownOrNull(ns != 0, ns); }
+
+Json KthreadValue(const KthreadLife& life) {
+  return {{"pid", life.pid},
+          {"comm", life.comm},
+          {"creator", {{"pid", PidOrNull(life.creator_pid)}, {"comm", life.creator_comm}}},
+          {"request_ns", SeenOrNull(life.request_ns)},
+          {"fork_ns", SeenOrNull(life.fork_ns)},
+          {"first_run_ns", SeenOrNull(life.first_run_ns)},
+          {"function_run_ns", SeenOrNull(life.function_run_ns)},
+          {"stopper", {{"pid", PidOrNull(life.stopper_pid)}, {"comm", life.stopper_comm}}},
+          {"stop_ns", SeenOrNull(life.stop_ns)},
+          {"exit_ns", SeenOrNull(life.exit_ns)},
+          {"stop_ret_ns", SeenOrNull(life.stop_ret_ns)},
+          {"ret", life.stop_ret_ns != 0 ? Json(life.ret) : Json(nullptr)}};
+}
+
+Json HelperValue(const HelperRun& run) {
+  return {{"pid", run.pid},
+          {"file", run.file},
+          {"worker", {{"pid", run.worker_pid}, {"comm", run.worker_comm}}},
+          {"queue_ns", SeenOrNull(run.queue_ns)},
+          {"start_ns", SeenOrNull(run.start_ns)},
+          {"fork_ns", SeenOrNull(run.fork_ns)},
+          {"exec_ns", SeenOrNull(run.exec_ns)},
+          {"exit_ns", SeenOrNull(run.exit_ns)}};
+}
+
+// Its two lists stand beside it.
+Json LifecycleValue(const LifecycleSummary& lifecycle) {
+  return {{"request_to_fork_ns", Distribution(lifecycle.request_to_fork_ns)},
+          {"fork_to_run_ns", Distribution(lifecycle.fork_to_run_ns)},
+          {"stop_to_exit_ns", Distribution(lifecycle.stop_to_exit_ns)},
+          {"stop_to_return_ns", Distribution(lifecycle.stop_to_return_ns)},
+          {"exit_to_return_ns", Distribution(lifecycle.exit_to_return_ns)},
+          {"helper_queue_to_exec_ns", Distribution(lifecycle.helper_queue_to_exec_ns)},
+          {"kthreads_left_out", lifecycle.kthreads_left_out},
+          {"helpers_left_out", lifecycle.helpers_left_out},
+          {"voided", lifecycle.voided}};
+}
+
 Json UndecidableValue(const Undecidable& undecidable) {
   return {{"class", undecidable.cls}, {"sleeps", undecidable.sleeps}, {"needs", undecidable.needs}};
 }
@@ -244,6 +285,9 @@ std::string ReportJson(const Report& report, bool all_threads) {
   AppendArray(&out, "work", report.work, WorkValue);
   AppendArray(&out, "softirq", report.softirq, SoftirqValue);
   AppendArray(&out, "tasklets", report.tasklets, TaskletValue);
+  AppendArray(&out, "kthreads", report.lifecycle.kthreads, KthreadValue);
+  AppendArray(&out, "helpers", report.lifecycle.helpers, HelperValue);
+  out += ",\n\"lifecycle\": " + Dump(LifecycleValue(report.lifecycle));
   AppendArray(&out, "undecidable", report.undecidable, UndecidableValue);
   AppendArray(&out, "findings", report.findings, FindingValue);
   size_t index = 0;
@@ -274,6 +318,9 @@ std::string ReportNdjson(const Report& report, bool all_threads) {
   for (const WorkSummary& work : report.work) append("work", WorkValue(work));
   for (const SoftirqSummary& softirq : report.softirq) append("softirq", SoftirqValue(softirq));
   for (const TaskletSummary& tasklet : report.tasklets) append("tasklet", TaskletValue(tasklet));
+  for (const KthreadLife& life : report.lifecycle.kthreads) append("kthread", KthreadValue(life));
+  for (const HelperRun& run : report.lifecycle.helpers) append("helper", HelperValue(run));
+  append("lifecycle", LifecycleValue(report.lifecycle));
   for (const Undecidable& undecidable : report.undecidable) append("undecidable", UndecidableValue(undecidable));
   for (const Finding& finding : report.findings) append("finding", FindingValue(finding));
   for (size_t i = 0; i < kAnomalyCount; ++i) {

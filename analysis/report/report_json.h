@@ -17,7 +17,7 @@ inline constexpr int kReportSchemaVersion = 1;
 // The whole report as one JSON object. `threads` holds kernel threads, and user tasks too with `all_threads`.
 std::string ReportJson(const Report& report, bool all_threads);
 // The same values, one object a line, told apart by "record": "trace", "cpu", "thread", "work", "softirq", "tasklet",
-// "undecidable", "finding", "anomaly".
+// "kthread", "helper", "lifecycle", "undecidable", "finding", "anomaly".
 std::string ReportNdjson(const Report& report, bool all_threads);
 
 // One object each, on one line, without a newline.

@@ -9,6 +9,7 @@
 
 #include "analysis/report/delay_text.h"
 #include "analysis/report/finding_groups.h"
+#include "analysis/report/lifecycle_text.h"
 #include "analysis/report/printable.h"
 #include "analysis/report/text_table.h"
 
@@ -309,6 +310,7 @@ std::string ReportText(const Report& report, const TextOptions& options) {
   out += WorkText(report, options.rows_max);
   out += SoftirqText(report, options.rows_max);
   out += TaskletText(report, options.rows_max);
+  out += LifecycleText(report.lifecycle, options.rows_max);
   out += KindsText(report);
   out += UndecidableText(report);
   out += AnomaliesText(report.anomalies);

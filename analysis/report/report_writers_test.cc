@@ -75,6 +75,21 @@ TEST(ReportJson, WhatIsUnknownIsNull) {
   EXPECT_TRUE(report["findings"][2]["cpu"].is_null());
 }
 
+TEST(ReportJson, KernelThreadsThatCameAndWent) {
+  const json report = json::parse(ReportJson(SampleReport(), false));
+  const json& life = report["kthreads"][0];
+  EXPECT_EQ(life["fork_ns"], 1'500'000'000);
+  EXPECT_EQ(life["stopper"]["comm"], "rmmod");
+  EXPECT_EQ(life["ret"], -4);
+  for (const char* unknown : {"request_ns", "function_run_ns"}) EXPECT_TRUE(life[unknown].is_null()) << unknown;
+  EXPECT_TRUE(life["creator"]["pid"].is_null());
+  const json& helper = report["helpers"][0];
+  EXPECT_EQ(helper["fork_ns"], 1'200'030'000);
+  for (const char* unknown : {"queue_ns", "exec_ns", "exit_ns"}) EXPECT_TRUE(helper[unknown].is_null()) << unknown;
+  EXPECT_EQ(report["lifecycle"]["fork_to_run_ns"]["n"], 1);
+  EXPECT_EQ(report["lifecycle"]["kthreads_left_out"], 17);
+}
+
 TEST(ReportJson, UserTasksOnlyWhenAsked) {
   EXPECT_EQ(json::parse(ReportJson(SampleReport(), false))["threads"].size(), 2u);
   EXPECT_EQ(json::parse(ReportJson(SampleReport(), true))["threads"].size(), 3u);
@@ -100,8 +115,9 @@ TEST(ReportJson, LinesEachParseAndSayWhatTheyAre) {
   for (const std::string& line : Lines(ReportNdjson(SampleReportWithLoss(), false))) {
     ++records[json::parse(line)["record"]];
   }
-  const std::map<std::string, int> expected = {{"trace", 1},   {"thread", 2},      {"work", 1},    {"softirq", 1},
-                                               {"tasklet", 1}, {"undecidable", 1}, {"finding", 3}, {"anomaly", 1}};
+  const std::map<std::string, int> expected = {{"trace", 1},   {"thread", 2},  {"work", 1},      {"softirq", 1},
+                                               {"tasklet", 1}, {"kthread", 1}, {"helper", 1},    {"lifecycle", 1},
+                                               {"finding", 3}, {"anomaly", 1}, {"undecidable", 1}};
   EXPECT_EQ(records, expected);
 }
 
@@ -164,6 +180,15 @@ TEST(ReportText, WhatIsLeftOutIsCounted) {
   const std::string text = ReportText(SampleReport(), {.all_threads = true, .rows_max = 1, .groups_max = 1});
   EXPECT_THAT(text, HasSubstr("and 2 more threads"));
   EXPECT_THAT(text, HasSubstr("and 1 more groups of findings"));
+}
+
+TEST(ReportText, KernelThreadsThatCameAndWent) {
+  const std::string text = ReportText(SampleReport(), {});
+  EXPECT_THAT(text, HasSubstr("rmmod (900)"));
+  EXPECT_THAT(text, HasSubstr("3.00 ms"));
+  EXPECT_THAT(text, HasSubstr("and 17 older kernel threads"));
+  EXPECT_THAT(text, HasSubstr("kworker/u8:1 (33)"));
+  EXPECT_THAT(ReportText(Report(), {}), Not(HasSubstr("KERNEL THREADS CREATED")));
 }
 
 TEST(ReportText, NothingInItReachesTheTerminalRaw) {

@@ -67,6 +67,34 @@ inline std::vector<Finding> SampleFindings() {
   return {finding, worse, of_user};
 }
 
+inline LifecycleSummary SampleLifecycle() {
+  LifecycleSummary lifecycle;
+  KthreadLife life;
+  life.pid = 210;
+  life.comm = kHostileComm;
+  life.fork_ns = 1'500'000'000;
+  life.first_run_ns = 1'500'020'000;
+  life.stopper_pid = 900;
+  life.stopper_comm = "rmmod";
+  life.stop_ns = 2'000'000'000;
+  life.exit_ns = 2'003'000'000;
+  life.stop_ret_ns = 2'003'100'000;
+  life.ret = -4;
+  lifecycle.kthreads = {life};
+  lifecycle.kthreads_left_out = 17;
+  lifecycle.fork_to_run_ns.Add(20'000);
+  HelperRun helper;
+  helper.pid = 901;
+  helper.file = kHostileComm;
+  helper.worker_pid = 33;
+  helper.worker_comm = "kworker/u8:1";
+  helper.start_ns = 1'200'000'000;
+  helper.fork_ns = 1'200'030'000;
+  lifecycle.helpers = {helper};
+  lifecycle.voided = 1;
+  return lifecycle;
+}
+
 inline Report SampleReport() {
   Report report;
   report.path = "/tmp/\x1b]0;owned\x07.dat";
@@ -103,6 +131,7 @@ inline Report SampleReport() {
   report.tasklets = {tasklet};
   report.undecidable = {{"check-before-sleep", 5, {"try_to_wake_up"}}};
 
+  report.lifecycle = SampleLifecycle();
   report.findings = SampleFindings();
   return report;
 }

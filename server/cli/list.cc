@@ -33,6 +33,7 @@ Listing ListFormats() {
 Listing ListChecks() {
   Listing listing{{"check", "description"}, {}};
   for (const CheckInfo& check : Checks()) {
+    if (!check.adds_findings) continue;
     listing.rows.push_back({std::string(check.name), std::string(check.description)});
   }
   return listing;

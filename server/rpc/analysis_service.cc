@@ -237,6 +237,7 @@ grpc::Status AnalysisService::GetTimeline(grpc::ServerContext*, const v1::GetTim
 grpc::Status AnalysisService::GetModel(grpc::ServerContext* context, const v1::GetModelRequest* request,
                                        v1::GetModelResponse* response) {
   for (const CheckInfo& check : Checks()) {
+    if (!check.adds_findings) continue;
     v1::CheckInfo* const out = response->add_checks();
     out->set_name(std::string(check.name));
     out->set_description(std::string(check.description));
