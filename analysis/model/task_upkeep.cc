@@ -173,9 +173,11 @@ void TaskTable::Load(uint64_t now_ns, ArchiveReader& archive) {
   std::make_heap(upcoming_.begin(), upcoming_.end(), Later);
   std::set<std::tuple<uint64_t, int32_t, std::string>> saved;
   for (const Upcoming& upcoming : upcoming_) saved.emplace(upcoming.since_ns, upcoming.pid, upcoming.known.comm);
+  const bool begun = begun_;
   for (taken_ = infos_->first(); taken_ != infos_->added(); ++taken_) {
     const ThreadInfo& info = infos_->Number(taken_);
-    if (begun_ && info.first_seen_ns <= now_ns) continue;
+    begun_ = true;  // what is taken here is not to be taken again by the next one who loads
+    if (begun && info.first_seen_ns <= now_ns) continue;
     if (!saved.contains({info.first_seen_ns, info.pid, info.comm})) Take(info, now_ns);
   }
   due_ns_ = 0;
