@@ -60,6 +60,7 @@ class ServerOption {
 class SpanOptions {
  public:
   explicit SpanOptions(VerbOptions* options);
+  bool given() const { return !since_.empty() || !until_.empty(); }
   // Errors: kInvalidArgument, for a wall time on an input that has no clock pairs, or an end before its begin.
   Status Fill(const TraceMetadata& metadata, EngineOptions* options) const;
   // The same for a server, which knows the clocks. Both must be of one clock.

@@ -11,6 +11,7 @@
 
 #include "proto/wire/batch_codec.h"
 #include "server/cli/values.h"
+#include "server/rpc/chain_messages.h"
 
 namespace wakewatch {
 namespace {
@@ -64,14 +65,17 @@ v1::View ToMessage(ReportView view) {
   return v1::VIEW_UNSPECIFIED;
 }
 
-v1::RenderRequest ToMessage(const RemoteView& view) {
-  v1::RenderRequest request;
-  v1::RecordingRef* const recording = request.mutable_recording();
+void FillRef(const RemoteView& view, v1::RecordingRef* recording) {
   recording->set_host(view.recording.host);
   recording->set_recording(view.recording.recording);
   recording->set_since_ns(view.since_ns);
   recording->set_until_ns(view.until_ns);
   recording->set_real_time(view.real_time);
+}
+
+v1::RenderRequest ToMessage(const RemoteView& view) {
+  v1::RenderRequest request;
+  FillRef(view, request.mutable_recording());
   request.set_view(ToMessage(view.view.view));
   request.set_format(ToMessage(view.view.format));
   request.set_user_tasks(view.view.all_threads);
@@ -213,6 +217,18 @@ Result<Listing> ListRecordingsRemotely(const std::string& server, const std::str
                                             : "complete"});
   }
   return listing;
+}
+
+Result<ChainAnswer> FindChainRemotely(const std::string& server, const RemoteView& view, const std::string& task) {
+  const auto stub = v1::AnalysisService::NewStub(ChannelTo(server));
+  grpc::ClientContext context;
+  v1::GetChainRequest request;
+  FillRef(view, request.mutable_recording());
+  request.set_task(task);
+  v1::GetChainResponse response;
+  const grpc::Status status = stub->GetChain(&context, request, &response);
+  if (!status.ok()) return Fail(FromStatus(server, status));
+  return FromMessage(response);
 }
 
 }  // namespace wakewatch

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "analysis/base/result.h"
+#include "analysis/report/chain_view.h"
 #include "analysis/report/report_filter.h"
 #include "analysis/report/report_view.h"
 #include "server/cli/listing.h"
@@ -47,6 +48,9 @@ Result<QueryEnd> QueryRemotely(const std::string& server, const RemoteRecording&
                                const QueryLimits& limits,
                                const std::function<void(const std::vector<std::string>&)>& on_columns,
                                const std::function<bool(const std::vector<SqlValue>&)>& on_row);
+
+// As FindChain. Of `view` the recording and the span count.
+Result<ChainAnswer> FindChainRemotely(const std::string& server, const RemoteView& view, const std::string& task);
 
 // What `wakewatch list hosts` and `list recordings` show.
 Result<Listing> ListHostsRemotely(const std::string& server);

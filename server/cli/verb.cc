@@ -1,5 +1,6 @@
 #include "server/cli/verb.h"
 
+#include "server/cli/chain.h"
 #include "server/cli/docs.h"
 #include "server/cli/doctor.h"
 #include "server/cli/findings.h"
@@ -21,6 +22,7 @@ std::vector<std::unique_ptr<Verb>> MakeVerbs(CommandLine* line) {
   verbs.push_back(std::make_unique<ReportVerb>(line));
   verbs.push_back(std::make_unique<LatencyVerb>(line));
   verbs.push_back(std::make_unique<FindingsVerb>(line));
+  verbs.push_back(std::make_unique<ChainVerb>(line));
   verbs.push_back(std::make_unique<QueryVerb>(line));
   verbs.push_back(std::make_unique<ListVerb>(line));
   verbs.push_back(std::make_unique<DoctorVerb>(line));

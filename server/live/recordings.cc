@@ -14,6 +14,15 @@
 #include "server/store/session_store.h"
 
 namespace wakewatch {
+namespace {
+
+// `ns` on the trace clock; 0: not given, and `otherwise`.
+Result<uint64_t> TraceTime(uint64_t ns, uint64_t otherwise, const RecordingSpan& span, const TraceInput& input) {
+  if (ns == 0) return otherwise;
+  return span.real_time ? TraceTimeOf(ns, input.metadata().clock_pairs) : Result<uint64_t>(ns);
+}
+
+}  // namespace
 
 Result<RecordingRow> Recordings::Find(const RecordingName& name) const {
   if (name.host.empty()) {
@@ -100,11 +109,8 @@ Result<RecordingReport> Recordings::Analyse(const RecordingName& name, const Rec
   if (!row) return Fail(row.error());
   const auto input = OpenRecording(FolderOf(*row));
   if (!input) return Fail(input.error());
-  const auto trace_time = [&](uint64_t ns) {
-    return span.real_time ? TraceTimeOf(ns, (*input)->metadata().clock_pairs) : Result<uint64_t>(ns);
-  };
-  const auto since_ns = span.since_ns == 0 ? Result<uint64_t>(0) : trace_time(span.since_ns);
-  const auto until_ns = span.until_ns == 0 ? Result<uint64_t>(UINT64_MAX) : trace_time(span.until_ns);
+  const auto since_ns = TraceTime(span.since_ns, 0, span, **input);
+  const auto until_ns = TraceTime(span.until_ns, UINT64_MAX, span, **input);
   if (!since_ns || !until_ns) return Fail(!since_ns ? since_ns.error() : until_ns.error());
   options.since_ns = *since_ns;
   options.until_ns = *until_ns;
@@ -121,6 +127,18 @@ Result<RecordingReport> Recordings::Analyse(const RecordingName& name, const Rec
   }
   const uint64_t end_ns = report->end_ns;
   return RecordingReport{std::make_shared<const Report>(std::move(*report)), *row, end_ns};
+}
+
+Result<ChainAnswer> Recordings::Chain(const RecordingName& name, const RecordingSpan& span, const std::string& task,
+                                      const std::function<bool()>& stop) const {
+  const auto row = Find(name);
+  if (!row) return Fail(row.error());
+  const auto input = OpenRecording(FolderOf(*row));
+  if (!input) return Fail(input.error());
+  const auto since_ns = TraceTime(span.since_ns, 0, span, **input);
+  const auto until_ns = TraceTime(span.until_ns, UINT64_MAX, span, **input);
+  if (!since_ns || !until_ns) return Fail(!since_ns ? since_ns.error() : until_ns.error());
+  return FindChain(**input, {task, !span.all(), *since_ns, *until_ns}, stop);
 }
 
 Result<TimelineAnswer> Recordings::Timeline(const RecordingName& name, const TimelineRequest& request) {

@@ -16,6 +16,7 @@
 #include "analysis/base/result.h"
 #include "analysis/report/engine.h"
 #include "analysis/report/report.h"
+#include "server/live/chain.h"
 #include "server/live/fleet.h"
 #include "server/store/finding_query.h"
 #include "server/store/timeline_query.h"
@@ -64,6 +65,10 @@ class Recordings {
   };
   // Of one host's recording; what was made and is not stored yet included.
   Result<Found> Findings(const RecordingName& name, const FindingFilter& filter);
+
+  // Who woke whom in front of a late task, or the critical path of a span. Errors as of FindChain and Analyse.
+  Result<ChainAnswer> Chain(const RecordingName& name, const RecordingSpan& span, const std::string& task,
+                            const std::function<bool()>& stop) const;
 
   // What each CPU did in a span.
   Result<TimelineAnswer> Timeline(const RecordingName& name, const TimelineRequest& request);

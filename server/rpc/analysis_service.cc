@@ -8,6 +8,7 @@
 #include "analysis/report/report_filter.h"
 #include "analysis/report/report_json.h"
 #include "analysis/report/report_view.h"
+#include "server/rpc/chain_messages.h"
 #include "server/rpc/report_messages.h"
 #include "server/rpc/status.h"
 #include "server/rpc/watch.h"
@@ -252,6 +253,18 @@ grpc::Status AnalysisService::GetModel(grpc::ServerContext* context, const v1::G
     rule->set_sentence(std::string(kAnomalyInfo[i].sentence));
     rule->set_violations(report->report->anomalies.all()[i]);
   }
+  return grpc::Status::OK;
+}
+
+grpc::Status AnalysisService::GetChain(grpc::ServerContext* context, const v1::GetChainRequest* request,
+                                       v1::GetChainResponse* response) {
+  const v1::RecordingRef& ref = request->recording();
+  const auto row = recordings_->Find(NameOf(ref));
+  if (!row) return ToStatus(row.error());
+  const auto answer = recordings_->Chain({row->host, row->id}, SpanOf(ref), request->task(), Stop(context));
+  if (!answer) return ToStatus(answer.error());
+  response->set_recording(row->id);
+  ToMessage(*answer, response);
   return grpc::Status::OK;
 }
 

@@ -30,6 +30,8 @@ class AnalysisService final : public v1::AnalysisService::Service {
                            v1::GetTimelineResponse* response) override;
   grpc::Status GetModel(grpc::ServerContext* context, const v1::GetModelRequest* request,
                         v1::GetModelResponse* response) override;
+  grpc::Status GetChain(grpc::ServerContext* context, const v1::GetChainRequest* request,
+                        v1::GetChainResponse* response) override;
 
  private:
   // The summary of all of it, or an analysis of the span that was asked for.

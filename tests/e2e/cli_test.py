@@ -11,7 +11,7 @@ import sys
 
 from command import ERROR, FINDINGS, FINE, GAPS, LOST, PATIENCE_S, USAGE, WAKEWATCH, Command, main
 
-VERBS = ("record", "import", "report", "latency", "findings", "query", "list", "doctor")
+VERBS = ("record", "import", "report", "latency", "findings", "chain", "query", "list", "doctor")
 
 
 class Help(Command):
@@ -56,7 +56,8 @@ class Usage(Command):
                           ("report", "x", "--since", "yesterday"), ("report", "x", "--latency-threshold", "5"),
                           ("report", "x", "--fail-on", "maybe"), ("report", "x", "--cpu", "3-1"), ("import", "x"),
                           ("record", "--buffer-kb", "1"), ("record", "--duration", "-3s"), ("list", "cats"),
-                          ("list", "events"), ("list", "kinds", "x"), ("query", "x"), ("docs", "man", "fly")):
+                          ("list", "events"), ("list", "kinds", "x"), ("query", "x"), ("chain", "x"),
+                          ("chain", "x", "--task", "1", "--until", "soon"), ("docs", "man", "fly")):
             with self.subTest(arguments=arguments):
                 self.refused(*arguments, code=USAGE)
 
@@ -87,7 +88,7 @@ class Usage(Command):
 
 
 class BadInput(Command):
-    READERS = (("report",), ("latency",), ("findings",), ("list", "events"))
+    READERS = (("report",), ("latency",), ("findings",), ("list", "events"), ("chain", "--task", "1"))
 
     def test_files_that_are_no_trace(self):
         rows = (("missing", None), ("empty", b""), ("text", b"hello\n"), ("zeros", bytes(100000)),
@@ -268,6 +269,40 @@ class Answers(Command):
         rows = list(csv.DictReader(io.StringIO(table)))
         self.assertTrue(all(int(row["wakeup_latency_p50_ns"]) <= int(row["wakeup_latency_max_ns"]) for row in rows))
         self.assertIn("KERNEL THREADS", self.run_it("latency", self.trace()).stdout.decode())
+
+    def chain(self, *arguments, expect=GAPS):
+        answer = json.loads(self.run_it("chain", self.trace(), "--json", *arguments, expect=expect).stdout)
+        at = answer["path"]["from_ns"]
+        for segment in answer["path"]["segments"]:
+            self.assertEqual(at, segment["start_ns"], "a hole in the path")
+            at = segment["end_ns"]
+        self.assertEqual(answer["path"]["to_ns"], at)
+        self.assertEqual(at - answer["path"]["from_ns"], sum(answer["path"]["totals_ns"].values()))
+        return answer
+
+    def test_the_chain_behind_the_worst_wait(self):
+        threads = [thread for thread in self.report()["threads"] if thread["wakeup_latency_ns"]["n"] > 0]
+        worst = max(threads, key=lambda thread: thread["wakeup_latency_ns"]["max"])
+        answer = self.chain("--task", str(worst["pid"]))
+        self.assertEqual(worst["wakeup_latency_ns"]["max"], answer["wait"]["latency_ns"])
+        self.assertEqual(answer["wait"]["waking_ns"], answer["chain"][0]["waking_ns"])
+        self.assertIn("CRITICAL PATH", self.run_it("chain", self.trace(), "--task", str(worst["pid"])).stdout.decode())
+
+    def test_the_critical_path_of_a_span(self):
+        trace = self.report()["trace"]
+        since, until = ("%d.%09d" % divmod(trace["start_ns"] + part * 10**8, 10**9) for part in (1, 3))
+        answer = self.chain("--task", "kthreadd", "--since", since, "--until", until)
+        self.assertIsNone(answer["wait"])
+        self.assertEqual(2 * 10**8, answer["path"]["to_ns"] - answer["path"]["from_ns"])
+
+    def test_a_chain_that_nobody_can_tell(self):
+        for arguments, code, word in ((("--task", "nobody"), ERROR, "nobody"),
+                                      (("--task", "nobody", "--since", "0.5"), ERROR, "nobody"),
+                                      (("--task", "kthreadd", "--since", "100000"), USAGE, "span"),
+                                      (("--task", "kthreadd", "--until", "0.001"), USAGE, "span"),
+                                      (("--task", "k*", "--until", "100000"), USAGE, "pid")):
+            with self.subTest(arguments=arguments):
+                self.refused("chain", self.trace(), *arguments, code=code, says=(word,))
 
     def test_diagnostics_stay_off_standard_output(self):
         done = self.run_it("report", self.trace(), "--json", expect=GAPS)

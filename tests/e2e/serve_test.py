@@ -136,6 +136,20 @@ class ServedAnswers(Serving):
             asked = self.run_it("latency", "sim-0", "--server", server.grpc, "--format", "csv", *options).stdout
             self.assertEqual(mine, asked, options)
 
+    def test_a_chain_over_the_network(self):
+        server = self.served()
+        folder = self.session_folder(server)
+        start_ns = json.loads(self.run_it("report", folder, "--json", expect=GAPS).stdout)["trace"]["start_ns"]
+        middle = "%.9f" % (start_ns / 1e9 + 0.5)
+        for options in (("--task", "kworker/*", "--json"), ("--task", "kworker/*"),
+                        ("--task", "kthreadd", "--since", middle, "--json")):
+            mine = self.run_it("chain", folder, *options)
+            asked = self.run_it("chain", "sim-0", "--server", server.grpc, *options)
+            self.assertEqual(mine.stdout, asked.stdout, options)
+            self.assertEqual(mine.returncode, asked.returncode, options)
+            self.assertIn(mine.returncode, (FINE, GAPS), mine.stderr)
+        self.refused("chain", "sim-0", "--server", server.grpc, "--task", "nobody", says=("nobody",))
+
     def test_sql_over_the_network(self):
         server = self.served()
         part = os.path.join(self.session_folder(server), "part-0001.db")
