@@ -24,7 +24,12 @@ CriticalPathFinder::CriticalPathFinder(const TraceInput& input, uint64_t from_ns
     : model_(input), wakes_(model_, input.symbols()), from_ns_(from_ns), to_ns_(to_ns), intervals_max_(intervals_max) {}
 
 bool CriticalPathFinder::Push(const Event& event) {
-  if (event.ts_ns > to_ns_ || kept_ > intervals_max_) return false;
+  if (event.ts_ns > to_ns_) {
+    goes_on_ = true;
+    if (!seeded_ && first_ns_ != 0) Seed();
+    return false;
+  }
+  if (kept_ > intervals_max_) return false;
   if (event.type != EventType::kGap) {
     if (first_ns_ == 0) first_ns_ = event.ts_ns;
     last_ns_ = event.ts_ns;
@@ -254,20 +259,20 @@ Result<CriticalPath> CriticalPathFinder::Find(int32_t pid) const {
         .cause = fmt::format("more than {} intervals of tasks and CPUs lie in the span", CountText(intervals_max_)),
         .remedy = "narrow the span: --since and --until"});
   }
-  if (!seeded_ || first_ns_ == 0 || first_ns_ > to_ns_ || last_ns_ < from_ns_) {
+  if (!seeded_ || first_ns_ == 0) {
+    std::string covered;
+    if (first_ns_ != 0) {
+      covered = fmt::format("; the events go from {} s to {} s", TraceTimeText(first_ns_), TraceTimeText(last_ns_));
+    }
     return Fail(Error{.code = ErrorCode::kInvalidArgument,
-                      .cause = first_ns_ == 0
-                                   ? "no event lies in the span"
-                                   : fmt::format("no event lies in the span; those before its end go from {} "
-                                                 "s to {} s",
-                                                 TraceTimeText(first_ns_), TraceTimeText(last_ns_)),
+                      .cause = "the events cover nothing of the span" + covered,
                       .remedy = "`wakewatch report` says which span the trace covers"});
   }
   const Task* const task = model_.tasks().Holder(pid);
   if (task == nullptr) {
     return Fail(ErrorCode::kNotFound, "no event up to the span's end names a task with pid " + std::to_string(pid));
   }
-  return WalkBack(*task, std::max(from_ns_, first_ns_), std::min(to_ns_, last_ns_));
+  return WalkBack(*task, std::max(from_ns_, first_ns_), goes_on_ ? to_ns_ : std::min(to_ns_, last_ns_));
 }
 
 }  // namespace wakewatch

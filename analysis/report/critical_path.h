@@ -55,12 +55,11 @@ class CriticalPathFinder {
   // Borrows `input`. from_ns <= to_ns.
   CriticalPathFinder(const TraceInput& input, uint64_t from_ns, uint64_t to_ns, size_t intervals_max = kIntervalsMax);
 
-  // The next event in merged order. False: no more are needed.
+  // The next event in merged order, until one lies behind to_ns. False: no more are needed.
   bool Push(const Event& event);
 
-  // Of the task that had `pid` last, up to to_ns or to the last event, whichever is earlier; from from_ns or from the
-  // first event. Errors: kNotFound (no such task), kInvalidArgument (no event lies in the span), kTooLarge (more
-  // intervals than are kept).
+  // Of the task that had `pid` last. The span is cut to what the events cover. Errors: kNotFound (no such task),
+  // kInvalidArgument (they cover none of it), kTooLarge (more intervals than are kept).
   Result<CriticalPath> Find(int32_t pid) const;
 
   const SchedModel& model() const { return model_; }
@@ -107,6 +106,7 @@ class CriticalPathFinder {
   const uint64_t from_ns_, to_ns_;
   const size_t intervals_max_;
   bool seeded_ = false;
+  bool goes_on_ = false;  // an event behind to_ns was seen
   uint64_t first_ns_ = 0, last_ns_ = 0;       // of the events; 0: none
   size_t kept_ = 0;                           // intervals of tasks and of CPUs
   std::vector<std::vector<Interval>> tasks_;  // by Task::index, by time

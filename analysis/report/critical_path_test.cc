@@ -186,6 +186,9 @@ TEST(CriticalPath, WhatCannotBeAnswered) {
     ASSERT_FALSE(path) << row.story;
     EXPECT_EQ(path.error().code, row.wanted) << row.story;
   }
+  const auto quiet = find(31, 90, kTask, 1000);
+  ASSERT_TRUE(quiet) << "nothing happens in the span, and what goes on is known";
+  EXPECT_EQ(Told(*quiet), "sleep 7 31..90; ");
   const auto clipped = find(1, UINT64_MAX, kTask, 1000);
   ASSERT_TRUE(clipped);
   EXPECT_EQ(clipped->from_ns, 10u) << "a span is cut to what the events cover";

@@ -64,12 +64,19 @@ Error NoSuchTask(const std::string& task) {
 // The one task of that name with something to show up to `until_ns`.
 Result<int32_t> OneTask(const TraceInput& input, const ChainQuestion& question, const std::function<bool()>& stop) {
   SchedModel model(input);
+  bool any = false;
   const auto read = ForEachEvent(input, stop, [&](const Event& event) {
     if (event.ts_ns > question.until_ns) return false;
     model.Apply(event);
+    any = true;
     return true;
   });
   if (!read) return Fail(read.error());
+  if (!any) {
+    return Fail(Error{.code = ErrorCode::kInvalidArgument,
+                      .cause = "every event lies behind the span",
+                      .remedy = "`wakewatch report` says which span the trace covers"});
+  }
   std::set<int32_t> pids;
   model.tasks().ForEach([&](const Task& task) {
     if (TaskMatches(question.task, task.pid, task.comm())) pids.insert(task.pid);
