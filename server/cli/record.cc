@@ -8,6 +8,7 @@
 #include "server/cli/interrupt.h"
 #include "server/cli/progress.h"
 #include "server/cli/values.h"
+#include "server/live/import.h"
 #include "server/live/pipeline.h"
 #include "server/live/store_queue.h"
 
@@ -87,7 +88,7 @@ Result<Report> RecordVerb::Analyse(RecordingWriter* writer) const {
   PipelineOptions pipeline;
   pipeline.stop = &AbortFlag();
   pipeline.progress = [&](uint64_t events) { progress.Show(events); };
-  auto report = AnalyseTrace(**input, options, pipeline);
+  auto report = AnalyseStored(**input, *writer, options, pipeline);
   if (!report) return report;
   if (auto status = writer->StoreReport(*report); !status) return Fail(status.error());
   return report;

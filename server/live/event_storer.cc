@@ -84,7 +84,18 @@ Status EventStorer::Append() {
   auto status = writer_->Append(std::exchange(batch_, {}));
   batch_.sequence = next;
   batch_bytes_ = 0;
-  return status;
+  if (!status) return status;
+  std::vector<WaitChunk> waits;
+  {
+    const std::lock_guard lock(waits_mutex_);
+    waits = std::exchange(waits_, {});
+  }
+  return writer_->StoreWaits(waits);
+}
+
+void EventStorer::AddWaits(std::vector<WaitChunk> waits) {
+  const std::lock_guard lock(waits_mutex_);
+  for (WaitChunk& chunk : waits) waits_.push_back(std::move(chunk));
 }
 
 Status EventStorer::Finish() {

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <span>
+#include <vector>
 
 #include "analysis/base/result.h"
 #include "analysis/chunk/batch.h"
@@ -26,6 +28,8 @@ class EventStorer {
   // The next events of a CPU, gaps among them; their records are copied out. Errors: the writer's, and a chunk that
   // could not be encoded.
   Status Store(uint32_t cpu, std::span<const Event> events);
+  // Waits that were measured, to be stored with the next batch. May be called by another thread beside Store.
+  void AddWaits(std::vector<WaitChunk> waits);
   // Stores what is left, and the names of the functions that occurred. Call once, and when nobody else uses the input's
   // symbols.
   Status Finish();
@@ -49,6 +53,8 @@ class EventStorer {
   FunctionsSeen functions_;
   Batch batch_;  // the one that is being filled
   size_t batch_bytes_ = 0;
+  std::mutex waits_mutex_;
+  std::vector<WaitChunk> waits_;
 };
 
 }  // namespace wakewatch

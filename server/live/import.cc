@@ -3,12 +3,16 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "analysis/report/wait_builder.h"
 #include "server/live/event_storer.h"
 
 namespace wakewatch {
 namespace {
+
+constexpr size_t kWaitChunksStored = 64;  // in one transaction, which ends in a sync: a quarter of a million waits
 
 // Passes on what another reader reads, after it has been stored: on the thread that decodes, which has the time.
 class StoringReader final : public CpuReader {
@@ -68,11 +72,18 @@ class StoringReader final : public CpuReader {
 
 Result<Report> ImportTrace(const TraceInput& input, RecordingWriter& writer, const EngineOptions& options,
                            const PipelineOptions& pipeline) {
-  const auto engine = Engine::Create(input, options);
-  if (!engine) return Fail(engine.error());
   const auto readers = input.OpenCpus();
   if (!readers) return Fail(readers.error());
   EventStorer storer(input, readers->size(), &writer);
+  WaitBuilder waits(options.latency_threshold_ns);
+  EngineOptions keeping = options;
+  keeping.on_wait = [&](const MeasuredWait& wait) {
+    if (options.on_wait) options.on_wait(wait);
+    waits.Add(wait);
+    if (waits.HasFinished()) storer.AddWaits(waits.Take());
+  };
+  const auto engine = Engine::Create(input, keeping);
+  if (!engine) return Fail(engine.error());
   std::vector<StoringReader> storing;
   storing.reserve(readers->size());
   for (const auto& reader : *readers) storing.emplace_back(reader.get(), &storer, pipeline.stop);
@@ -82,10 +93,38 @@ Result<Report> ImportTrace(const TraceInput& input, RecordingWriter& writer, con
   PipelineOptions push = pipeline;
   push.stop = nullptr;  // the readers stop by themselves: all that was stored is analysed too
   if (auto status = PushAll(borrowed, push, engine->get()); !status) return Fail(status.error());
+  waits.Cut();
+  storer.AddWaits(waits.Take());
   if (auto status = storer.Finish(); !status) return Fail(status.error());
   AnomalyCounts anomalies;
   for (const CpuReader* reader : borrowed) anomalies.Merge(reader->anomalies());
   return (*engine)->Finish(anomalies);
+}
+
+Result<Report> AnalyseStored(const TraceInput& input, RecordingWriter& writer, const EngineOptions& options,
+                             const PipelineOptions& pipeline) {
+  WaitBuilder waits(options.latency_threshold_ns);
+  std::vector<WaitChunk> finished;
+  Status stored;
+  const auto store = [&] {
+    if (stored) stored = writer.StoreWaits(finished);
+    finished.clear();
+  };
+  EngineOptions keeping = options;
+  keeping.on_wait = [&](const MeasuredWait& wait) {
+    if (options.on_wait) options.on_wait(wait);
+    waits.Add(wait);
+    if (!waits.HasFinished()) return;
+    for (WaitChunk& chunk : waits.Take()) finished.push_back(std::move(chunk));
+    if (finished.size() >= kWaitChunksStored) store();
+  };
+  auto report = AnalyseTrace(input, keeping, pipeline);
+  if (!report) return report;
+  waits.Cut();
+  for (WaitChunk& chunk : waits.Take()) finished.push_back(std::move(chunk));
+  store();
+  if (!stored) return Fail(std::move(stored.error()));
+  return report;
 }
 
 }  // namespace wakewatch

@@ -11,10 +11,15 @@
 
 namespace wakewatch {
 
-// Stores `input` through `writer`, which must be new; the report is the caller's to store. Stopped early, what was read
+// Stores `input`, and the waits that are measured in it, through `writer`, which must be new; the report is the caller's to store. Stopped early, what was read
 // until then is stored, and each CPU that had more ends in a gap. Errors: those of AnalyseTrace and of the writer; what
 // was handed to the writer before stays stored.
 Result<Report> ImportTrace(const TraceInput& input, RecordingWriter& writer, const EngineOptions& options,
                            const PipelineOptions& pipeline);
+
+// AnalyseTrace over what `writer` has stored, of which `input` is the reader; the waits that it measures are stored
+// too. Stopped early, they are those up to there.
+Result<Report> AnalyseStored(const TraceInput& input, RecordingWriter& writer, const EngineOptions& options,
+                             const PipelineOptions& pipeline);
 
 }  // namespace wakewatch

@@ -255,6 +255,7 @@ class FullDisk : public RecordingWriter {
     for (const Chunk& chunk : batch.chunks) events += chunk.events;
     return Fail(ErrorCode::kNoSpace, "the disk is full");
   }
+  Status StoreWaits(std::span<const WaitChunk>) override { return {}; }
   Status StoreReport(const Report&) override { return {}; }
   Status Close() override { return {}; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "analysis/base/archive.h"
 #include "analysis/chunk/chunk.h"
 #include "server/store/recording.h"
 #include "server/store/session_position.h"
@@ -10,10 +11,11 @@
 namespace wakewatch {
 namespace {
 
-EngineOptions ForLive(EngineOptions options) {
-  options.live = true;
-  return options;
-}
+// What of a checkpoint is not the engine's.
+struct Extra {
+  std::vector<uint8_t> timeline, waits;
+  static void Fields(auto& self, auto& archive) { archive(self.timeline, self.waits); }
+};
 
 bool HasCollectorGap(const Batch& batch) {
   return std::any_of(batch.gaps.begin(), batch.gaps.end(),
@@ -41,6 +43,7 @@ LiveSession::LiveSession(std::unique_ptr<SessionStore> store, FormatSets* sets, 
     : options_(options),
       store_(std::move(store)),
       input_(store_->session(), sets),
+      waits_(options.engine.latency_threshold_ns),
       last_sequence_(store_->committed_sequence()),
       checkpoint_at_(std::chrono::steady_clock::now() + options.checkpoint_every) {}
 
@@ -51,6 +54,14 @@ Result<std::unique_ptr<LiveSession>> LiveSession::Open(const std::string& data_f
   std::unique_ptr<LiveSession> live(new LiveSession(std::move(*store), sets, options));
   if (auto status = live->Begin(); !status) return Fail(std::move(status.error()));
   return live;
+}
+
+// Each wait is handed over by the engine when it ends.
+EngineOptions LiveSession::ForLive() {
+  EngineOptions options = options_.engine;
+  options.live = true;
+  options.on_wait = [this](const MeasuredWait& wait) { waits_.Add(wait); };
+  return options;
 }
 
 // What was stored before is learnt again, and analysed again from the last checkpoint on. Findings have the ids that
@@ -67,22 +78,34 @@ Status LiveSession::Begin() {
     // A checkpoint that cannot be read, or is another version's, costs time and nothing else.
     if (checkpoint && *checkpoint && ContinueFrom(**checkpoint)) return {};
   }
-  auto engine = Engine::Create(input_, ForLive(options_.engine));
+  auto engine = Engine::Create(input_, ForLive());
   if (!engine) return Fail(std::move(engine.error()));
   engine_ = std::move(*engine);
   // Of a checkpoint that was no good.
   merge_ = LiveMerge();
   timeline_ = TimelineBuilder();
+  waits_ = WaitBuilder(options_.engine.latency_threshold_ns);
   rows_ = {};
-  return last_sequence_ > 0 ? ReadBehind({}) : Status();
+  if (last_sequence_ == 0) return {};
+  rows_.waits_from = 0;
+  return ReadBehind({});
 }
 
 Status LiveSession::ContinueFrom(const Checkpoint& checkpoint) {
-  auto engine = Engine::Restore(input_, ForLive(options_.engine), checkpoint.state);
+  auto engine = Engine::Restore(input_, ForLive(), checkpoint.state);
   if (!engine) return Fail(std::move(engine.error()));
-  auto timeline = TimelineBuilder::Restore(checkpoint.extra);
+  Extra extra;
+  ArchiveReader archive(checkpoint.extra);
+  archive(extra);
+  if (!archive.ok() || !archive.AtEnd()) return Fail(ErrorCode::kCorrupt, "the checkpoint contradicts itself");
+  auto timeline = TimelineBuilder::Restore(extra.timeline);
   if (!timeline) return Fail(std::move(timeline.error()));
+  auto waits = WaitBuilder::Restore(extra.waits, options_.engine.latency_threshold_ns);
+  if (!waits) return Fail(std::move(waits.error()));
   timeline_ = std::move(*timeline);
+  waits_ = std::move(*waits);
+  // They have the numbers that they had, but a chunk may have ended elsewhere.
+  rows_.waits_from = waits_.first_wait();
   engine_ = std::move(*engine);
   merge_ = LiveMerge();
   merge_.Restore(checkpoint.merged, checkpoint.watermark_ns);
@@ -110,7 +133,9 @@ Status LiveSession::ReadBehind(const std::map<uint32_t, uint64_t>& merged) {
   }
   merge_.SetFrontiers(frontiers_);
   auto found = Analyse();
-  return found ? Status() : Status(Fail(found.error()));
+  if (!found) return Fail(found.error());
+  AddWaits();
+  return {};
 }
 
 Result<LiveMerge::Decoded> LiveSession::DecodeChunk(const Chunk& chunk) {
@@ -182,6 +207,11 @@ Status LiveSession::Take(Batch* batch, Stored* stored) {
 
 Result<LiveSession::Stored> LiveSession::Store(std::vector<Batch> batches) {
   Stored stored;
+  if (store_->BeginsPart(batches)) {
+    // What was measured so far goes into the part that it was measured in, and a resumed session need not look back.
+    waits_.Cut();
+    if (auto status = Flush(true); !status) return Fail(std::move(status.error()));
+  }
   std::vector<Batch> good;
   for (Batch& batch : batches) {
     if (batch.sequence <= last_sequence_) continue;
@@ -224,13 +254,36 @@ Result<std::vector<Finding>> LiveSession::Analyse() {
     rows_.timeline.push_back(std::move(row));
     pending_ = true;
   }
+  if (waits_.HasFinished()) {
+    for (WaitChunk& chunk : waits_.Take()) rows_.waits.push_back(std::move(chunk));
+    pending_ = true;
+  }
   return TakeFindings();
 }
 
 void LiveSession::AddTimeline() {
   for (TimelineRow& row : timeline_.TakeRows()) rows_.timeline.push_back(std::move(row));
   for (TimelineRow& row : timeline_.Flush(merge_.watermark_ns())) rows_.timeline.push_back(std::move(row));
+  AddWaits();
   timeline_at_ = std::chrono::steady_clock::now() + options_.timeline_every;
+}
+
+// The unfinished chunk too, in the place of an earlier state of it.
+void LiveSession::AddWaits() {
+  for (WaitChunk& chunk : waits_.Take()) rows_.waits.push_back(std::move(chunk));
+  auto unfinished = waits_.Unfinished();
+  if (!unfinished) return;
+  if (!rows_.waits.empty() && rows_.waits.back().first_wait == unfinished->first_wait) rows_.waits.pop_back();
+  rows_.waits.push_back(std::move(*unfinished));
+}
+
+std::vector<WaitChunk> LiveSession::UnstoredWaits() const {
+  std::vector<WaitChunk> waits = rows_.waits;
+  auto unfinished = waits_.Unfinished();
+  if (!unfinished) return waits;
+  if (!waits.empty() && waits.back().first_wait == unfinished->first_wait) waits.pop_back();
+  waits.push_back(std::move(*unfinished));
+  return waits;
 }
 
 void LiveSession::AddCheckpoint() {
@@ -240,7 +293,9 @@ void LiveSession::AddCheckpoint() {
   checkpoint.watermark_ns = merge_.watermark_ns();
   checkpoint.merged = merge_.merged();
   checkpoint.state = engine_->Save();
-  checkpoint.extra = timeline_.Save();
+  ArchiveWriter extra;
+  extra(Extra{timeline_.Save(), waits_.Save()});
+  checkpoint.extra = extra.Take();
   rows_.checkpoint = std::move(checkpoint);
   checkpoint_at_ = std::chrono::steady_clock::now() + options_.checkpoint_every;
 }

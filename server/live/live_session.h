@@ -13,6 +13,7 @@
 #include "analysis/chunk/batch.h"
 #include "analysis/report/engine.h"
 #include "analysis/report/timeline.h"
+#include "analysis/report/wait_builder.h"
 #include "server/live/live_input.h"
 #include "server/live/live_merge.h"
 #include "server/store/session_store.h"
@@ -66,10 +67,14 @@ class LiveSession {
   const SessionStore& store() const { return *store_; }
   // Findings that were made and are not stored yet.
   const std::vector<Finding>& unstored() const { return rows_.findings; }
+  // The waits up to the watermark that are not stored yet, or not in their newest form: those from the first chunk's
+  // first one on.
+  std::vector<WaitChunk> UnstoredWaits() const;
 
  private:
   LiveSession(std::unique_ptr<SessionStore> store, FormatSets* sets, const LiveOptions& options);
 
+  EngineOptions ForLive();
   Status Begin();
   Status ContinueFrom(const Checkpoint& checkpoint);
   Status ReadBehind(const std::map<uint32_t, uint64_t>& merged);
@@ -81,6 +86,7 @@ class LiveSession {
   void Push(const Event& event);
   std::vector<Finding> TakeFindings();
   void AddTimeline();
+  void AddWaits();
   void AddCheckpoint();
 
   const LiveOptions options_;
@@ -89,6 +95,7 @@ class LiveSession {
   LiveMerge merge_;
   std::unique_ptr<Engine> engine_;
   TimelineBuilder timeline_;
+  WaitBuilder waits_;
   AnomalyCounts anomalies_;  // of decoding
   AnalysisRows rows_;        // for the next commit
   bool pending_ = false;

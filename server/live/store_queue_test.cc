@@ -21,6 +21,7 @@ class SlowWriter : public RecordingWriter {
     stored.push_back(batch.sequence);
     return {};
   }
+  Status StoreWaits(std::span<const WaitChunk>) override { return {}; }
   Status StoreReport(const Report&) override { return {}; }
   Status Close() override { return {}; }
 

@@ -180,7 +180,7 @@ std::string QuotedName(std::string_view name) {
 std::vector<EventShape> EventShapes(const ChunkFormatsList& formats) {
   std::vector<EventShape> shapes = {AllEvents(formats)};
   Names names;
-  for (const char* name : {"event", "softirq", "work"}) names.Take(name);
+  for (const char* name : {"event", "softirq", "work", "waits"}) names.Take(name);
   for (const char* table : RecordingTables()) names.Take(table);
   std::set<std::pair<std::string, std::string>> seen;
   for (const ChunkFormats& set : formats.all()) {

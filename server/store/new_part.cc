@@ -27,6 +27,7 @@ INSERT INTO cpu_stats SELECT * FROM old.cpu_stats;
 INSERT INTO frontier SELECT * FROM old.frontier;
 INSERT INTO profile_change SELECT * FROM old.profile_change ORDER BY id DESC LIMIT 1;
 INSERT INTO checkpoint SELECT * FROM old.checkpoint;
+INSERT INTO meta SELECT * FROM old.meta WHERE key = 'keeps_waits';
 )sql";
 
 constexpr const char* kPutPartStart =

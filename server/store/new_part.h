@@ -29,6 +29,9 @@ Result<Database> CreateUnfinished(const std::string& path);
 // Removes what CreateUnfinished began.
 void DiscardUnfinished(const std::string& path);
 
+// In meta: the waits that were measured are stored in the recording, up to its newest checkpoint.
+inline constexpr const char* kKeepsWaits = "keeps_waits";
+
 Status PutMeta(Database& db, const std::string& key, const std::string& value);
 // Empty when the key is not there.
 Result<std::string> GetMeta(const Database& db, const std::string& key);

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <initializer_list>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include <fcntl.h>
@@ -51,7 +53,7 @@ class Rewrite {
   Result<std::vector<uint32_t>> Cpus() const;
   // Loads what there is of a CPU; the items are valid until the next call.
   Result<std::vector<Item>> Items(uint32_t cpu);
-  Status CopyTables(const char* but_not = "");
+  Status CopyTables(std::initializer_list<std::string_view> but_not = {});
   Status CopyChunk(int64_t id) { return copy_chunk_.Run(id); }
   Status Finish(const std::string& mark);
 
@@ -158,9 +160,9 @@ Result<std::vector<Item>> Rewrite::Items(uint32_t cpu) {
   return items;
 }
 
-Status Rewrite::CopyTables(const char* but_not) {
+Status Rewrite::CopyTables(std::initializer_list<std::string_view> but_not) {
   for (const std::string table : RecordingTables()) {
-    if (table == "chunk" || table == but_not) continue;
+    if (table == "chunk" || std::find(but_not.begin(), but_not.end(), table) != but_not.end()) continue;
     STORE_TRY(to_.Exec(("INSERT INTO main." + table + " SELECT * FROM old." + table).c_str()));
   }
   return {};
@@ -379,6 +381,16 @@ Status TrimAll(Rewrite* rewrite, const std::vector<KeptSpan>& spans) {
   return {};
 }
 
+Status TrimWaits(Rewrite* rewrite, const std::vector<KeptSpan>& spans) {
+  auto copy = rewrite->to().Prepare(
+      "INSERT OR IGNORE INTO wait_chunk SELECT * FROM old.wait_chunk WHERE first_ns <= ?2 AND last_ns >= ?1");
+  if (!copy) return tl::unexpected<Error>(std::move(copy.error()));
+  // SQL's integers end where no time of a trace is.
+  const auto signed_of = [](uint64_t ns) { return std::min<uint64_t>(ns, INT64_MAX); };
+  for (const KeptSpan& span : spans) STORE_TRY(copy->Run(signed_of(span.start_ns), signed_of(span.end_ns)));
+  return {};
+}
+
 Status Named(Status status, const char* action) {
   if (!status) status.error().cause = std::string(action) + ": " + status.error().cause;
   return status;
@@ -407,8 +419,9 @@ Status TrimPart(const std::string& path, const std::vector<KeptSpan>& spans) {
     if (const auto settled = OpenSettled(path); !settled) return tl::unexpected<Error>(settled.error());
     auto rewrite = Rewrite::Begin(path);
     if (!rewrite) return tl::unexpected<Error>(std::move(rewrite.error()));
-    STORE_TRY((*rewrite)->CopyTables("gap"));
+    STORE_TRY((*rewrite)->CopyTables({"gap", "wait_chunk"}));
     STORE_TRY(TrimAll(rewrite->get(), spans));
+    STORE_TRY(TrimWaits(rewrite->get(), spans));
     return (*rewrite)->Finish("trimmed");
   };
   return Named(trim(), "trimming a part");

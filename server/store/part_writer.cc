@@ -11,6 +11,7 @@
 #include "server/store/part_files.h"
 #include "server/store/recording_writer.h"
 #include "server/store/schema.h"
+#include "server/store/wait_rows.h"
 
 namespace wakewatch {
 namespace {
@@ -195,6 +196,8 @@ Status PartWriter::Store(const std::vector<const Batch*>& batches, const Analysi
   STORE_TRY(StoreFlags(batches));
   STORE_TRY(StoreFindings(rows.findings));
   STORE_TRY(StoreTimeline(rows.timeline));
+  if (rows.waits_from) STORE_TRY(RemoveWaitsFrom(db_, *rows.waits_from));
+  if (!rows.waits.empty() || rows.checkpoint) STORE_TRY(WriteWaits(db_, rows.waits));
   if (rows.summaries != nullptr) STORE_TRY(WriteSummaries(db_, *rows.summaries));
   if (rows.checkpoint) STORE_TRY(StoreCheckpoint(*rows.checkpoint));
   page_count_.Reset();

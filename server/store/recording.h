@@ -5,18 +5,20 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "analysis/base/result.h"
 #include "analysis/chunk/batch.h"
 #include "analysis/report/report.h"
+#include "analysis/report/wait_builder.h"
 #include "analysis/trace/formats_list.h"
 #include "analysis/trace/reader.h"
 
 namespace wakewatch {
 
-inline constexpr int kRecordingSchemaVersion = 2;
+inline constexpr int kRecordingSchemaVersion = 3;
 
 class RecordingWriter {
  public:
@@ -27,6 +29,9 @@ class RecordingWriter {
   // Stores a batch in one durable transaction (journal WAL, synchronous FULL). A sequence already stored for its
   // session is ignored. On error nothing of the batch is stored and what was stored before stays readable.
   virtual Status Append(const Batch& batch) = 0;
+  // Stores measured waits, each chunk in the place of one of its name, in one durable transaction. A call, also with
+  // none, says that the recording keeps its waits.
+  virtual Status StoreWaits(std::span<const WaitChunk> waits) = 0;
   // Replaces the summaries and findings.
   virtual Status StoreReport(const Report& report) = 0;
   // Checkpoints the log into the file, so that one file can be copied. No Append after it.

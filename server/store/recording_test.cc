@@ -396,7 +396,19 @@ TEST_F(RecordingTest, AReportReplacesTheOneBefore) {
   thread.comm = "ksoftirqd/0";
   thread.kind = ThreadKind::kKsoftirqd;
   for (uint64_t ns = 1; ns <= 50; ++ns) thread.wakeup_latency_ns.Add(ns);
+  for (uint64_t ns = 1; ns <= 50; ++ns) thread.excess_latency_ns.Add(ns / 10);
+  thread.assumed_affinity = 9;
+  for (size_t i = 0; i < kBucketCount; ++i) thread.buckets.ns[i] = 100 + i;
+  for (size_t i = 0; i < kBucketCount; ++i) thread.preempted_buckets.ns[i] = 200 + i;
   report.threads = {thread};
+  RuleSummary rule;
+  rule.name = "waking-before-wakeup";
+  rule.checked = 40;
+  rule.violations = 1;
+  rule.missing = 2;
+  rule.artefacts = 3;
+  rule.voided = 4;
+  report.rules = {rule};
   report.work.resize(2);
   report.softirq.resize(1);
   report.tasklets.resize(1);
@@ -418,6 +430,13 @@ TEST_F(RecordingTest, AReportReplacesTheOneBefore) {
   EXPECT_EQ(*db->Integer("SELECT wakeup_latency_n FROM thread_summary WHERE kind = 'ksoftirqd'"), 50);
   EXPECT_EQ(*db->Integer("SELECT wakeup_latency_p50_ns FROM thread_summary"), 25);
   EXPECT_EQ(*db->Integer("SELECT delivery_max_ns IS NULL FROM thread_summary"), 1);
+  EXPECT_EQ(*db->Integer("SELECT excess_latency_n FROM thread_summary WHERE excess_latency_max_ns = 5"), 50);
+  EXPECT_EQ(*db->Integer("SELECT assumed_affinity FROM thread_summary"), 9);
+  EXPECT_EQ(*db->Integer("SELECT sum_delivery_ns FROM thread_summary WHERE sum_unexplained_ns = 109"), 100);
+  EXPECT_EQ(*db->Integer("SELECT preempted_sum_off_ns FROM thread_summary WHERE preempted_sum_delivery_ns = 200"), 208);
+  EXPECT_EQ(*db->Integer("SELECT checked * 10000 + violations * 1000 + missing * 100 + artefacts * 10 + voided "
+                         "FROM model_rule WHERE name = 'waking-before-wakeup' AND version = 1"),
+            401'234);
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM work_summary"), 2);
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM finding JOIN finding_evidence ON finding_id = finding.id"), 2);
   EXPECT_EQ(*db->Integer("SELECT waker_pid IS NULL FROM finding"), 1);

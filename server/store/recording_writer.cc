@@ -12,6 +12,7 @@
 #include "server/store/batch_storer.h"
 #include "server/store/part_files.h"
 #include "server/store/schema.h"
+#include "server/store/wait_rows.h"
 
 namespace wakewatch {
 namespace {
@@ -26,6 +27,7 @@ class SqliteRecordingWriter : public RecordingWriter {
   explicit SqliteRecordingWriter(Database db) : db_(std::move(db)) {}
 
   Status Append(const Batch& batch) override;
+  Status StoreWaits(std::span<const WaitChunk> waits) override;
   Status StoreReport(const Report& report) override;
   Status Close() override;
 
@@ -50,6 +52,19 @@ Status SqliteRecordingWriter::Append(const Batch& batch) {
   if (auto stored = storer_.Store(batch); !stored) return named(std::move(stored.error()));
   if (auto status = transaction->Commit(); !status) return named(std::move(status.error()));
   return {};
+}
+
+Status SqliteRecordingWriter::StoreWaits(std::span<const WaitChunk> waits) {
+  if (!open()) return Fail(ErrorCode::kInvalidArgument, "the recording is closed");
+  const auto store = [&]() -> Status {
+    auto transaction = Transaction::Begin(db_);
+    if (!transaction) return tl::unexpected<Error>(std::move(transaction.error()));
+    STORE_TRY(WriteWaits(db_, waits));
+    return transaction->Commit();
+  };
+  auto status = store();
+  if (!status) status.error().cause = "storing waits: " + status.error().cause;
+  return status;
 }
 
 Status SqliteRecordingWriter::StoreReport(const Report& report) {

@@ -1,6 +1,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "analysis/model/thread_kind.h"
@@ -47,14 +48,19 @@ Status InsertAll(Database& db, const std::string& sql, const Rows& rows, const R
 }
 
 Status WriteThreads(Database& db, const Report& report) {
-  return InsertAll(db, InsertSql("thread_summary", 30), report.threads, [](Statement& s, const ThreadSummary& t) {
+  constexpr int kValues = 36 + 2 * static_cast<int>(kBucketCount);
+  return InsertAll(db, InsertSql("thread_summary", kValues), report.threads, [](Statement& s, const ThreadSummary& t) {
     const Quantiles wakeup(t.wakeup_latency_ns), delivery(t.delivery_ns), runqueue(t.runqueue_ns),
-        preempted(t.preempted_ns);
-    return s.Run(t.pid, t.first_seen_ns, t.comm, Info(t.kind).name, Name(t.kind_source), IsKernelThread(t.kind),
-                 t.wakeups, wakeup.n, wakeup.p50, wakeup.p90, wakeup.p99, wakeup.max, delivery.n, delivery.p50,
-                 delivery.p90, delivery.p99, delivery.max, runqueue.n, runqueue.p50, runqueue.p90, runqueue.p99,
-                 runqueue.max, preempted.n, preempted.p50, preempted.p90, preempted.p99, preempted.max, t.on_cpu_ns,
-                 t.censored, t.voided);
+        preempted(t.preempted_ns), excess(t.excess_latency_ns);
+    const auto run = [&](const auto&... spent) {
+      return s.Run(t.pid, t.first_seen_ns, t.comm, Info(t.kind).name, Name(t.kind_source), IsKernelThread(t.kind),
+                   t.wakeups, wakeup.n, wakeup.p50, wakeup.p90, wakeup.p99, wakeup.max, delivery.n, delivery.p50,
+                   delivery.p90, delivery.p99, delivery.max, runqueue.n, runqueue.p50, runqueue.p90, runqueue.p99,
+                   runqueue.max, preempted.n, preempted.p50, preempted.p90, preempted.p99, preempted.max, t.on_cpu_ns,
+                   t.censored, t.voided, excess.n, excess.p50, excess.p90, excess.p99, excess.max, t.assumed_affinity,
+                   spent...);
+    };
+    return std::apply(run, std::tuple_cat(t.buckets.ns, t.preempted_buckets.ns));
   });
 }
 
@@ -81,6 +87,12 @@ Status WriteCpus(Database& db, const Report& report) {
     const auto kernel = [&](uint64_t value) { return c.have_stats ? std::optional<uint64_t>(value) : std::nullopt; };
     return s.Run(c.cpu, c.first_ns, c.last_ns, c.events, c.gaps, c.lost, c.lost_unknown, kernel(c.stats.overrun),
                  kernel(c.stats.dropped));
+  });
+}
+
+Status WriteRules(Database& db, const Report& report, int version) {
+  return InsertAll(db, InsertSql("model_rule", 8), report.rules, [&](Statement& s, const RuleSummary& r) {
+    return s.Run(r.name, version, "", r.checked, r.violations, r.missing, r.artefacts, r.voided);
   });
 }
 
@@ -125,10 +137,11 @@ Status WriteSummaries(Database& db, const Report& report) {
   STORE_TRY(
       db.Exec("DELETE FROM report_info; DELETE FROM event_count; DELETE FROM undecidable; DELETE FROM anomaly; "
               "DELETE FROM thread_summary; DELETE FROM work_summary; DELETE FROM softirq_summary; "
-              "DELETE FROM tasklet_summary; DELETE FROM cpu_summary"));
+              "DELETE FROM tasklet_summary; DELETE FROM cpu_summary; DELETE FROM model_rule"));
   STORE_TRY(WriteThreads(db, report));
   STORE_TRY(WriteDeferred(db, report));
   STORE_TRY(WriteCpus(db, report));
+  STORE_TRY(WriteRules(db, report, kModelRulesVersion));
   return WriteFacts(db, report);
 }
 

@@ -147,7 +147,59 @@ CREATE TABLE timeline(
   PRIMARY KEY(cpu, level, first_bin)) WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations = {MigrationStep{1, kVersion1}, MigrationStep{2, kVersion2}};
+// Every measured wait of kernel threads, and what they deserved; the rules of the scheduler model. Columns that an
+// older report did not fill are NULL.
+constexpr const char* kVersion3 = R"sql(
+CREATE TABLE wait_chunk(
+  first_wait INTEGER PRIMARY KEY,   -- number of its first wait, from 0 at the session's begin
+  first_ns INTEGER NOT NULL,        -- the earliest begin of its waits
+  last_ns INTEGER NOT NULL,         -- the latest end
+  n INTEGER NOT NULL,               -- waits
+  assumed INTEGER NOT NULL,         -- of these, where the task may run was not known
+  sum_latency_ns INTEGER NOT NULL, sum_excess_ns INTEGER NOT NULL,
+  sum_delivery_ns INTEGER NOT NULL, sum_idle_exit_ns INTEGER NOT NULL, sum_hardirq_ns INTEGER NOT NULL,
+  sum_softirq_ns INTEGER NOT NULL, sum_higher_ns INTEGER NOT NULL, sum_equal_ns INTEGER NOT NULL,
+  sum_lower_ns INTEGER NOT NULL, sum_migration_ns INTEGER NOT NULL, sum_off_ns INTEGER NOT NULL,
+  sum_unexplained_ns INTEGER NOT NULL,
+  bytes BLOB NOT NULL);
+CREATE INDEX wait_chunk_by_time ON wait_chunk(first_ns, last_ns, n);
+CREATE TABLE model_rule(
+  name TEXT PRIMARY KEY, version INTEGER NOT NULL, title TEXT NOT NULL,
+  checked INTEGER NOT NULL,         -- how often it could have been broken
+  violations INTEGER NOT NULL, missing INTEGER NOT NULL, artefacts INTEGER NOT NULL, voided INTEGER NOT NULL)
+  WITHOUT ROWID;
+
+ALTER TABLE thread_summary ADD COLUMN excess_latency_n INTEGER;
+ALTER TABLE thread_summary ADD COLUMN excess_latency_p50_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN excess_latency_p90_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN excess_latency_p99_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN excess_latency_max_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN assumed_affinity INTEGER;
+-- What the wakeup latencies and the preempted waits were spent on.
+ALTER TABLE thread_summary ADD COLUMN sum_delivery_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN sum_idle_exit_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN sum_hardirq_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN sum_softirq_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN sum_higher_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN sum_equal_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN sum_lower_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN sum_migration_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN sum_off_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN sum_unexplained_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN preempted_sum_delivery_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN preempted_sum_idle_exit_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN preempted_sum_hardirq_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN preempted_sum_softirq_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN preempted_sum_higher_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN preempted_sum_equal_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN preempted_sum_lower_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN preempted_sum_migration_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN preempted_sum_off_ns INTEGER;
+ALTER TABLE thread_summary ADD COLUMN preempted_sum_unexplained_ns INTEGER;
+)sql";
+
+constexpr std::array kMigrations = {MigrationStep{1, kVersion1}, MigrationStep{2, kVersion2},
+                                    MigrationStep{3, kVersion3}};
 static_assert(kMigrations.back().version == kRecordingSchemaVersion);
 
 constexpr size_t kHeaderBytes = 100;  // Source: https://www.sqlite.org/fileformat2.html#the_database_header
@@ -170,6 +222,7 @@ constexpr auto kTables = std::to_array<const char*>({"anomaly",
                                                      "frontier",
                                                      "gap",
                                                      "meta",
+                                                     "model_rule",
                                                      "part_start",
                                                      "profile_change",
                                                      "report_info",
@@ -181,6 +234,7 @@ constexpr auto kTables = std::to_array<const char*>({"anomaly",
                                                      "thread_summary",
                                                      "timeline",
                                                      "undecidable",
+                                                     "wait_chunk",
                                                      "work_summary"});
 
 // A made-up file could put a view or a virtual table where a table belongs.

@@ -29,31 +29,31 @@ class SchemaTest : public testing::Test {
 
 TEST_F(SchemaTest, AnOlderFileTakesTheStepsItLacksOnce) {
   const std::array steps = {
-      Migrations()[0], Migrations()[1],
-      MigrationStep{3, "ALTER TABLE meta ADD COLUMN unit TEXT; INSERT INTO meta VALUES('a', 'b', 'c')"},
-      MigrationStep{4, "UPDATE meta SET value = value || '4'"}};
+      Migrations()[0], Migrations()[1], Migrations()[2],
+      MigrationStep{4, "ALTER TABLE meta ADD COLUMN unit TEXT; INSERT INTO meta VALUES('a', 'b', 'c')"},
+      MigrationStep{5, "UPDATE meta SET value = value || '5'"}};
   for (int round = 0; round < 2; ++round) {
     auto db = OpenRecordingFile(path_, Database::Threads::kOneThread, steps);
     ASSERT_TRUE(db) << TextOf(db);
-    EXPECT_EQ(*db->Integer("PRAGMA user_version"), 4);
-    EXPECT_EQ(*db->Integer("SELECT count(*) FROM meta WHERE value = 'b4' AND unit = 'c'"), 1);
+    EXPECT_EQ(*db->Integer("PRAGMA user_version"), 5);
+    EXPECT_EQ(*db->Integer("SELECT count(*) FROM meta WHERE value = 'b5' AND unit = 'c'"), 1);
   }
 }
 
 TEST_F(SchemaTest, AStepThatFailsLeavesTheVersionBefore) {
-  const std::array steps = {Migrations()[0], Migrations()[1], MigrationStep{3, "CREATE TABLE extra(a)"},
-                            MigrationStep{4, "CREATE TABLE half(a); INSERT INTO absent VALUES(1)"}};
+  const std::array steps = {Migrations()[0], Migrations()[1], Migrations()[2], MigrationStep{4, "CREATE TABLE extra(a)"},
+                            MigrationStep{5, "CREATE TABLE half(a); INSERT INTO absent VALUES(1)"}};
   auto failed = OpenRecordingFile(path_, Database::Threads::kOneThread, steps);
   ASSERT_FALSE(failed);
-  EXPECT_THAT(failed.error().Text(), testing::HasSubstr("version 4"));
+  EXPECT_THAT(failed.error().Text(), testing::HasSubstr("version 5"));
   auto db = Database::Open(path_, Database::Mode::kRead);
   ASSERT_TRUE(db);
-  EXPECT_EQ(*db->Integer("PRAGMA user_version"), 3);
+  EXPECT_EQ(*db->Integer("PRAGMA user_version"), 4);
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM sqlite_schema WHERE name IN ('extra', 'half')"), 1);
 }
 
 TEST_F(SchemaTest, ANewerFileIsRefusedWithAWayOut) {
-  Sql("PRAGMA user_version = 3");
+  Sql("PRAGMA user_version = 4");
   const auto input = OpenRecording(path_);
   ASSERT_FALSE(input);
   EXPECT_EQ(input.error().code, ErrorCode::kUnsupported);
@@ -108,6 +108,31 @@ TEST_F(SchemaTest, ARecordingOfVersion1IsReadAndTakenOver) {
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM thread"), 2);
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM finding WHERE explanation <> 'twin'"), 2);
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM finding_evidence"), 2);
+}
+
+TEST_F(SchemaTest, ARecordingOfVersion2GetsRoomForWaits) {
+  const std::string old = folder_.File("old.db");
+  {
+    auto db = Database::Open(old, Database::Mode::kCreate);
+    ASSERT_TRUE(db) << TextOf(db);
+    ASSERT_TRUE(Migrate(*db, Migrations().first(2)));
+    const auto filled = db->Exec(
+        "INSERT INTO thread_summary(pid, first_seen_ns, comm, kind, kind_source, kernel_thread, wakeups, "
+        "wakeup_latency_n, wakeup_latency_p50_ns, on_cpu_ns, censored, voided) "
+        "VALUES(7, 1, 'ksoftirqd/0', 'ksoftirqd', 'name', 1, 5, 5, 900, 40, 1, 2)");
+    ASSERT_TRUE(filled) << TextOf(filled);
+  }
+  auto db = OpenRecordingFile(old);
+  ASSERT_TRUE(db) << TextOf(db);
+  EXPECT_EQ(*db->Integer("PRAGMA user_version"), kRecordingSchemaVersion);
+  EXPECT_EQ(*db->Integer("SELECT wakeup_latency_p50_ns FROM thread_summary WHERE voided = 2"), 900);
+  EXPECT_EQ(*db->Integer("SELECT count(*) FROM thread_summary WHERE excess_latency_n IS NULL AND "
+                         "assumed_affinity IS NULL AND sum_off_ns IS NULL AND preempted_sum_off_ns IS NULL"),
+            1)
+      << "what was not measured is not zero";
+  EXPECT_EQ(*db->Integer("SELECT count(*) FROM wait_chunk"), 0);
+  EXPECT_EQ(*db->Integer("SELECT count(*) FROM model_rule"), 0);
+  EXPECT_EQ(*db->Integer("SELECT count(*) FROM meta WHERE key = 'keeps_waits'"), 0);
 }
 
 TEST_F(SchemaTest, TheListOfTablesIsTheSchema) {

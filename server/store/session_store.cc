@@ -61,6 +61,7 @@ class FolderSessionStore : public SessionStore {
   const SessionInfo& session() const override { return session_; }
   const std::string& folder() const override { return folder_; }
   Status Commit(std::span<const Batch> batches, const AnalysisRows& rows) override;
+  bool BeginsPart(std::span<const Batch> batches) const override;
   Status Check(const Batch& batch) const override;
   Result<std::optional<Checkpoint>> LoadCheckpoint() override;
   Result<std::vector<std::unique_ptr<CpuReader>>> ReadFrom(const std::map<uint32_t, uint64_t>& merged) override;
@@ -136,8 +137,8 @@ Status FolderSessionStore::Commit(std::span<const Batch> batches, const Analysis
     fresh.push_back(&batch);
     sequence = batch.sequence;
   }
-  const bool more = !rows.findings.empty() || !rows.gaps.empty() || !rows.timeline.empty() ||
-                    rows.summaries != nullptr || rows.checkpoint;
+  const bool more = !rows.findings.empty() || !rows.gaps.empty() || !rows.timeline.empty() || !rows.waits.empty() ||
+                    rows.waits_from || rows.summaries != nullptr || rows.checkpoint;
   if (fresh.empty() && !more) return {};
   STORE_TRY(EnsureOpen());
   if (PartIsFull(fresh)) STORE_TRY(Rotate());
@@ -150,6 +151,15 @@ Status FolderSessionStore::Commit(std::span<const Batch> batches, const Analysis
   ended_ = part_->ended();
   numbers_ = part_->events();
   return {};
+}
+
+bool FolderSessionStore::BeginsPart(std::span<const Batch> batches) const {
+  if (part_ == nullptr) return false;
+  std::vector<const Batch*> fresh;
+  for (const Batch& batch : batches) {
+    if (batch.sequence > sequence_) fresh.push_back(&batch);
+  }
+  return PartIsFull(fresh);
 }
 
 bool FolderSessionStore::PartIsFull(const std::vector<const Batch*>& batches) const {

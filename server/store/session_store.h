@@ -21,6 +21,7 @@
 #include "analysis/chunk/batch.h"
 #include "analysis/report/report.h"
 #include "analysis/report/timeline.h"
+#include "analysis/report/wait_builder.h"
 #include "analysis/trace/reader.h"
 #include "server/store/recording_row.h"
 
@@ -47,6 +48,8 @@ struct AnalysisRows {
   std::vector<Finding> findings;      // known ids are ignored
   std::vector<GapRecord> gaps;        // made by the server (late events)
   std::vector<TimelineRow> timeline;  // each replaces the row with its cpu, level and first_bin in this part
+  std::vector<WaitChunk> waits;       // each replaces the one of its name in this part
+  std::optional<uint64_t> waits_from;  // waits are made again from this number on: the part's chunks from there on go
   const Report* summaries = nullptr;  // replaces the summary tables, not the findings
   std::optional<Checkpoint> checkpoint;
 };
@@ -72,6 +75,8 @@ class SessionStore {
   // nothing is stored; kInvalidArgument: a batch makes no sense) the store stays usable and the call can be repeated.
   virtual Status Commit(std::span<const Batch> batches, const AnalysisRows& rows) = 0;
 
+  // Commit of these batches begins a new part first.
+  virtual bool BeginsPart(std::span<const Batch> batches) const = 0;
   // Error (kInvalidArgument): what Commit would say about this batch.
   virtual Status Check(const Batch& batch) const = 0;
 
