@@ -2,20 +2,20 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "server/store/event_cursor.h"
+#include "server/store/scan_conditions.h"
 
 namespace wakewatch {
 namespace {
 
-// What one argument of a scan is, as a letter of the plan that xBestIndex hands to xFilter.
-constexpr char kTimeIs = '=', kTimeAfter = '>', kTimeFrom = 'G', kTimeBefore = '<', kTimeTo = 'L', kCpuIs = 'c',
-               kPidIs = 'p', kTypeIs = 't', kIdIs = 'i';
+// What one argument of a scan is, as a letter of the plan that xBestIndex hands to xFilter; times have those of
+// scan_conditions.h.
+constexpr char kCpuIs = 'c', kPidIs = 'p', kTypeIs = 't', kIdIs = 'i';
 constexpr int kOrdered = 1;  // idxNum
 
 struct Table : sqlite3_vtab {
@@ -28,17 +28,6 @@ struct Cursor : sqlite3_vtab_cursor {
   Table* table;
   EventCursor scan;
 };
-
-int Answer(Table* table, const Error& error) {
-  sqlite3_free(table->zErrMsg);
-  table->zErrMsg = sqlite3_mprintf("%s", error.Text().c_str());
-  switch (error.code) {
-    case ErrorCode::kInterrupted: return SQLITE_INTERRUPT;
-    case ErrorCode::kIo: return SQLITE_IOERR;
-    case ErrorCode::kTooLarge: return SQLITE_TOOBIG;
-    default: return SQLITE_CORRUPT_VTAB;
-  }
-}
 
 int Connect(sqlite3* db, void* tables, int argc, const char* const* argv, sqlite3_vtab** made, char** error) {
   auto* state = static_cast<EventTables*>(tables);
@@ -76,15 +65,7 @@ char LetterOf(const Table& table, sqlite3_index_info* info, int index) {
   const ColumnKind kind =
       constraint.iColumn < 0 ? ColumnKind::kId : table.shape->columns[static_cast<size_t>(constraint.iColumn)].kind;
   switch (kind) {
-    case ColumnKind::kTime:
-      switch (constraint.op) {
-        case SQLITE_INDEX_CONSTRAINT_EQ: return kTimeIs;
-        case SQLITE_INDEX_CONSTRAINT_GT: return kTimeAfter;
-        case SQLITE_INDEX_CONSTRAINT_GE: return kTimeFrom;
-        case SQLITE_INDEX_CONSTRAINT_LT: return kTimeBefore;
-        case SQLITE_INDEX_CONSTRAINT_LE: return kTimeTo;
-        default: return 0;
-      }
+    case ColumnKind::kTime: return TimeLetter(constraint.op);
     case ColumnKind::kCpu: return equal ? kCpuIs : 0;
     case ColumnKind::kPid: return equal ? kPidIs : 0;
     case ColumnKind::kId: return equal ? kIdIs : 0;
@@ -158,40 +139,6 @@ int Close(sqlite3_vtab_cursor* cursor) {
   return SQLITE_OK;
 }
 
-void NarrowTime(char letter, sqlite3_value* value, ScanRange* range) {
-  int64_t low = INT64_MIN, high = INT64_MAX;  // what is asked for, both included
-  if (sqlite3_value_type(value) == SQLITE_FLOAT) {
-    // Rounded outwards; SQLite compares each row exactly.
-    const double number = sqlite3_value_double(value);
-    if (!(std::abs(number) < 9e18)) return;
-    const bool below = letter == kTimeBefore || letter == kTimeTo, above = letter == kTimeAfter || letter == kTimeFrom;
-    if (!below) low = static_cast<int64_t>(std::floor(number));
-    if (!above) high = static_cast<int64_t>(std::ceil(number));
-  } else {
-    const int64_t number = sqlite3_value_int64(value);
-    if (letter == kTimeIs || letter == kTimeFrom) low = number;
-    if (letter == kTimeIs || letter == kTimeTo) high = number;
-    if (letter == kTimeAfter) {
-      range->empty |= number == INT64_MAX;
-      low = number == INT64_MAX ? number : number + 1;
-    }
-    if (letter == kTimeBefore) {
-      range->empty |= number == INT64_MIN;
-      high = number == INT64_MIN ? number : number - 1;
-    }
-  }
-  if (high < 0) range->empty = true;
-  range->low_ns = std::max(range->low_ns, static_cast<uint64_t>(std::max<int64_t>(low, 0)));
-  range->high_ns = std::min(range->high_ns, static_cast<uint64_t>(std::max<int64_t>(high, 0)));
-  if (range->low_ns > range->high_ns) range->empty = true;
-}
-
-template <typename T>
-void Narrow(std::optional<T>* to, T value, ScanRange* range) {
-  if (*to && **to != value) range->empty = true;
-  *to = value;
-}
-
 void NarrowInteger(char letter, int64_t value, ScanRange* range) {
   switch (letter) {
     case kCpuIs:
@@ -201,10 +148,7 @@ void NarrowInteger(char letter, int64_t value, ScanRange* range) {
         Narrow(&range->cpu, static_cast<uint32_t>(value), range);
       return;
     case kPidIs:
-      if (value < INT32_MIN || value > INT32_MAX)
-        range->empty = true;
-      else
-        Narrow(&range->pid, static_cast<int32_t>(value), range);
+      NarrowPid(value, range);
       return;
     case kIdIs: {
       const auto id = static_cast<uint64_t>(value);
@@ -250,21 +194,21 @@ int Filter(sqlite3_vtab_cursor* base, int number, const char* plan, int argc, sq
       if (type != SQLITE_TEXT) continue;
       const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(argv[i]));
       NarrowType(table->tables->store->formats(), text, &range);
-    } else if (std::strchr("=>G<L", letter) != nullptr) {
-      if (type == SQLITE_INTEGER || type == SQLITE_FLOAT) NarrowTime(letter, argv[i], &range);
+    } else if (IsTimeLetter(letter)) {
+      NarrowTime(letter, argv[i], &range);
     } else if (type == SQLITE_INTEGER) {
       NarrowInteger(letter, sqlite3_value_int64(argv[i]), &range);
     }
   }
   const Status status = cursor->scan.Start(std::move(range));
-  return status ? SQLITE_OK : Answer(table, status.error());
+  return status ? SQLITE_OK : AnswerError(table, status.error());
 }
 
 int Next(sqlite3_vtab_cursor* base) {
   auto* cursor = static_cast<Cursor*>(base);
   if (cursor->scan.Step()) return SQLITE_OK;
   const Status status = cursor->scan.Advance();
-  return status ? SQLITE_OK : Answer(cursor->table, status.error());
+  return status ? SQLITE_OK : AnswerError(cursor->table, status.error());
 }
 
 int Eof(sqlite3_vtab_cursor* base) { return static_cast<Cursor*>(base)->scan.at_end() ? 1 : 0; }
@@ -280,7 +224,7 @@ Result<int64_t> EventId(EventCursor* scan) {
 int RowId(sqlite3_vtab_cursor* base, sqlite3_int64* id) {
   auto* cursor = static_cast<Cursor*>(base);
   const auto event_id = EventId(&cursor->scan);
-  if (!event_id) return Answer(cursor->table, event_id.error());
+  if (!event_id) return AnswerError(cursor->table, event_id.error());
   *id = *event_id;
   return SQLITE_OK;
 }
@@ -413,7 +357,7 @@ int Column(sqlite3_vtab_cursor* base, sqlite3_context* context, int index) {
     return SQLITE_OK;
   }
   const Status status = AnswerColumn(context, cursor, static_cast<size_t>(index));
-  return status ? SQLITE_OK : Answer(cursor->table, status.error());
+  return status ? SQLITE_OK : AnswerError(cursor->table, status.error());
 }
 
 const sqlite3_module kModule = {

@@ -143,13 +143,18 @@ Result<OpenChunk*> EventStore::Acquire(const ChunkRow& row) {
   if (auto status = loader_->Load(row, slot); !status) {
     slot->view.reset();
     if (!ChunkLoader::ConcernsOneChunk(status.error())) return tl::unexpected<Error>(std::move(status.error()));
-    if (unreadable_.empty()) first_unreadable_ = status.error().cause;
+    if (unreadable_chunks() == 0) first_unreadable_ = status.error().cause;
     unreadable_.insert(row.id);
     return nullptr;
   }
   slot->pins = 1;
   slot->last_use = ++uses_;
   return slot;
+}
+
+void EventStore::NoteUnreadableWaits(int64_t first_wait, const Error& error) {
+  if (unreadable_chunks() == 0) first_unreadable_ = error.cause;
+  unreadable_waits_.insert(first_wait);
 }
 
 void EventStore::Release(OpenChunk* chunk) {

@@ -45,6 +45,7 @@ class EventStore {
  public:
   static Result<std::unique_ptr<EventStore>> Open(const std::string& path);
 
+  const Database& db() const { return db_; }
   const ChunkFormatsList& formats() const { return formats_; }
   // The chunk list as of the last Begin.
   const std::vector<CpuChunks>& cpus() const { return cpus_; }
@@ -68,9 +69,11 @@ class EventStore {
   void set_deadline(std::optional<std::chrono::steady_clock::time_point> deadline) { deadline_ = deadline; }
   bool Expired() const { return deadline_ && std::chrono::steady_clock::now() >= *deadline_; }
 
-  // Distinct chunks that did not validate since the store was opened, and the words for the first of them.
-  size_t unreadable_chunks() const { return unreadable_.size(); }
+  // Distinct chunks that did not validate since the store was opened, those of waits included, and the words for the
+  // first of them.
+  size_t unreadable_chunks() const { return unreadable_.size() + unreadable_waits_.size(); }
   const std::string& first_unreadable() const { return first_unreadable_; }
+  void NoteUnreadableWaits(int64_t first_wait, const Error& error);
 
  private:
   explicit EventStore(Database db) : db_(std::move(db)) {}
@@ -92,7 +95,8 @@ class EventStore {
   std::optional<SymbolTable> symbols_;
   std::unordered_map<uint64_t, std::string> symbol_names_;
   std::optional<std::chrono::steady_clock::time_point> deadline_;
-  std::set<int64_t> unreadable_;  // chunk ids
+  std::set<int64_t> unreadable_;        // chunk ids
+  std::set<int64_t> unreadable_waits_;  // names of chunks of waits
   std::string first_unreadable_;
 };
 

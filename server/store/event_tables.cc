@@ -5,6 +5,7 @@
 #include "server/store/event_module.h"
 #include "server/store/query.h"
 #include "server/store/sqlite.h"
+#include "server/store/wait_module.h"
 
 namespace wakewatch {
 namespace {
@@ -43,6 +44,9 @@ Result<EventTables*> AddEventTables(sqlite3* db) {
     // A format with thousands of fields does not make a table; its events are still in `event`.
     if (answer == SQLITE_OK || (i > 0 && answer == SQLITE_ERROR)) continue;
     return Fail(SqliteError(db, answer, "making the table " + state->shapes[i].name, file));
+  }
+  if (const int answer = RegisterWaitTable(db, state->store.get()); answer != SQLITE_OK) {
+    return Fail(SqliteError(db, answer, "making the table waits", file));
   }
   for (const std::string& view : EventViews(state->shapes)) {
     if (const int answer = Run(db, view); answer != SQLITE_OK) {

@@ -75,7 +75,7 @@ Status SqliteRecordingQuery::Prepare() {
   auto tables = AddEventTables(db_.get());
   if (!tables) return tl::unexpected<Error>(std::move(tables.error()));
   tables_ = *tables;
-  std::set<std::string> names = {"softirq", "work"};
+  std::set<std::string> names = {"softirq", "work", "waits"};
   for (const EventShape& shape : tables_->shapes) names.insert(shape.name);
   for (const std::string_view table : Authorizer::OwnTables()) {
     auto connected = db_.Prepare("SELECT 1 FROM " + std::string(table));
@@ -122,7 +122,7 @@ Error SqliteRecordingQuery::ErrorOf(int answer) const {
                    "the query ran into its deadline",
                    db_.path(),
                    {},
-                   "narrow it with a range of ts or a cpu, or raise the deadline"};
+                   "narrow it with a range of ts or start_ns, or a cpu, or raise the deadline"};
     case SQLITE_AUTH:
       return Error{ErrorCode::kPermission,
                    "refused: " + (authorizer_->refused().empty() ? words : authorizer_->refused()),

@@ -55,6 +55,15 @@ class RecordingQuery {
 //                             (workqueue_queue_work.arg_cpu); function and func have a companion NAME_name, prev_state
 //                             has prev_state_text
 //   softirq, work             views that gather raise, entry, exit and queue, activate, start, end
+//   waits                     every measured wait for a CPU, of kernel threads and the long ones of user tasks:
+//   start_ns, wakeup_ns,
+//                             end_ns, the waiting task (pid, comm, kind, prio), cpu it then ran on, wait ('wake', 'new',
+//                             'preempted'), waker_pid, waker_comm, waker_context, cause, latency_ns, excess_ns,
+//                             affinity ('known', 'assumed'), slice_bound_ns, what the latency was spent on
+//                             (delivery_ns, idle_exit_ns, hardirq_ns, softirq_ns, higher_ns, equal_ns, lower_ns,
+//                             migration_ns, off_ns, unexplained_ns), and has_waking (0: start_ns is the wakeup of a
+//                             trace without sched_waking). Its rowid is the wait's number; rows come in the order in
+//                             which waits ended. What is not known is NULL
 // An id is cpu << 48 | number of the event on its CPU. Rows that show ts come in its order over all CPUs.
 // On failure *error_text (may be null) has the Error's text. Used by RecordingQuery and by the loadable extension.
 Status RegisterEventTables(sqlite3* db, std::string* error_text);
