@@ -12,6 +12,7 @@
 #include "server/store/part_files.h"
 #include "server/store/recording.h"
 #include "server/store/session_store.h"
+#include "server/store/wait_rows.h"
 
 namespace wakewatch {
 namespace {
@@ -139,6 +140,52 @@ Result<ChainAnswer> Recordings::Chain(const RecordingName& name, const Recording
   const auto until_ns = TraceTime(span.until_ns, UINT64_MAX, span, **input);
   if (!since_ns || !until_ns) return Fail(!since_ns ? since_ns.error() : until_ns.error());
   return FindChain(**input, {task, !span.all(), *since_ns, *until_ns}, stop);
+}
+
+Result<WaitsRead> Recordings::Waits(const RecordingName& name, const RecordingSpan& span,
+                                    const std::function<bool()>& stop,
+                                    const std::function<void(const MeasuredWait&)>& visit) {
+  const auto row = Find(name);
+  if (!row) return Fail(row.error());
+  const std::string folder = FolderOf(*row);
+  WaitsRead read{.row = *row, .watermark_ns = row->end_ns, .stored = true};
+  // In front of the files: what is stored meanwhile is then in both, and counted once.
+  std::vector<WaitChunk> tail;
+  bool live = false;
+  if (const auto host = fleet_->Find(row->host)) {
+    host->Read([&](const LiveSession* session) {
+      if (session == nullptr || session->folder() != folder) return;
+      live = true;
+      tail = session->UnstoredWaits();
+      read.watermark_ns = session->watermark_ns();
+    });
+  }
+  const auto parts = wakewatch::Parts(folder);
+  if (parts.empty()) return Fail(ErrorCode::kNotFound, "nothing of this recording is stored yet");
+  auto stored = StoredWaits::Open(parts);
+  if (!stored) return Fail(std::move(stored.error()));
+  if (!live && !stored->kept()) return MeasuredAgain(name, span, stop, visit);
+  const auto trace_time = [&](uint64_t ns) { return span.real_time ? stored->TraceTime(ns) : Result<uint64_t>(ns); };
+  const auto since_ns = span.since_ns == 0 ? Result<uint64_t>(0) : trace_time(span.since_ns);
+  const auto until_ns = span.until_ns == 0 ? Result<uint64_t>(UINT64_MAX) : trace_time(span.until_ns);
+  if (!since_ns || !until_ns) return Fail(!since_ns ? since_ns.error() : until_ns.error());
+  if (auto status = stored->Read(tail, {*since_ns, *until_ns}, stop, visit); !status) {
+    return Fail(std::move(status.error()));
+  }
+  read.chunks_unreadable = stored->chunks_unreadable();
+  return read;
+}
+
+Result<WaitsRead> Recordings::MeasuredAgain(const RecordingName& name, const RecordingSpan& span,
+                                            const std::function<bool()>& stop,
+                                            const std::function<void(const MeasuredWait&)>& visit) {
+  EngineOptions options = fleet_->options().live.engine;
+  options.on_wait = [&](const MeasuredWait& wait) {
+    if (WaitBuilder::Keeps(wait, options.latency_threshold_ns)) visit(wait);
+  };
+  auto report = Analyse(name, span, options, stop);
+  if (!report) return Fail(std::move(report.error()));
+  return WaitsRead{.row = std::move(report->row), .watermark_ns = report->watermark_ns};
 }
 
 Result<TimelineAnswer> Recordings::Timeline(const RecordingName& name, const TimelineRequest& request) {

@@ -41,6 +41,14 @@ struct RecordingReport {
   uint64_t watermark_ns = 0;
 };
 
+// How waits were found.
+struct WaitsRead {
+  RecordingRow row;
+  uint64_t watermark_ns = 0;  // waits that ended up to here are there
+  bool stored = false;        // else the events were analysed for this
+  uint64_t chunks_unreadable = 0;
+};
+
 class Recordings {
  public:
   explicit Recordings(Fleet* fleet) : fleet_(fleet) {}
@@ -70,6 +78,12 @@ class Recordings {
   Result<ChainAnswer> Chain(const RecordingName& name, const RecordingSpan& span, const std::string& task,
                             const std::function<bool()>& stop) const;
 
+  // Calls `visit` for each measured wait that begins in the span, in the order in which they ended: those that are
+  // stored and those that a live session has not stored yet, or, where an older version recorded, of an analysis of the
+  // stored events. Errors: as Analyse.
+  Result<WaitsRead> Waits(const RecordingName& name, const RecordingSpan& span, const std::function<bool()>& stop,
+                          const std::function<void(const MeasuredWait&)>& visit);
+
   // What each CPU did in a span.
   Result<TimelineAnswer> Timeline(const RecordingName& name, const TimelineRequest& request);
 
@@ -93,6 +107,9 @@ class Recordings {
   static constexpr std::chrono::milliseconds kLiveAge{500};
 
   Result<RecordingReport> FromDisk(const RecordingRow& row);
+  Result<WaitsRead> MeasuredAgain(const RecordingName& name, const RecordingSpan& span,
+                                  const std::function<bool()>& stop,
+                                  const std::function<void(const MeasuredWait&)>& visit);
   std::string FolderOf(const RecordingRow& row) const;
   std::optional<RecordingReport> FromCache(const RecordingRow& row);
   void Keep(const RecordingReport& answer, bool live);

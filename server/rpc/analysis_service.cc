@@ -5,16 +5,22 @@
 #include <utility>
 
 #include "analysis/checks/checks_list.h"
+#include "analysis/report/delay_table.h"
 #include "analysis/report/report_filter.h"
 #include "analysis/report/report_json.h"
 #include "analysis/report/report_view.h"
 #include "server/rpc/chain_messages.h"
 #include "server/rpc/report_messages.h"
 #include "server/rpc/status.h"
+#include "server/rpc/wait_messages.h"
 #include "server/rpc/watch.h"
 
 namespace wakewatch {
 namespace {
+
+constexpr uint32_t kDelayRowsDefault = 1000, kWaitsDefault = 100, kRowsMax = 10'000;
+
+size_t LimitOf(uint32_t asked, uint32_t otherwise) { return asked == 0 ? otherwise : std::min(asked, kRowsMax); }
 
 RecordingName NameOf(const v1::RecordingRef& ref) { return {ref.host(), ref.recording()}; }
 RecordingSpan SpanOf(const v1::RecordingRef& ref) { return {ref.since_ns(), ref.until_ns(), ref.real_time()}; }
@@ -232,6 +238,55 @@ grpc::Status AnalysisService::GetTimeline(grpc::ServerContext*, const v1::GetTim
   response->set_end_ns(answer->end_ns);
   response->set_bin_ns(answer->bin_ns);
   for (const TimelineLane& lane : answer->lanes) ToMessage(lane, response->add_lanes());
+  return grpc::Status::OK;
+}
+
+grpc::Status AnalysisService::GetDelays(grpc::ServerContext* context, const v1::GetDelaysRequest* request,
+                                        v1::GetDelaysResponse* response) {
+  const auto filter = FromMessage(request->filter());
+  const auto keys = KeysOf(*request);
+  if (!filter || !keys) return ToStatus(!filter ? filter.error() : keys.error());
+  DelayTable table(*keys);
+  uint64_t waits = 0;
+  const auto read = recordings_->Waits(NameOf(request->recording()), SpanOf(request->recording()), Stop(context),
+                                       [&](const MeasuredWait& wait) {
+                                         if (!filter->Matches(wait)) return;
+                                         ++waits;
+                                         table.Add(wait);
+                                       });
+  if (!read) return ToStatus(read.error());
+  const auto groups = table.Finish();
+  if (!groups) return ToStatus(groups.error());
+  response->set_recording(read->row.id);
+  response->set_watermark_ns(read->watermark_ns);
+  response->set_stored(read->stored);
+  response->set_chunks_unreadable(read->chunks_unreadable);
+  response->set_rows_total(groups->size());
+  response->set_waits(waits);
+  for (size_t i = 0; i < std::min(groups->size(), LimitOf(request->limit(), kDelayRowsDefault)); ++i) {
+    v1::DelayRow* const row = response->add_rows();
+    ToMessage((*groups)[i], *keys, row);
+    row->set_host(Utf8(read->row.host));
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AnalysisService::ListWaits(grpc::ServerContext* context, const v1::ListWaitsRequest* request,
+                                        v1::ListWaitsResponse* response) {
+  const auto filter = FromMessage(request->filter());
+  if (!filter) return ToStatus(filter.error());
+  LongestWaits longest(LimitOf(request->limit(), kWaitsDefault), request->by_excess());
+  const auto read = recordings_->Waits(NameOf(request->recording()), SpanOf(request->recording()), Stop(context),
+                                       [&](const MeasuredWait& wait) {
+                                         if (filter->Matches(wait)) longest.Add(wait);
+                                       });
+  if (!read) return ToStatus(read.error());
+  response->set_recording(read->row.id);
+  response->set_watermark_ns(read->watermark_ns);
+  response->set_stored(read->stored);
+  response->set_chunks_unreadable(read->chunks_unreadable);
+  response->set_waits_total(longest.seen());
+  for (const OwnedWait& wait : longest.Finish()) ToMessage(wait.Get(), response->add_waits());
   return grpc::Status::OK;
 }
 

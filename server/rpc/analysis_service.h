@@ -28,6 +28,10 @@ class AnalysisService final : public v1::AnalysisService::Service {
                       grpc::ServerWriter<v1::RenderResponse>* writer) override;
   grpc::Status GetTimeline(grpc::ServerContext* context, const v1::GetTimelineRequest* request,
                            v1::GetTimelineResponse* response) override;
+  grpc::Status GetDelays(grpc::ServerContext* context, const v1::GetDelaysRequest* request,
+                         v1::GetDelaysResponse* response) override;
+  grpc::Status ListWaits(grpc::ServerContext* context, const v1::ListWaitsRequest* request,
+                         v1::ListWaitsResponse* response) override;
   grpc::Status GetModel(grpc::ServerContext* context, const v1::GetModelRequest* request,
                         v1::GetModelResponse* response) override;
   grpc::Status GetChain(grpc::ServerContext* context, const v1::GetChainRequest* request,
