@@ -9,9 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "analysis/report/wait_builder.h"
+#include "analysis/report/wait_test_support.h"
+#include "analysis/trace/formats_list.h"
 #include "analysis/trace/record_decoder.h"
 #include "server/live/made_up_input.h"
 #include "server/store/store_test_support.h"
+#include "server/store/wait_rows.h"
 
 namespace wakewatch {
 namespace {
@@ -275,6 +279,72 @@ TEST(Import, AFullDiskEndsIt) {
     EXPECT_THAT(writer.sequences, ElementsAre(1));
     EXPECT_LT(writer.events, input.events());
   }
+}
+
+std::vector<std::string> StoredWaitLines(const std::string& path) {
+  auto stored = StoredWaits::Open({path});
+  EXPECT_TRUE(stored) << TextOf(stored);
+  EXPECT_TRUE(stored->kept());
+  EXPECT_GT(stored->until_ns(), 0u);
+  std::vector<std::string> lines;
+  EXPECT_TRUE(stored->Read({}, {}, {}, [&](const MeasuredWait& wait) { lines.push_back(wait_test::Line(wait)); }));
+  return lines;
+}
+
+TEST(Import, KeepsTheMeasuredWaits) {
+  const Folder folder;
+  const auto input = OpenTrace(WAKEWATCH_SOURCE_DIR "/tests/data/traces/tiny_lost-174-A.dat");
+  ASSERT_TRUE(input) << TextOf(input);
+  std::vector<std::string> wanted;
+  EngineOptions options;
+  options.latency_threshold_ns = 300'000;  // so that some waits of user tasks are as long
+  size_t left_out = 0;
+  options.on_wait = [&](const MeasuredWait& wait) {
+    if (WaitBuilder::Keeps(wait, options.latency_threshold_ns)) {
+      wanted.push_back(wait_test::Line(wait));
+    } else {
+      ++left_out;
+    }
+  };
+  const auto whole = AnalyseTrace(**input, options, {});
+  ASSERT_TRUE(whole) << TextOf(whole);
+  EXPECT_GT(wanted.size(), 100u);
+  EXPECT_GT(left_out, 100u);
+  options.on_wait = {};
+  for (const unsigned cores : {1u, 2u}) {
+    const std::string path = folder.File(std::to_string(cores) + ".db");
+    auto writer = RecordingWriter::Create(path, false);
+    ASSERT_TRUE(writer) << TextOf(writer);
+    const auto report = ImportTrace(**input, **writer, options, SmallBlocks(cores));
+    ASSERT_TRUE(report) << TextOf(report);
+    ASSERT_TRUE((*writer)->Close());
+    EXPECT_EQ(StoredWaitLines(path), wanted);
+  }
+  // What was recorded is measured afterwards.
+  const std::string path = folder.File("2.db");
+  {
+    auto db = Database::Open(path, Database::Mode::kWrite);
+    ASSERT_TRUE(db && db->Exec("DELETE FROM wait_chunk; DELETE FROM meta"));
+  }
+  const auto recording = OpenRecording(path);
+  ASSERT_TRUE(recording) << TextOf(recording);
+  class Storing : public RecordingWriter {
+   public:
+    explicit Storing(Database db) : db_(std::move(db)) {}
+    Status Append(const Batch&) override { return {}; }
+    Status StoreWaits(std::span<const WaitChunk> waits) override { return WriteWaits(db_, waits); }
+    Status StoreReport(const Report&) override { return {}; }
+    Status Close() override { return {}; }
+
+   private:
+    Database db_;
+  };
+  auto db = Database::Open(path, Database::Mode::kWrite);
+  ASSERT_TRUE(db) << TextOf(db);
+  Storing writer(std::move(*db));
+  const auto report = AnalyseStored(**recording, writer, options, SmallBlocks(2));
+  ASSERT_TRUE(report) << TextOf(report);
+  EXPECT_EQ(StoredWaitLines(path), wanted);
 }
 
 TEST(Import, ManyCpusShareTheMemoryOfOpenChunks) {

@@ -148,7 +148,7 @@ Result<WaitsRead> Recordings::Waits(const RecordingName& name, const RecordingSp
   const auto row = Find(name);
   if (!row) return Fail(row.error());
   const std::string folder = FolderOf(*row);
-  WaitsRead read{.row = *row, .watermark_ns = row->end_ns, .stored = true};
+  WaitsRead read{.row = *row, .stored = true};
   // In front of the files: what is stored meanwhile is then in both, and counted once.
   std::vector<WaitChunk> tail;
   bool live = false;
@@ -172,6 +172,7 @@ Result<WaitsRead> Recordings::Waits(const RecordingName& name, const RecordingSp
   if (auto status = stored->Read(tail, {*since_ns, *until_ns}, stop, visit); !status) {
     return Fail(std::move(status.error()));
   }
+  read.watermark_ns = std::max(read.watermark_ns, stored->until_ns());
   read.chunks_unreadable = stored->chunks_unreadable();
   return read;
 }

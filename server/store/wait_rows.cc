@@ -10,6 +10,24 @@
 #include "server/store/schema.h"
 
 namespace wakewatch {
+namespace {
+
+// Everything up to here was analysed when the part was last written to.
+Result<uint64_t> AnalysedUntil(const Database& db) {
+  auto state = db.Prepare(
+      "SELECT (SELECT max(coalesce((SELECT max(last_ns) FROM main.chunk), 0),"
+      "                   coalesce((SELECT max(last_ns) FROM main.part_start), 0))),"
+      "  (SELECT watermark_ns FROM main.checkpoint),"
+      "  (SELECT count(*) FROM main.meta WHERE key = 'ended') > 0 AND (SELECT sequence FROM main.checkpoint) >="
+      "    coalesce((SELECT max(sequence) FROM main.batch), 0)");
+  if (!state) return tl::unexpected<Error>(std::move(state.error()));
+  const auto row = state->Step();
+  if (!row) return tl::unexpected<Error>(row.error());
+  const bool whole = state->IsNull(1) || (!state->IsNull(2) && state->Integer(2) != 0);
+  return state->Unsigned(whole ? 0 : 1);
+}
+
+}  // namespace
 
 Status WriteWaits(Database& db, std::span<const WaitChunk> waits) {
   STORE_TRY(PutMeta(db, kKeepsWaits, "1"));
@@ -47,6 +65,9 @@ Result<StoredWaits> StoredWaits::Open(const std::vector<std::string>& parts) {
   const auto kept = GetMeta(waits.parts_.back(), kKeepsWaits);
   if (!kept) return tl::unexpected<Error>(kept.error());
   waits.kept_ = !kept->empty();
+  const auto until_ns = AnalysedUntil(waits.parts_.back());
+  if (!until_ns) return tl::unexpected<Error>(until_ns.error());
+  waits.until_ns_ = *until_ns;
   return waits;
 }
 

@@ -34,6 +34,9 @@ class StoredWaits {
 
   // Its waits are stored: the newest part says so. False for what an older version wrote.
   bool kept() const { return kept_; }
+  // Waits that ended up to here are stored, as far as waits are kept: the watermark of the newest checkpoint, or the
+  // last event of a recording that is complete.
+  uint64_t until_ns() const { return until_ns_; }
   // A wall-clock time on the trace clock. Error: kInvalidArgument, the recording has no clock pairs.
   Result<uint64_t> TraceTime(uint64_t real_ns) const;
   // Calls `visit` for each wait in `span`, in the order in which they ended. Views are valid during the call. A chunk
@@ -51,6 +54,7 @@ class StoredWaits {
 
   std::vector<Database> parts_;
   bool kept_ = false;
+  uint64_t until_ns_ = 0;
   uint64_t unreadable_ = 0;
 };
 

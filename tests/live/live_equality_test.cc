@@ -15,14 +15,18 @@
 #include <vector>
 
 #include "analysis/report/report_json.h"
+#include "analysis/report/wait_builder.h"
+#include "analysis/report/wait_test_support.h"
 #include "analysis/trace/formats_list.h"
 #include "analysis/trace/test_files.h"
 #include "server/live/live_session.h"
 #include "server/live/pipeline.h"
 #include "server/live/replay.h"
 #include "server/store/finding_query.h"
+#include "server/store/query.h"
 #include "server/store/recording.h"
 #include "server/store/session_store.h"
+#include "server/store/wait_rows.h"
 
 namespace wakewatch {
 namespace {
@@ -91,6 +95,53 @@ Lines SummaryLines(Report report) {
   return lines;
 }
 
+// The waits that a recording is to keep, of an analysis of its events.
+Lines WaitLines(const TraceInput& input) {
+  Lines lines;
+  EngineOptions options;
+  options.on_wait = [&](const MeasuredWait& wait) {
+    if (WaitBuilder::Keeps(wait, options.latency_threshold_ns)) lines.push_back(wait_test::Line(wait));
+  };
+  const auto report = AnalyseTrace(input, options, {});
+  EXPECT_TRUE(report) << report.error().Text();
+  return lines;
+}
+
+Lines StoredWaitLines(const std::string& folder) {
+  auto stored = StoredWaits::Open(Parts(folder));
+  EXPECT_TRUE(stored) << stored.error().Text();
+  EXPECT_TRUE(stored->kept());
+  Lines lines;
+  const auto read =
+      stored->Read({}, {}, {}, [&](const MeasuredWait& wait) { lines.push_back(wait_test::Line(wait)); });
+  EXPECT_TRUE(read) << read.error().Text();
+  EXPECT_EQ(stored->chunks_unreadable(), 0u);
+  EXPECT_GT(stored->until_ns(), 0u);
+  return lines;
+}
+
+// The rows of the table, byte for byte.
+Lines WaitRows(const std::string& folder) {
+  Lines lines;
+  for (const std::string& part : Parts(folder)) {
+    const auto query = RecordingQuery::Open(part);
+    EXPECT_TRUE(query) << query.error().Text();
+    const auto end = (*query)->Run(
+        "SELECT * FROM wait_chunk ORDER BY first_wait", {}, [](const auto&) {},
+        [&](const std::vector<SqlValue>& row) {
+          std::string line;
+          for (const SqlValue& value : row) {
+            if (const auto* number = std::get_if<int64_t>(&value)) line += std::to_string(*number) + " ";
+            if (const auto* bytes = std::get_if<std::string>(&value)) line += *bytes;
+          }
+          lines.push_back(line);
+          return true;
+        });
+    EXPECT_TRUE(end) << end.error().Text();
+  }
+  return lines;
+}
+
 struct Streamed {
   Lines findings, summaries;
   std::string folder;
@@ -103,6 +154,7 @@ struct Way {
   size_t group = 1;  // batches of one transaction
   uint64_t part_bytes_max = 512u << 20;
   unsigned seed = 1;
+  uint64_t latency_threshold_ns = EngineOptions().latency_threshold_ns;
 };
 
 Streamed Stream(const TraceInput& input, const std::string& data, const Way& way) {
@@ -113,6 +165,7 @@ Streamed Stream(const TraceInput& input, const std::string& data, const Way& way
   FormatSets sets;
   LiveOptions options;
   options.store.part_bytes_max = way.part_bytes_max;
+  options.engine.latency_threshold_ns = way.latency_threshold_ns;
   const SessionInfo session = *batches->front().session;
   auto live = LiveSession::Open(data, session, &sets, options);
   EXPECT_TRUE(live) << live.error().Text();
@@ -178,6 +231,8 @@ void ExpectEqual(const fs::path& trace, const Way& way) {
   EXPECT_EQ(FindingLines(rows->findings), live.findings) << "findings, stored and told";
   EXPECT_EQ(rows->total, live.findings.size());
 
+  EXPECT_EQ(StoredWaitLines(live.folder), WaitLines(**stored)) << "waits, stored and measured offline";
+
   const auto whole = AnalyseTrace(**input, {}, {});
   ASSERT_TRUE(whole) << whole.error().Text();
   EXPECT_EQ(live.findings, FindingLines(whole->findings)) << "findings, live and of the trace itself";
@@ -203,6 +258,30 @@ TEST(LiveEqualsOffline, OverManyFiles) {
   for (const fs::path& trace : BundledTraces()) {
     ExpectEqual(trace, {.span = milliseconds(200), .crash = 0.1, .part_bytes_max = 600u << 10});
   }
+}
+
+TEST(LiveEqualsOffline, StoredWaitsAreTheSameBytesAfterCrashes) {
+  size_t chunks = 0;
+  for (const fs::path& trace : BundledTraces()) {
+    SCOPED_TRACE(trace);
+    const TempFolder unpacked, data;
+    const auto input = OpenTrace(Unpacked(trace, unpacked).string(), {});
+    ASSERT_TRUE(input) << input.error().Text();
+    const uint64_t threshold_ns = 1000;  // so that user tasks have waits to be kept, and there are many
+    const Streamed whole = Stream(**input, (data.path() / "whole").string(),
+                                  {.span = milliseconds(100), .latency_threshold_ns = threshold_ns});
+    const Lines rows = WaitRows(whole.folder);
+    chunks += rows.size();
+    for (unsigned seed = 1; seed <= 3; ++seed) {
+      const Streamed crashed = Stream(**input, (data.path() / std::to_string(seed)).string(),
+                                      {.span = milliseconds(100),
+                                       .crash = 0.3,
+                                       .seed = seed,
+                                       .latency_threshold_ns = threshold_ns});
+      EXPECT_EQ(WaitRows(crashed.folder), rows) << seed;
+    }
+  }
+  EXPECT_GT(chunks, 2 * BundledTraces().size()) << "most have several chunks";
 }
 
 TEST(LiveEqualsOffline, OnTheLabsRecordings) {
