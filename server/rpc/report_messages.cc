@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "server/rpc/wait_messages.h"
+
 namespace wakewatch {
 namespace {
 
@@ -77,19 +79,6 @@ void ToMessage(const Histogram& histogram, v1::Quantiles* message) {
   message->set_p90_ns(histogram.Quantile(0.9));
   message->set_p99_ns(histogram.Quantile(0.99));
   message->set_max_ns(histogram.max());
-}
-
-void ToMessage(const DelayBuckets& buckets, v1::DelayBuckets* message) {
-  message->set_delivery_ns(buckets.Of(Bucket::kDelivery));
-  message->set_idle_exit_ns(buckets.Of(Bucket::kIdleExit));
-  message->set_hardirq_ns(buckets.Of(Bucket::kHardirq));
-  message->set_softirq_ns(buckets.Of(Bucket::kSoftirq));
-  message->set_higher_ns(buckets.Of(Bucket::kHigher));
-  message->set_equal_ns(buckets.Of(Bucket::kEqual));
-  message->set_lower_ns(buckets.Of(Bucket::kLower));
-  message->set_migration_ns(buckets.Of(Bucket::kMigration));
-  message->set_off_ns(buckets.Of(Bucket::kOff));
-  message->set_unexplained_ns(buckets.Of(Bucket::kUnexplained));
 }
 
 void ToMessage(const ThreadSummary& thread, v1::ThreadSummary* message) {

@@ -22,7 +22,6 @@ namespace wakewatch {
 std::string Utf8(std::string_view text);
 
 void ToMessage(const Histogram& histogram, v1::Quantiles* message);
-void ToMessage(const DelayBuckets& buckets, v1::DelayBuckets* message);
 void ToMessage(const ThreadSummary& thread, v1::ThreadSummary* message);
 void ToMessage(const WorstWait& wait, v1::WorstWait* message);
 void ToMessage(const ThreadSummary& thread, v1::ThreadDistribution* message);
