@@ -109,216 +109,218 @@ TEST(KthreadLifecycle, CreatedAndStopped) {
   EXPECT_EQ(told.voided, 0u);
 }
 
+struct Creation {
+  const char* story;
+  void (*tell)(Script*);
+  const char* wanted;
+};
+const Creation kCreations[] = {
+    {"the creator does not sleep: it asked, and it starts the thread",
+     [](Script* script) {
+       Request(100, 1, kCreator, script);
+       Fork(110, kChild, script);
+       FirstRun(120, kChild, 0, script);
+       Start(140, 1, kCreator, kChild, script);
+     },
+     "70 by 50: 100 110 120 145\n"},
+    {"somebody else starts it: who asked is not told",
+     [](Script* script) {
+       Request(100, 1, kCreator, script);
+       Fork(110, kChild, script);
+       FirstRun(120, kChild, 0, script);
+       Start(140, 2, kOther, kChild, script);
+     },
+     "70 by -1: 0 110 120 145\n"},
+    {"somebody else starts it, but it woke who asked",
+     [](Script* script) {
+       Request(100, 1, kCreator, script);
+       Sleep(105, 1, kCreator, script);
+       Fork(110, kChild, script);
+       FirstRun(120, kChild, kCreator, script);
+       Start(140, 2, kOther, kChild, script);
+     },
+     "70 by 50: 100 110 120 145\n"},
+    {"an interrupt starts it",
+     [](Script* script) {
+       Request(100, 1, kCreator, script);
+       Fork(110, kChild, script);
+       FirstRun(120, kChild, 0, script);
+       script->On(1, kFlagHardirq).Waking(140, kCreator, kChild, 3);
+       script->On(3).Wakeup(141, 0, kChild, 3).Switch(145, 0, kRunnable, kChild);
+     },
+     "70 by -1: 0 110 120 145\n"},
+    {"it is never started, but woke who asked",
+     [](Script* script) {
+       Request(100, 1, kCreator, script);
+       Sleep(105, 1, kCreator, script);
+       Fork(110, kChild, script);
+       FirstRun(120, kChild, kCreator, script);
+     },
+     "70 by 50: 100 110 120 0\n"},
+    {"two ask at once, the second while kthreadd is awake, which tells nothing",
+     [](Script* script) {
+       Request(100, 1, kCreator, script);
+       Sleep(105, 1, kCreator, script);
+       Sleep(106, 2, kOther, script);
+       Fork(110, kChild, script);
+       Fork(114, kSecond, script);
+       FirstRun(120, kChild, kCreator, script);
+       FirstRun(130, kSecond, kOther, script);
+       Back(140, 2, kOther, script);
+       Start(145, 2, kOther, kSecond, script);
+     },
+     "70 by 50: 100 110 120 0\n71 by 60: 0 114 130 150\n"},
+    {"the one whose request was seen need not be the first on the list",
+     [](Script* script) {
+       Request(100, 1, kCreator, script);
+       Sleep(105, 1, kCreator, script);
+       Sleep(106, 2, kOther, script);
+       Fork(110, kChild, script);
+       FirstRun(120, kChild, kOther, script);
+       Fork(126, kSecond, script);
+       FirstRun(130, kSecond, kCreator, script);
+       Back(140, 2, kOther, script);
+       Start(145, 2, kOther, kChild, script);
+     },
+     "70 by 60: 0 110 120 150\n71 by 50: 100 126 130 0\n"},
+    {"it woke a sleeper that asked for nothing and that does not start it",
+     [](Script* script) {
+       Sleep(106, 2, kOther, script);
+       Fork(110, kChild, script);
+       FirstRun(120, kChild, kOther, script);
+       Start(140, 1, kCreator, kChild, script);
+     },
+     "70 by -1: 0 110 120 145\n"},
+    {"kthreadd could not fork and woke who asked; what that one asks next was not seen",
+     [](Script* script) {
+       Request(100, 1, kCreator, script);
+       Sleep(105, 1, kCreator, script);
+       script->On(0).Waking(106, kThreadd, kCreator, 1);
+       Back(107, 1, kCreator, script);
+       Sleep(109, 1, kCreator, script);
+       Fork(110, kChild, script);
+       FirstRun(120, kChild, kCreator, script);
+       Back(130, 1, kCreator, script);
+       Start(140, 1, kCreator, kChild, script);
+     },
+     "70 by 50: 0 110 120 145\n"},
+    {"who wakes somebody has its answer, and did not ask for the next thread",
+     [](Script* script) {
+       Request(100, 1, kCreator, script);
+       script->On(1).Waking(105, kCreator, 90, 3);
+       Fork(110, kChild, script);
+       FirstRun(120, kChild, 0, script);
+       Start(140, 1, kCreator, kChild, script);
+     },
+     "70 by -1: 0 110 120 145\n"},
+    {"started while it is still on its way to sleep",
+     [](Script* script) {
+       Request(100, 1, kCreator, script);
+       Fork(110, kChild, script);
+       script->On(3).Switch(120, 0, kRunnable, kChild).On(1).Waking(122, kCreator, kChild, 3);
+       script->Wakeup(123, kCreator, kChild, 3);
+     },
+     "70 by 50: 100 110 120 123\n"},
+    {"preempted in its first run",
+     [](Script* script) {
+       Request(100, 1, kCreator, script);
+       Fork(110, kChild, script);
+       script->On(3).Switch(120, 0, kRunnable, kChild).Switch(121, kChild, kRunnable, 90);
+       script->Switch(125, 90, kSleepS, kChild).Switch(127, kChild, kSleepD, 0);
+       Start(140, 1, kCreator, kChild, script);
+     },
+     "70 by 50: 100 110 120 145\n"},
+    {"a gap between its fork and its first run",
+     [](Script* script) {
+       Request(100, 1, kCreator, script);
+       Fork(110, kChild, script);
+       script->On(2).Gap(112, 118);
+       FirstRun(120, kChild, 0, script);
+       Start(140, 1, kCreator, kChild, script);
+     },
+     "70 by -1: 0 110 0 0\n"},
+    {"a gap between the request and the fork",
+     [](Script* script) {
+       Request(100, 1, kCreator, script);
+       script->On(2).Gap(104, 108);
+       Fork(110, kChild, script);
+       FirstRun(120, kChild, 0, script);
+       Start(140, 1, kCreator, kChild, script);
+     },
+     "70 by 50: 0 110 120 145\n"},
+    {"a fork by somebody else makes no kernel thread",
+     [](Script* script) { script->On(1).Fork(110, kCreator, kChild).WakeupNew(111, kCreator, kChild, 3); }, ""},
+};
+
 TEST(KthreadLifecycle, WhoCreatedIt) {
-  struct Row {
-    const char* story;
-    void (*tell)(Script*);
-    const char* wanted;
-  };
-  const Row rows[] = {
-      {"the creator does not sleep: it asked, and it starts the thread",
-       [](Script* script) {
-         Request(100, 1, kCreator, script);
-         Fork(110, kChild, script);
-         FirstRun(120, kChild, 0, script);
-         Start(140, 1, kCreator, kChild, script);
-       },
-       "70 by 50: 100 110 120 145\n"},
-      {"somebody else starts it: who asked is not told",
-       [](Script* script) {
-         Request(100, 1, kCreator, script);
-         Fork(110, kChild, script);
-         FirstRun(120, kChild, 0, script);
-         Start(140, 2, kOther, kChild, script);
-       },
-       "70 by -1: 0 110 120 145\n"},
-      {"somebody else starts it, but it woke who asked",
-       [](Script* script) {
-         Request(100, 1, kCreator, script);
-         Sleep(105, 1, kCreator, script);
-         Fork(110, kChild, script);
-         FirstRun(120, kChild, kCreator, script);
-         Start(140, 2, kOther, kChild, script);
-       },
-       "70 by 50: 100 110 120 145\n"},
-      {"an interrupt starts it",
-       [](Script* script) {
-         Request(100, 1, kCreator, script);
-         Fork(110, kChild, script);
-         FirstRun(120, kChild, 0, script);
-         script->On(1, kFlagHardirq).Waking(140, kCreator, kChild, 3);
-         script->On(3).Wakeup(141, 0, kChild, 3).Switch(145, 0, kRunnable, kChild);
-       },
-       "70 by -1: 0 110 120 145\n"},
-      {"it is never started, but woke who asked",
-       [](Script* script) {
-         Request(100, 1, kCreator, script);
-         Sleep(105, 1, kCreator, script);
-         Fork(110, kChild, script);
-         FirstRun(120, kChild, kCreator, script);
-       },
-       "70 by 50: 100 110 120 0\n"},
-      {"two ask at once, the second while kthreadd is awake, which tells nothing",
-       [](Script* script) {
-         Request(100, 1, kCreator, script);
-         Sleep(105, 1, kCreator, script);
-         Sleep(106, 2, kOther, script);
-         Fork(110, kChild, script);
-         Fork(114, kSecond, script);
-         FirstRun(120, kChild, kCreator, script);
-         FirstRun(130, kSecond, kOther, script);
-         Back(140, 2, kOther, script);
-         Start(145, 2, kOther, kSecond, script);
-       },
-       "70 by 50: 100 110 120 0\n71 by 60: 0 114 130 150\n"},
-      {"the one whose request was seen need not be the first on the list",
-       [](Script* script) {
-         Request(100, 1, kCreator, script);
-         Sleep(105, 1, kCreator, script);
-         Sleep(106, 2, kOther, script);
-         Fork(110, kChild, script);
-         FirstRun(120, kChild, kOther, script);
-         Fork(126, kSecond, script);
-         FirstRun(130, kSecond, kCreator, script);
-         Back(140, 2, kOther, script);
-         Start(145, 2, kOther, kChild, script);
-       },
-       "70 by 60: 0 110 120 150\n71 by 50: 100 126 130 0\n"},
-      {"it woke a sleeper that asked for nothing and that does not start it",
-       [](Script* script) {
-         Sleep(106, 2, kOther, script);
-         Fork(110, kChild, script);
-         FirstRun(120, kChild, kOther, script);
-         Start(140, 1, kCreator, kChild, script);
-       },
-       "70 by -1: 0 110 120 145\n"},
-      {"kthreadd could not fork and woke who asked; what that one asks next was not seen",
-       [](Script* script) {
-         Request(100, 1, kCreator, script);
-         Sleep(105, 1, kCreator, script);
-         script->On(0).Waking(106, kThreadd, kCreator, 1);
-         Back(107, 1, kCreator, script);
-         Sleep(109, 1, kCreator, script);
-         Fork(110, kChild, script);
-         FirstRun(120, kChild, kCreator, script);
-         Back(130, 1, kCreator, script);
-         Start(140, 1, kCreator, kChild, script);
-       },
-       "70 by 50: 0 110 120 145\n"},
-      {"who wakes somebody has its answer, and did not ask for the next thread",
-       [](Script* script) {
-         Request(100, 1, kCreator, script);
-         script->On(1).Waking(105, kCreator, 90, 3);
-         Fork(110, kChild, script);
-         FirstRun(120, kChild, 0, script);
-         Start(140, 1, kCreator, kChild, script);
-       },
-       "70 by -1: 0 110 120 145\n"},
-      {"started while it is still on its way to sleep",
-       [](Script* script) {
-         Request(100, 1, kCreator, script);
-         Fork(110, kChild, script);
-         script->On(3).Switch(120, 0, kRunnable, kChild).On(1).Waking(122, kCreator, kChild, 3);
-         script->Wakeup(123, kCreator, kChild, 3);
-       },
-       "70 by 50: 100 110 120 123\n"},
-      {"preempted in its first run",
-       [](Script* script) {
-         Request(100, 1, kCreator, script);
-         Fork(110, kChild, script);
-         script->On(3).Switch(120, 0, kRunnable, kChild).Switch(121, kChild, kRunnable, 90);
-         script->Switch(125, 90, kSleepS, kChild).Switch(127, kChild, kSleepD, 0);
-         Start(140, 1, kCreator, kChild, script);
-       },
-       "70 by 50: 100 110 120 145\n"},
-      {"a gap between its fork and its first run",
-       [](Script* script) {
-         Request(100, 1, kCreator, script);
-         Fork(110, kChild, script);
-         script->On(2).Gap(112, 118);
-         FirstRun(120, kChild, 0, script);
-         Start(140, 1, kCreator, kChild, script);
-       },
-       "70 by -1: 0 110 0 0\n"},
-      {"a gap between the request and the fork",
-       [](Script* script) {
-         Request(100, 1, kCreator, script);
-         script->On(2).Gap(104, 108);
-         Fork(110, kChild, script);
-         FirstRun(120, kChild, 0, script);
-         Start(140, 1, kCreator, kChild, script);
-       },
-       "70 by 50: 0 110 120 145\n"},
-      {"a fork by somebody else makes no kernel thread",
-       [](Script* script) { script->On(1).Fork(110, kCreator, kChild).WakeupNew(111, kCreator, kChild, 3); }, ""},
-  };
-  for (const Row& row : rows) {
+  for (const Creation& row : kCreations) {
     Script script = Begin();
     row.tell(&script);
     EXPECT_EQ(Told(LifecycleOf(script)), row.wanted) << row.story;
   }
 }
 
+struct Stopping {
+  const char* story;
+  void (*tell)(Script*);
+  const char* wanted;
+  uint64_t measured, voided;
+};
+const Stopping kStoppings[] = {
+    {"a thread from before the trace",
+     [](Script* script) {
+       script->On(1).About(200, E::kSchedKthreadStop, kCreator, 90);
+       script->On(3).About(220, E::kSchedProcessExit, 90, 90).On(1).StopRet(230, kCreator, 0);
+     },
+     "90 by -1: 0 0 0 0; 50 stops: 200 220 230 ret 0\n", 1, 0},
+    {"two stoppers at once: each return is its own stopper's",
+     [](Script* script) {
+       script->On(1).About(200, E::kSchedKthreadStop, kCreator, 90);
+       script->On(2).About(201, E::kSchedKthreadStop, kOther, 91);
+       script->On(3).About(210, E::kSchedProcessExit, 91, 91).About(211, E::kSchedProcessExit, 90, 90);
+       script->On(2).StopRet(220, kOther, 6).On(1).StopRet(230, kCreator, 5);
+     },
+     "90 by -1: 0 0 0 0; 50 stops: 200 211 230 ret 5\n91 by -1: 0 0 0 0; 60 stops: 201 210 220 ret 6\n", 2, 0},
+    {"the stop returns before the thread's exit is told",
+     [](Script* script) {
+       script->On(1).About(200, E::kSchedKthreadStop, kCreator, 90).StopRet(210, kCreator, 4);
+       script->On(3).About(220, E::kSchedProcessExit, 90, 90);
+     },
+     "90 by -1: 0 0 0 0; 50 stops: 200 220 210 ret 4\n", 1, 0},
+    {"a return without a stop", [](Script* script) { script->On(1).StopRet(230, kCreator, 5); }, "", 0, 0},
+    {"a stop that has not returned when the trace ends",
+     [](Script* script) { script->On(1).About(200, E::kSchedKthreadStop, kCreator, 90).Tick(300, 0, kCreator); },
+     "90 by -1: 0 0 0 0; 50 stops: 200 0 0 ret 0\n", 0, 0},
+    {"it exits by itself, and is stopped afterwards",
+     [](Script* script) {
+       Fork(110, kChild, script);
+       script->On(3).About(150, E::kSchedProcessExit, kChild, kChild);
+       script->On(1).About(200, E::kSchedKthreadStop, kCreator, kChild).StopRet(205, kCreator, 0);
+     },
+     "70 by -1: 0 110 0 0; 50 stops: 200 150 205 ret 0\n", 0, 0},
+    {"it exits by itself",
+     [](Script* script) {
+       Fork(110, kChild, script);
+       script->On(3).About(150, E::kSchedProcessExit, kChild, kChild);
+     },
+     "70 by -1: 0 110 0 0; -1 stops: 0 150 0 ret 0\n", 0, 0},
+    {"a gap between stop and return: that may be another stop's",
+     [](Script* script) {
+       script->On(1).About(200, E::kSchedKthreadStop, kCreator, 90).On(2).Gap(205, 210);
+       script->On(3).About(220, E::kSchedProcessExit, 90, 90).On(1).StopRet(230, kCreator, 0);
+     },
+     "90 by -1: 0 0 0 0; 50 stops: 200 220 0 ret 0\n", 0, 1},
+    {"its pid is another thread's later",
+     [](Script* script) {
+       Fork(110, kChild, script);
+       script->On(3).About(150, E::kSchedProcessExit, kChild, kChild);
+       Fork(170, kChild, script);
+     },
+     "70 by -1: 0 110 0 0; -1 stops: 0 150 0 ret 0\n70 by -1: 0 170 0 0\n", 0, 0},
+};
+
 TEST(KthreadLifecycle, Stops) {
-  struct Row {
-    const char* story;
-    void (*tell)(Script*);
-    const char* wanted;
-    uint64_t measured, voided;
-  };
-  const Row rows[] = {
-      {"a thread from before the trace",
-       [](Script* script) {
-         script->On(1).About(200, E::kSchedKthreadStop, kCreator, 90);
-         script->On(3).About(220, E::kSchedProcessExit, 90, 90).On(1).StopRet(230, kCreator, 0);
-       },
-       "90 by -1: 0 0 0 0; 50 stops: 200 220 230 ret 0\n", 1, 0},
-      {"two stoppers at once: each return is its own stopper's",
-       [](Script* script) {
-         script->On(1).About(200, E::kSchedKthreadStop, kCreator, 90);
-         script->On(2).About(201, E::kSchedKthreadStop, kOther, 91);
-         script->On(3).About(210, E::kSchedProcessExit, 91, 91).About(211, E::kSchedProcessExit, 90, 90);
-         script->On(2).StopRet(220, kOther, 6).On(1).StopRet(230, kCreator, 5);
-       },
-       "90 by -1: 0 0 0 0; 50 stops: 200 211 230 ret 5\n91 by -1: 0 0 0 0; 60 stops: 201 210 220 ret 6\n", 2, 0},
-      {"the stop returns before the thread's exit is told",
-       [](Script* script) {
-         script->On(1).About(200, E::kSchedKthreadStop, kCreator, 90).StopRet(210, kCreator, 4);
-         script->On(3).About(220, E::kSchedProcessExit, 90, 90);
-       },
-       "90 by -1: 0 0 0 0; 50 stops: 200 220 210 ret 4\n", 1, 0},
-      {"a return without a stop", [](Script* script) { script->On(1).StopRet(230, kCreator, 5); }, "", 0, 0},
-      {"a stop that has not returned when the trace ends",
-       [](Script* script) { script->On(1).About(200, E::kSchedKthreadStop, kCreator, 90).Tick(300, 0, kCreator); },
-       "90 by -1: 0 0 0 0; 50 stops: 200 0 0 ret 0\n", 0, 0},
-      {"it exits by itself, and is stopped afterwards",
-       [](Script* script) {
-         Fork(110, kChild, script);
-         script->On(3).About(150, E::kSchedProcessExit, kChild, kChild);
-         script->On(1).About(200, E::kSchedKthreadStop, kCreator, kChild).StopRet(205, kCreator, 0);
-       },
-       "70 by -1: 0 110 0 0; 50 stops: 200 150 205 ret 0\n", 0, 0},
-      {"it exits by itself",
-       [](Script* script) {
-         Fork(110, kChild, script);
-         script->On(3).About(150, E::kSchedProcessExit, kChild, kChild);
-       },
-       "70 by -1: 0 110 0 0; -1 stops: 0 150 0 ret 0\n", 0, 0},
-      {"a gap between stop and return: that may be another stop's",
-       [](Script* script) {
-         script->On(1).About(200, E::kSchedKthreadStop, kCreator, 90).On(2).Gap(205, 210);
-         script->On(3).About(220, E::kSchedProcessExit, 90, 90).On(1).StopRet(230, kCreator, 0);
-       },
-       "90 by -1: 0 0 0 0; 50 stops: 200 220 0 ret 0\n", 0, 1},
-      {"its pid is another thread's later",
-       [](Script* script) {
-         Fork(110, kChild, script);
-         script->On(3).About(150, E::kSchedProcessExit, kChild, kChild);
-         Fork(170, kChild, script);
-       },
-       "70 by -1: 0 110 0 0; -1 stops: 0 150 0 ret 0\n70 by -1: 0 170 0 0\n", 0, 0},
-  };
-  for (const Row& row : rows) {
+  for (const Stopping& row : kStoppings) {
     Script script = Begin();
     row.tell(&script);
     const LifecycleSummary told = LifecycleOf(script);
@@ -343,60 +345,59 @@ std::string ToldHelpers(const LifecycleSummary& lifecycle) {
   return told;
 }
 
+struct Helping {
+  const char* story;
+  void (*tell)(Script*);
+  const char* wanted;
+};
+const Helping kHelpings[] = {
+    {"queued, started, forked, executed, over",
+     [](Script* script) {
+       script->On(1).Work(100, E::kWorkQueue, kItem, kHelper, kCreator);
+       script->On(2).Work(110, E::kWorkStart, kItem, kHelper, kWorker).Fork(120, kWorker, kChild);
+       script->Work(125, E::kWorkEnd, kItem, kHelper, kWorker);
+       script->On(3).About(140, E::kSchedProcessExec, kChild, kChild);
+       script->About(150, E::kSchedProcessExec, kChild, kChild).About(190, E::kSchedProcessExit, kChild, kChild);
+     },
+     "70 of 40: 100 110 120 140 190\n"},
+    {"its program is not there",
+     [](Script* script) {
+       script->On(1).Work(100, E::kWorkQueue, kItem, kHelper, kCreator);
+       script->On(2).Work(110, E::kWorkStart, kItem, kHelper, kWorker).Fork(120, kWorker, kChild);
+       script->On(3).About(190, E::kSchedProcessExit, kChild, kChild);
+     },
+     "70 of 40: 100 110 120 0 190\n"},
+    {"queued before the trace, not over when it ends",
+     [](Script* script) { script->On(2).Work(110, E::kWorkStart, kItem, kHelper, kWorker).Fork(120, kWorker, kChild); },
+     "70 of 40: 0 110 120 0 0\n"},
+    {"another function's work starts no helper",
+     [](Script* script) {
+       script->On(2).Work(110, E::kWorkStart, kItem, kOtherWork, kWorker).Fork(120, kWorker, kChild);
+     },
+     ""},
+    {"nor does a fork after the work's end",
+     [](Script* script) {
+       script->On(2).Work(110, E::kWorkStart, kItem, kHelper, kWorker);
+       script->Work(115, E::kWorkEnd, kItem, kHelper, kWorker).Fork(120, kWorker, kChild);
+     },
+     ""},
+    {"a gap since it was queued",
+     [](Script* script) {
+       script->On(1).Work(100, E::kWorkQueue, kItem, kHelper, kCreator).On(3).Gap(102, 105);
+       script->On(2).Work(110, E::kWorkStart, kItem, kHelper, kWorker).Fork(120, kWorker, kChild);
+       script->On(3).About(140, E::kSchedProcessExec, kChild, kChild);
+     },
+     "70 of 40: 0 110 120 140 0\n"},
+    {"a gap since the fork",
+     [](Script* script) {
+       script->On(2).Work(110, E::kWorkStart, kItem, kHelper, kWorker).Fork(120, kWorker, kChild);
+       script->On(1).Gap(122, 125).On(3).About(140, E::kSchedProcessExec, kChild, kChild);
+     },
+     "70 of 40: 0 110 120 0 0\n"},
+};
+
 TEST(KthreadLifecycle, Helpers) {
-  struct Row {
-    const char* story;
-    void (*tell)(Script*);
-    const char* wanted;
-  };
-  const Row rows[] = {
-      {"queued, started, forked, executed, over",
-       [](Script* script) {
-         script->On(1).Work(100, E::kWorkQueue, kItem, kHelper, kCreator);
-         script->On(2).Work(110, E::kWorkStart, kItem, kHelper, kWorker).Fork(120, kWorker, kChild);
-         script->Work(125, E::kWorkEnd, kItem, kHelper, kWorker);
-         script->On(3).About(140, E::kSchedProcessExec, kChild, kChild);
-         script->About(150, E::kSchedProcessExec, kChild, kChild).About(190, E::kSchedProcessExit, kChild, kChild);
-       },
-       "70 of 40: 100 110 120 140 190\n"},
-      {"its program is not there",
-       [](Script* script) {
-         script->On(1).Work(100, E::kWorkQueue, kItem, kHelper, kCreator);
-         script->On(2).Work(110, E::kWorkStart, kItem, kHelper, kWorker).Fork(120, kWorker, kChild);
-         script->On(3).About(190, E::kSchedProcessExit, kChild, kChild);
-       },
-       "70 of 40: 100 110 120 0 190\n"},
-      {"queued before the trace, not over when it ends",
-       [](Script* script) {
-         script->On(2).Work(110, E::kWorkStart, kItem, kHelper, kWorker).Fork(120, kWorker, kChild);
-       },
-       "70 of 40: 0 110 120 0 0\n"},
-      {"another function's work starts no helper",
-       [](Script* script) {
-         script->On(2).Work(110, E::kWorkStart, kItem, kOtherWork, kWorker).Fork(120, kWorker, kChild);
-       },
-       ""},
-      {"nor does a fork after the work's end",
-       [](Script* script) {
-         script->On(2).Work(110, E::kWorkStart, kItem, kHelper, kWorker);
-         script->Work(115, E::kWorkEnd, kItem, kHelper, kWorker).Fork(120, kWorker, kChild);
-       },
-       ""},
-      {"a gap since it was queued",
-       [](Script* script) {
-         script->On(1).Work(100, E::kWorkQueue, kItem, kHelper, kCreator).On(3).Gap(102, 105);
-         script->On(2).Work(110, E::kWorkStart, kItem, kHelper, kWorker).Fork(120, kWorker, kChild);
-         script->On(3).About(140, E::kSchedProcessExec, kChild, kChild);
-       },
-       "70 of 40: 0 110 120 140 0\n"},
-      {"a gap since the fork",
-       [](Script* script) {
-         script->On(2).Work(110, E::kWorkStart, kItem, kHelper, kWorker).Fork(120, kWorker, kChild);
-         script->On(1).Gap(122, 125).On(3).About(140, E::kSchedProcessExec, kChild, kChild);
-       },
-       "70 of 40: 0 110 120 0 0\n"},
-  };
-  for (const Row& row : rows) {
+  for (const Helping& row : kHelpings) {
     Script script = Begin();
     row.tell(&script);
     const LifecycleSummary told = LifecycleOf(script);

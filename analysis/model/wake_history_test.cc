@@ -91,87 +91,93 @@ TEST(WakeHistory, AChainLeadsBackToTheInterrupt) {
   EXPECT_EQ(run.ChainOf(kVictim, 160), std::string("8 task @140 in=160; ") + kNotSeen) << "the waker was retired";
 }
 
+using E = EventType;
+
 // Each row is one wake of kVictim at 100, told on CPU 0 while kWaker is there; it runs at 200.
-TEST(WakeHistory, WhatWokeIt) {
-  using E = EventType;
-  const auto begin = [] {
-    Script script;
-    script.On(1).Switch(10, kVictim, kSleepS, 0).On(0).Switch(20, 0, kRunnable, kWaker);
-    return script;
-  };
-  struct Row {
-    const char* story;
-    Script script;
-    std::string wanted;
-  };
-  const Row rows[] = {
-      {"a task that ran since before the trace", begin().Waking(100, kWaker, kVictim, 1),
-       std::string("8 task @100 in=200; ") + kNotSeen},
-      {"an idle task, which nobody wakes", begin().Switch(90, kWaker, kSleepS, 0).Waking(100, 0, kVictim, 1),
-       "0 task @100 in=200; "},
-      {"an interrupt of which nothing else is told", begin().On(0, kFlagHardirq).Waking(100, kWaker, kVictim, 1),
-       "-1 hardirq @100 in=200; "},
-      {"an irq handler", begin().On(0, kFlagHardirq).Irq(99, E::kIrqEntry, 24, kWaker).Waking(100, kWaker, kVictim, 1),
-       "-1 hardirq [irq 24] @100 in=200; "},
-      {"an interrupt after that handler has ended",
-       begin()
-           .On(0, kFlagHardirq)
-           .Irq(98, E::kIrqEntry, 24, kWaker)
-           .Irq(99, E::kIrqExit, 24, kWaker)
-           .Waking(100, kWaker, kVictim, 1),
-       "-1 hardirq @100 in=200; "},
-      {"a high-resolution timer inside of an irq handler",
-       begin()
-           .On(0, kFlagHardirq)
-           .Irq(98, E::kIrqEntry, 24, kWaker)
-           .Timer(99, E::kHrtimerExpireEntry, kWakeupFunction, kWaker)
-           .Waking(100, kWaker, kVictim, 1),
-       "-1 hardirq [hrtimer hrtimer_wakeup] @100 in=200; "},
-      {"a softirq vector",
-       begin().On(0, kFlagSoftirq).Softirq(99, E::kSoftirqEntry, 9, kWaker).Waking(100, kWaker, kVictim, 1),
-       "-1 softirq [softirq RCU] @100 in=200; "},
-      {"a timer inside of one",
-       begin()
-           .On(0, kFlagSoftirq)
-           .Softirq(98, E::kSoftirqEntry, 1, kWaker)
-           .Timer(99, E::kTimerExpireEntry, kTimeoutFunction, kWaker)
-           .Waking(100, kWaker, kVictim, 1),
-       "-1 softirq [timer process_timeout] @100 in=200; "},
-      {"the softirq, once its timer is done",
-       begin()
-           .On(0, kFlagSoftirq)
-           .Softirq(97, E::kSoftirqEntry, 1, kWaker)
-           .Timer(98, E::kTimerExpireEntry, kTimeoutFunction, kWaker)
-           .Timer(99, E::kTimerExpireExit, 0, kWaker)
-           .Waking(100, kWaker, kVictim, 1),
-       "-1 softirq [softirq TIMER] @100 in=200; "},
-      {"an interrupt on top of a timer is not the timer",
-       begin()
-           .On(0, kFlagSoftirq)
-           .Timer(98, E::kTimerExpireEntry, kTimeoutFunction, kWaker)
-           .On(0, kFlagSoftirq | kFlagHardirq)
-           .Waking(100, kWaker, kVictim, 1),
-       "-1 hardirq @100 in=200; "},
-      {"what another CPU is inside of does not count",
-       begin()
-           .On(2, kFlagHardirq)
-           .Timer(98, E::kHrtimerExpireEntry, kWakeupFunction, 0)
-           .On(0, kFlagHardirq)
-           .Waking(100, kWaker, kVictim, 1),
-       "-1 hardirq @100 in=200; "},
-      {"nor what was open before a gap",
-       begin()
-           .On(0, kFlagHardirq)
-           .Timer(80, E::kHrtimerExpireEntry, kWakeupFunction, kWaker)
-           .Gap(81, 90)
-           .Waking(100, kWaker, kVictim, 1),
-       "-1 hardirq @100 in=200; "},
-  };
+struct Row {
+  const char* story;
+  Script script;
+  std::string wanted;
+};
+Script Begin() {
+  Script script;
+  script.On(1).Switch(10, kVictim, kSleepS, 0).On(0).Switch(20, 0, kRunnable, kWaker);
+  return script;
+}
+void ExpectWoken(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     Script script = row.script;
     script.On(1).Wakeup(110, 0, kVictim, 1).Switch(200, 0, kRunnable, kVictim);
     EXPECT_EQ(Replay().Play(script).ChainOf(kVictim, 150), row.wanted) << row.story;
   }
+}
+
+TEST(WakeHistory, WhatWokeIt) {
+  ExpectWoken(
+      {{"a task that ran since before the trace", Begin().Waking(100, kWaker, kVictim, 1),
+        std::string("8 task @100 in=200; ") + kNotSeen},
+       {"an idle task, which nobody wakes", Begin().Switch(90, kWaker, kSleepS, 0).Waking(100, 0, kVictim, 1),
+        "0 task @100 in=200; "},
+       {"an interrupt of which nothing else is told", Begin().On(0, kFlagHardirq).Waking(100, kWaker, kVictim, 1),
+        "-1 hardirq @100 in=200; "},
+       {"an irq handler", Begin().On(0, kFlagHardirq).Irq(99, E::kIrqEntry, 24, kWaker).Waking(100, kWaker, kVictim, 1),
+        "-1 hardirq [irq 24] @100 in=200; "},
+       {"an interrupt after that handler has ended",
+        Begin()
+            .On(0, kFlagHardirq)
+            .Irq(98, E::kIrqEntry, 24, kWaker)
+            .Irq(99, E::kIrqExit, 24, kWaker)
+            .Waking(100, kWaker, kVictim, 1),
+        "-1 hardirq @100 in=200; "},
+       {"a high-resolution timer inside of an irq handler",
+        Begin()
+            .On(0, kFlagHardirq)
+            .Irq(98, E::kIrqEntry, 24, kWaker)
+            .Timer(99, E::kHrtimerExpireEntry, kWakeupFunction, kWaker)
+            .Waking(100, kWaker, kVictim, 1),
+        "-1 hardirq [hrtimer hrtimer_wakeup] @100 in=200; "},
+       {"a softirq vector",
+        Begin().On(0, kFlagSoftirq).Softirq(99, E::kSoftirqEntry, 9, kWaker).Waking(100, kWaker, kVictim, 1),
+        "-1 softirq [softirq RCU] @100 in=200; "},
+       {"a timer inside of one",
+        Begin()
+            .On(0, kFlagSoftirq)
+            .Softirq(98, E::kSoftirqEntry, 1, kWaker)
+            .Timer(99, E::kTimerExpireEntry, kTimeoutFunction, kWaker)
+            .Waking(100, kWaker, kVictim, 1),
+        "-1 softirq [timer process_timeout] @100 in=200; "},
+       {"the softirq, once its timer is done",
+        Begin()
+            .On(0, kFlagSoftirq)
+            .Softirq(97, E::kSoftirqEntry, 1, kWaker)
+            .Timer(98, E::kTimerExpireEntry, kTimeoutFunction, kWaker)
+            .Timer(99, E::kTimerExpireExit, 0, kWaker)
+            .Waking(100, kWaker, kVictim, 1),
+        "-1 softirq [softirq TIMER] @100 in=200; "}});
+}
+
+TEST(WakeHistory, WhatDidNotWakeIt) {
+  ExpectWoken({{"an interrupt on top of a timer is not the timer",
+                Begin()
+                    .On(0, kFlagSoftirq)
+                    .Timer(98, E::kTimerExpireEntry, kTimeoutFunction, kWaker)
+                    .On(0, kFlagSoftirq | kFlagHardirq)
+                    .Waking(100, kWaker, kVictim, 1),
+                "-1 hardirq @100 in=200; "},
+               {"what another CPU is inside of does not count",
+                Begin()
+                    .On(2, kFlagHardirq)
+                    .Timer(98, E::kHrtimerExpireEntry, kWakeupFunction, 0)
+                    .On(0, kFlagHardirq)
+                    .Waking(100, kWaker, kVictim, 1),
+                "-1 hardirq @100 in=200; "},
+               {"nor what was open before a gap",
+                Begin()
+                    .On(0, kFlagHardirq)
+                    .Timer(80, E::kHrtimerExpireEntry, kWakeupFunction, kWaker)
+                    .Gap(81, 90)
+                    .Waking(100, kWaker, kVictim, 1),
+                "-1 hardirq @100 in=200; "}});
 }
 
 TEST(WakeHistory, AGapInTheWakersRunEndsTheChain) {
