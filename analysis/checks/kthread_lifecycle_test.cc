@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "analysis/checks/check_test_support.h"
 
@@ -405,6 +406,34 @@ TEST(KthreadLifecycle, Helpers) {
     const bool whole = std::string(row.wanted).starts_with("70 of 40: 100 110 120 140");
     EXPECT_EQ(told.helper_queue_to_exec_ns.n(), whole ? 1u : 0u) << row.story;
   }
+}
+
+// The program's name is in the event's record, at a place that its format tells.
+TEST(KthreadLifecycle, TheProgramOfAHelper) {
+  CheckRun run(KthreadLifecycle::kInfo);
+  run.input().names().Add(kHelper, "call_usermodehelper_exec_work");
+  ASSERT_TRUE(run.input().format_table().Add(
+      "sched",
+      "name: sched_process_exec\nID: 300\nformat:\n"
+      "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n"
+      "\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;\n"
+      "\tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;\tsigned:0;\n"
+      "\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n"
+      "\tfield:__data_loc char[] filename;\toffset:8;\tsize:4;\tsigned:0;\n"
+      "\tfield:pid_t pid;\toffset:12;\tsize:4;\tsigned:1;\n"
+      "\tfield:pid_t old_pid;\toffset:16;\tsize:4;\tsigned:1;\n\n"
+      "print fmt: \"filename=%s pid=%d old_pid=%d\", __get_str(filename), REC->pid, REC->old_pid\n"));
+  std::vector<uint8_t> record(20);
+  record[8] = 20;   // the text's offset
+  record[10] = 10;  // and its size
+  for (const char c : std::string("/bin/true")) record.push_back(static_cast<uint8_t>(c));
+  record.push_back(0);
+  Script script = Begin();
+  script.On(2).Work(110, E::kWorkStart, kItem, kHelper, kWorker).Fork(120, kWorker, kChild);
+  script.On(3).About(140, E::kSchedProcessExec, kChild, kChild).Carrying(0, record);
+  const LifecycleSummary told = run.Play(script).summaries().lifecycle;
+  ASSERT_EQ(told.helpers.size(), 1u);
+  EXPECT_EQ(told.helpers[0].file, "/bin/true");
 }
 
 TEST(KthreadLifecycle, TheNewestAreListedAndTheOthersCounted) {

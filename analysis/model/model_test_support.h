@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "analysis/base/bytes.h"
 #include "analysis/trace/event.h"
 #include "analysis/trace/reader.h"
 
@@ -22,6 +23,7 @@ class ScriptInput : public TraceInput {
   }
   TraceMetadata& meta() { return metadata_; }
   SymbolTable& names() { return symbols_; }
+  FormatTable& format_table() { return formats_; }
   // It holds from `since_ns` on.
   void AddThread(int32_t pid, std::string comm, uint32_t flags, uint64_t since_ns = 0, std::string affinity = {}) {
     ThreadInfo info;
@@ -130,6 +132,14 @@ class Script {
   Script& Tick(uint64_t ns, uint64_t function, int32_t pid) {
     Event& event = Add(ns, EventType::kHrtimerExpireEntry, pid);
     event.timer.function = function;
+    return *this;
+  }
+
+  // The last event has this record, which outlives the script.
+  Script& Carrying(uint16_t format, Bytes record) {
+    events_.back().format = format;
+    events_.back().record = record.data();
+    events_.back().record_size = static_cast<uint16_t>(record.size());
     return *this;
   }
 
