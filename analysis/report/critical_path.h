@@ -54,6 +54,8 @@ class CriticalPathFinder {
 
   // Borrows `input`. from_ns <= to_ns.
   CriticalPathFinder(const TraceInput& input, uint64_t from_ns, uint64_t to_ns, size_t intervals_max = kIntervalsMax);
+  CriticalPathFinder(const CriticalPathFinder&) = delete;
+  CriticalPathFinder& operator=(const CriticalPathFinder&) = delete;
 
   // The next event in merged order, until one lies behind to_ns. False: no more are needed.
   bool Push(const Event& event);

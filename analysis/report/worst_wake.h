@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "analysis/model/sched_model.h"
@@ -27,6 +28,8 @@ class WorstWakeFinder {
   // `wanted`: the tasks that are asked for.
   WorstWakeFinder(const TraceInput& input, std::function<bool(int32_t pid, std::string_view comm)> wanted)
       : model_(input), wakes_(model_, input.symbols()), wanted_(std::move(wanted)) {}
+  WorstWakeFinder(const WorstWakeFinder&) = delete;
+  WorstWakeFinder& operator=(const WorstWakeFinder&) = delete;
 
   // Every event, in merged order.
   void Push(const Event& event) {
