@@ -6,6 +6,7 @@
 #include "analysis/checks/ksoftirqd_starved.h"
 #include "analysis/checks/kthread_lifecycle.h"
 #include "analysis/checks/kthread_work_delay.h"
+#include "analysis/checks/model_violation.h"
 #include "analysis/checks/priority_inversion.h"
 #include "analysis/checks/softirq_delay.h"
 #include "analysis/checks/spurious_wakeup.h"
@@ -21,7 +22,7 @@ std::span<const CheckInfo> Checks() {
   static const std::array kChecks = {
       WakeupLatency::kInfo,    WorkDelay::kInfo,  KthreadWorkDelay::kInfo, SoftirqDelay::kInfo,   TaskletDelay::kInfo,
       KsoftirqdStarved::kInfo, Starvation::kInfo, HungTask::kInfo,         SpuriousWakeup::kInfo,
-      WorkConservation::kInfo, PriorityInversion::kInfo, KthreadLifecycle::kInfo,
+      WorkConservation::kInfo, PriorityInversion::kInfo, ModelViolation::kInfo, KthreadLifecycle::kInfo,
   };
   return kChecks;
 }

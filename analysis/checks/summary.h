@@ -10,6 +10,7 @@
 #include "analysis/base/histogram.h"
 #include "analysis/checks/finding.h"
 #include "analysis/model/delay_buckets.h"
+#include "analysis/model/rules.h"
 #include "analysis/model/task.h"
 #include "analysis/trace/reader.h"
 
@@ -94,14 +95,7 @@ struct CpuSummary {
   }
 };
 
-// Where a recording broke a rule of the scheduler model, or seems to have.
-enum class RuleVerdict : uint8_t {
-  kViolation,  // no possible state is left, and nothing was lost that could be why
-  kMissing,    // an event is missing there
-  kArtefact,   // what some kernels are known to print
-  kVoid,       // a gap, or the edge of what all CPUs cover, may be why
-};
-constexpr RuleVerdict LastOf(RuleVerdict) { return RuleVerdict::kVoid; }
+// Where a recording broke a rule of the scheduler model, or seems to have. See analysis/model/rules.h.
 struct RulePlace {
   RuleVerdict verdict = RuleVerdict::kViolation;
   uint32_t cpu = 0;
@@ -111,7 +105,7 @@ struct RulePlace {
   static void Fields(auto& self, auto& archive) { archive(self.verdict, self.cpu, self.ts_ns, self.pid, self.text); }
 };
 struct RuleSummary {
-  std::string name;      // "waking-before-wakeup"
+  std::string name;      // "wakeup-needs-waking"
   uint64_t checked = 0;  // how often it could have been broken
   uint64_t violations = 0, missing = 0, artefacts = 0, voided = 0;
   std::vector<RulePlace> places;  // the first of them

@@ -1,29 +1,19 @@
 #include "analysis/model/sched_model.h"
 
 #include <algorithm>
-#include <charconv>
 
 namespace wakewatch {
 namespace {
 
 constexpr size_t kCpusMax = UINT16_MAX + 1;  // that an event can name
-// A sleep that a signal cancels prints S on these kernels. Source: kernel-events notes, 5.18 to 6.15.
-bool PrintsStaleSleeps(const std::string& release) {
-  int major = 0, minor = 0;
-  const char* const end = release.data() + release.size();
-  const auto [dot, error] = std::from_chars(release.data(), end, major);
-  if (error != std::errc() || dot == end) return true;  // not known: rather an artefact than an alarm
-  std::from_chars(dot + 1, end, minor);
-  const int version = major * 100 + minor;
-  return version >= 518 && version <= 615;
-}
 
 }  // namespace
 
 SchedModel::SchedModel(const TraceInput& input)
     : prev_states_(input.formats().prev_states()),
       metadata_(input.metadata()),
-      stale_sleep_kernel_(PrintsStaleSleeps(input.metadata().kernel)),
+      kernel_version_(KernelVersion(input.metadata().kernel)),
+      stale_sleep_kernel_(PrintsStaleSleeps(kernel_version_)),
       tasks_(input.metadata().threads),
       tick_(input.symbols()) {}
 

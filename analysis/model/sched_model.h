@@ -15,6 +15,7 @@
 
 #include "analysis/base/anomaly.h"
 #include "analysis/model/cpu_state.h"
+#include "analysis/model/kernel_version.h"
 #include "analysis/model/rank.h"
 #include "analysis/model/reference_schedule.h"
 #include "analysis/model/task_table.h"
@@ -75,6 +76,8 @@ class SchedModel {
     return cpu.real_time_log.InLastSecond(now_ns_, cpu.usage.Of(Use::kRealTime)) >= kThrottleNs;
   }
   const PrevStates& prev_states() const { return prev_states_; }
+  const std::string& kernel() const { return metadata_.kernel; }  // release; empty when it is not known
+  int kernel_version() const { return kernel_version_; }          // see KernelVersion()
   // Contradictions that no gap explains.
   const AnomalyCounts& anomalies() const { return anomalies_; }
   // A sched_waking was seen; where a trace has none, waits begin at sched_wakeup.
@@ -151,6 +154,7 @@ class SchedModel {
 
   const PrevStates& prev_states_;
   const TraceMetadata& metadata_;
+  const int kernel_version_;
   const bool stale_sleep_kernel_;
   bool has_waking_ = false;
   TaskTable tasks_;

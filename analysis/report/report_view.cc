@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "analysis/report/model_view.h"
 #include "analysis/report/printable.h"
 #include "analysis/report/report_csv.h"
 #include "analysis/report/report_json.h"
@@ -70,6 +71,7 @@ void ViewWriter::Add(const MeasuredWait& wait) {
 void ViewWriter::Finish(const Report& report) {
   if (options_.view == ReportView::kLatency) return FinishLatency(report);
   if (options_.view == ReportView::kFindings) return FinishFindings(report);
+  if (options_.view == ReportView::kModel) return FinishModel(report);
   switch (options_.format) {
     case OutputFormat::kText: return write_(ReportText(report, ForText(options_)));
     case OutputFormat::kJson: return write_(ReportJson(report, options_.all_threads));
@@ -114,6 +116,11 @@ void ViewWriter::FinishFindings(const Report& report) {
     out += FindingJson(finding);
   }
   write_(out + "]}\n");
+}
+
+void ViewWriter::FinishModel(const Report& report) {
+  if (options_.format == OutputFormat::kJson) return write_(ModelJson(report));
+  write_(LossText(report) + ModelText(report, Limit(options_.rows_max)));
 }
 
 bool Incomplete(const Report& report) {

@@ -1,4 +1,4 @@
-// Why: a report is looked at in three ways: whole, its latencies, its findings. The command line and the server write
+// Why: a report is looked at in four ways: whole, its latencies, its findings, the scheduler's rules. The command line and the server write
 // them by this one writer, so that an answer is the same bytes whichever of them gave it.
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace wakewatch {
 
-enum class ReportView { kReport, kLatency, kFindings };
+enum class ReportView { kReport, kLatency, kFindings, kModel };
 
 struct ViewOptions {
   ReportView view = ReportView::kReport;
@@ -38,6 +38,7 @@ class ViewWriter {
  private:
   void FinishLatency(const Report& report);
   void FinishFindings(const Report& report);
+  void FinishModel(const Report& report);
 
   const ViewOptions options_;
   const std::function<void(std::string_view)> write_;

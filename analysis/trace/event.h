@@ -63,6 +63,7 @@ enum class EventType : uint8_t {
       kGap,  // not a kernel event: what is known about this CPU ends at ts_ns and begins again at gap.end_ns
 };
 inline constexpr size_t kEventTypeCount = static_cast<size_t>(EventType::kGap) + 1;
+constexpr EventType LastOf(EventType) { return EventType::kGap; }
 
 struct EventTypeInfo {
   std::string_view system, name;

@@ -42,11 +42,11 @@ void ThresholdOptions::Fill(RemoteView* view) const {
   view->dispatch_tolerance_ns = unless_usual(own.dispatch_tolerance_ns, usual.dispatch_tolerance_ns);
 }
 
-InputOption::InputOption(VerbOptions* options) {
+InputOption::InputOption(VerbOptions* options, bool required) {
   options->Text({.names = "-i,--input,file",
                  .help = "A trace (see `wakewatch list formats`) or a recording",
                  .type = "FILE",
-                 .required = true},
+                 .required = required},
                 &path_);
   options->Text({.names = "--buffer",
                  .help = "The instance buffer to read; default: the main one, or the first that has events",
@@ -145,8 +145,8 @@ std::optional<Confidence> FailOnOption::level() const {
   return level ? std::optional(*level) : std::nullopt;
 }
 
-AnalysisOptions::AnalysisOptions(VerbOptions* options)
-    : input_(options), server_(options), span_(options), filter_(options), thresholds_(options) {}
+AnalysisOptions::AnalysisOptions(VerbOptions* options, bool file_required)
+    : input_(options, file_required), server_(options), span_(options), filter_(options), thresholds_(options) {}
 
 Result<Report> AnalysisOptions::Analyse(const std::function<void(const MeasuredWait&)>& on_wait) const {
   auto input = input_.Open();

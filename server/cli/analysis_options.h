@@ -34,7 +34,7 @@ class ThresholdOptions {
 // FILE (or -i FILE) and --buffer.
 class InputOption {
  public:
-  explicit InputOption(VerbOptions* options);
+  explicit InputOption(VerbOptions* options, bool required = true);
   const std::string& path() const { return path_; }
   // Opens a trace of any listed format, or a recording.
   Result<std::unique_ptr<TraceInput>> Open() const;
@@ -97,7 +97,9 @@ class FailOnOption {
 // All of the above together, and the analysis behind them.
 class AnalysisOptions {
  public:
-  explicit AnalysisOptions(VerbOptions* options);
+  explicit AnalysisOptions(VerbOptions* options, bool file_required = true);
+  // A trace, recording or host was named.
+  bool has_file() const { return !input_.path().empty(); }
   // Opens, analyses with progress on a terminal, and applies the filter. Errors as those of the parts; kInterrupted.
   // `on_wait` sees every measured wait that the filter shows, while the analysis goes on.
   Result<Report> Analyse(const std::function<void(const MeasuredWait&)>& on_wait = {}) const;

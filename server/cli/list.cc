@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analysis/checks/checks_list.h"
+#include "analysis/model/rules.h"
 #include "analysis/model/thread_kind.h"
 #include "analysis/report/printable.h"
 #include "analysis/report/text_table.h"
@@ -36,6 +37,12 @@ Listing ListChecks() {
     if (!check.adds_findings) continue;
     listing.rows.push_back({std::string(check.name), std::string(check.description)});
   }
+  return listing;
+}
+
+Listing ListRules() {
+  Listing listing{{"rule", "description"}, {}};
+  for (const RuleInfo& rule : Rules()) listing.rows.push_back({std::string(rule.name), std::string(rule.title)});
   return listing;
 }
 
@@ -101,14 +108,14 @@ std::string Write(const Listing& listing, OutputFormat format) {
 
 ListVerb::ListVerb(CommandLine* line)
     : Verb(line->AddVerb("list",
-                         "Formats, checks, profiles, thread kinds, the events a trace holds, or what a server has")),
+                         "Formats, checks, rules, profiles, thread kinds, the events a trace holds, or what a server has")),
       server_(options()),
       format_(options(), {"text", "json", "csv"}) {
   options()->Text({.names = "what",
                    .help = "What to list",
                    .type = "",
                    .required = true,
-                   .choices = {"formats", "checks", "profiles", "kinds", "events", "hosts", "recordings"}},
+                   .choices = {"formats", "checks", "rules", "profiles", "kinds", "events", "hosts", "recordings"}},
                   &what_);
   options()->Text({.names = "-i,--input,file",
                    .help = "The trace or recording, for `list events`; the host, for `list recordings`",
@@ -139,6 +146,7 @@ ExitCode ListVerb::Run() {
   Result<Listing> listing = remote                ? ListRemote()
                             : what_ == "formats"  ? ListFormats()
                             : what_ == "checks"   ? ListChecks()
+                            : what_ == "rules"    ? ListRules()
                             : what_ == "profiles" ? ListProfiles()
                             : what_ == "kinds"    ? ListKinds()
                                                   : ListEvents(path_);

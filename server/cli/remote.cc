@@ -61,6 +61,7 @@ v1::View ToMessage(ReportView view) {
     case ReportView::kReport: return v1::VIEW_REPORT;
     case ReportView::kLatency: return v1::VIEW_LATENCY;
     case ReportView::kFindings: return v1::VIEW_FINDINGS;
+    case ReportView::kModel: return v1::VIEW_MODEL;
   }
   return v1::VIEW_UNSPECIFIED;
 }

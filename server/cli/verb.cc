@@ -7,6 +7,7 @@
 #include "server/cli/import.h"
 #include "server/cli/latency.h"
 #include "server/cli/list.h"
+#include "server/cli/model.h"
 #include "server/cli/query.h"
 #include "server/cli/record.h"
 #include "server/cli/report.h"
@@ -21,6 +22,7 @@ std::vector<std::unique_ptr<Verb>> MakeVerbs(CommandLine* line) {
   verbs.push_back(std::make_unique<ImportVerb>(line));
   verbs.push_back(std::make_unique<ReportVerb>(line));
   verbs.push_back(std::make_unique<LatencyVerb>(line));
+  verbs.push_back(std::make_unique<ModelVerb>(line));
   verbs.push_back(std::make_unique<FindingsVerb>(line));
   verbs.push_back(std::make_unique<ChainVerb>(line));
   verbs.push_back(std::make_unique<QueryVerb>(line));

@@ -42,12 +42,23 @@ const char* NameOf(Severity severity) {
   return "error";
 }
 
+// The scheduler's rule of that name, which the table of rules has.
+v1::SchedulerRule* RuleIn(v1::GetModelResponse* response, std::string_view name) {
+  for (v1::SchedulerRule& rule : *response->mutable_scheduler_rules()) {
+    if (rule.name() == name) return &rule;
+  }
+  v1::SchedulerRule* const rule = response->add_scheduler_rules();
+  rule->set_name(std::string(name));
+  return rule;
+}
+
 Result<ViewOptions> ViewOf(const v1::RenderRequest& request) {
   ViewOptions view;
   switch (request.view()) {
     case v1::VIEW_REPORT: view.view = ReportView::kReport; break;
     case v1::VIEW_LATENCY: view.view = ReportView::kLatency; break;
     case v1::VIEW_FINDINGS: view.view = ReportView::kFindings; break;
+    case v1::VIEW_MODEL: view.view = ReportView::kModel; break;
     default: return Fail(ErrorCode::kInvalidArgument, "a view must be named");
   }
   switch (request.format()) {
@@ -298,6 +309,8 @@ grpc::Status AnalysisService::GetModel(grpc::ServerContext* context, const v1::G
     out->set_name(std::string(check.name));
     out->set_description(std::string(check.description));
   }
+  response->set_model_version(kModelVersion);
+  for (const RuleInfo& rule : Rules()) ToMessage(rule, response->add_scheduler_rules());
   if (request->recording().host().empty()) return grpc::Status::OK;
   const auto report = ReportOf(context, request->recording());
   if (!report) return ToStatus(report.error());
@@ -308,6 +321,7 @@ grpc::Status AnalysisService::GetModel(grpc::ServerContext* context, const v1::G
     rule->set_sentence(std::string(kAnomalyInfo[i].sentence));
     rule->set_violations(report->report->anomalies.all()[i]);
   }
+  for (const RuleSummary& rule : report->report->rules) ToMessage(rule, RuleIn(response, rule.name));
   return grpc::Status::OK;
 }
 

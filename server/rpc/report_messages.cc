@@ -165,6 +165,30 @@ void ToMessage(const TaskletSummary& tasklet, v1::TaskletSummary* message) {
   ToMessage(tasklet.run_ns, message->mutable_run());
 }
 
+void ToMessage(const RuleInfo& rule, v1::SchedulerRule* message) {
+  message->set_name(std::string(rule.name));
+  message->set_title(std::string(rule.title));
+  message->set_explanation(std::string(rule.explanation));
+  message->set_finding(rule.finding);
+  message->set_negative_control(rule.negative_control);
+}
+
+void ToMessage(const RuleSummary& rule, v1::SchedulerRule* message) {
+  message->set_checked(rule.checked);
+  message->set_violations(rule.violations);
+  message->set_missing(rule.missing);
+  message->set_artefacts(rule.artefacts);
+  message->set_voided(rule.voided);
+  for (const RulePlace& place : rule.places) {
+    v1::RulePlace* const out = message->add_places();
+    out->set_verdict(std::string(Name(place.verdict)));
+    out->set_cpu(place.cpu);
+    out->set_ts_ns(place.ts_ns);
+    out->set_pid(place.pid);
+    out->set_text(Utf8(place.text));
+  }
+}
+
 void ToMessage(const FoundFinding& found, v1::Finding* message) {
   const Finding& finding = found.finding;
   message->set_id(finding.id);

@@ -10,6 +10,7 @@
 #include <wakewatch/v1/fleet.pb.h>
 
 #include "analysis/checks/summary.h"
+#include "analysis/model/rules.h"
 #include "analysis/report/report.h"
 #include "server/live/finding_feed.h"
 #include "server/live/host.h"
@@ -28,6 +29,9 @@ void ToMessage(const ThreadSummary& thread, v1::ThreadDistribution* message);
 void ToMessage(const WorkSummary& work, v1::WorkSummary* message);
 void ToMessage(const SoftirqSummary& softirq, v1::SoftirqSummary* message);
 void ToMessage(const TaskletSummary& tasklet, v1::TaskletSummary* message);
+void ToMessage(const RuleInfo& rule, v1::SchedulerRule* message);
+// Counts and places only.
+void ToMessage(const RuleSummary& rule, v1::SchedulerRule* message);
 void ToMessage(const FoundFinding& found, v1::Finding* message);
 void ToMessage(const HostState& host, v1::Host* message);
 void ToMessage(const RecordingRow& recording, v1::Recording* message);
