@@ -1,6 +1,6 @@
-// Why: a trace that breaks a rule of the scheduler means that something is wrong: with the kernel, or with the trace, and
-// then with every figure that rests on it. Counts, for each rule, how often it was checked and what its breaks mean, and
-// makes a finding of each violation.
+// Why: a trace that breaks a rule of the scheduler means that something is wrong: with the kernel, or with the trace,
+// and then with every figure that rests on it. Counts, for each rule, how often it was checked and what its breaks
+// mean, and makes a finding of each violation.
 #pragma once
 
 #include <array>

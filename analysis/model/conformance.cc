@@ -15,15 +15,29 @@ using task_automaton::State;
 
 static_assert(kEventTypeCount <= 64, "one bit a type");
 
-constexpr EventType kEvents[] = {
-    EventType::kSchedSwitch,        EventType::kSchedWaking,        EventType::kSchedWakeup,
-    EventType::kSchedWakeupNew,     EventType::kSchedMigrateTask,   EventType::kSchedProcessFork,
-    EventType::kSchedProcessExec,   EventType::kSchedProcessExit,   EventType::kIrqEntry,
-    EventType::kIrqExit,            EventType::kSoftirqEntry,       EventType::kSoftirqExit,
-    EventType::kTimerExpireEntry,   EventType::kTimerExpireExit,    EventType::kHrtimerExpireEntry,
-    EventType::kHrtimerExpireExit,  EventType::kTaskletEntry,       EventType::kTaskletExit,
-    EventType::kWorkStart,          EventType::kWorkEnd,            EventType::kKthreadWorkStart,
-    EventType::kKthreadWorkEnd,     EventType::kGap};
+constexpr EventType kEvents[] = {EventType::kSchedSwitch,
+                                 EventType::kSchedWaking,
+                                 EventType::kSchedWakeup,
+                                 EventType::kSchedWakeupNew,
+                                 EventType::kSchedMigrateTask,
+                                 EventType::kSchedProcessFork,
+                                 EventType::kSchedProcessExec,
+                                 EventType::kSchedProcessExit,
+                                 EventType::kIrqEntry,
+                                 EventType::kIrqExit,
+                                 EventType::kSoftirqEntry,
+                                 EventType::kSoftirqExit,
+                                 EventType::kTimerExpireEntry,
+                                 EventType::kTimerExpireExit,
+                                 EventType::kHrtimerExpireEntry,
+                                 EventType::kHrtimerExpireExit,
+                                 EventType::kTaskletEntry,
+                                 EventType::kTaskletExit,
+                                 EventType::kWorkStart,
+                                 EventType::kWorkEnd,
+                                 EventType::kKthreadWorkStart,
+                                 EventType::kKthreadWorkEnd,
+                                 EventType::kGap};
 // A first wakeup follows its fork within this, or the beginning of what is known may lie between them.
 constexpr uint64_t kForkToWakeupNs = 10'000'000;
 
@@ -100,8 +114,8 @@ void Conformance::FirstOf(EventType type, uint64_t now_ns) {
   seen_ |= uint64_t{1} << static_cast<unsigned>(type);
   since_ns_[static_cast<size_t>(type)] = now_ns;
   fresh_ns_ = dark_end_ns_;
-  for (const EventType needed : {EventType::kSchedSwitch, EventType::kSchedWaking, EventType::kSchedWakeup,
-                                 EventType::kSchedMigrateTask}) {
+  for (const EventType needed :
+       {EventType::kSchedSwitch, EventType::kSchedWaking, EventType::kSchedWakeup, EventType::kSchedMigrateTask}) {
     fresh_ns_ = std::max(fresh_ns_, Seen(needed) ? Since(needed) : UINT64_MAX);
   }
 }
@@ -113,6 +127,7 @@ void Conformance::FirstEventOf(Cpu* cpu, const Event& event, int32_t actor) {
   cpu->brackets.ForgetAll();
   if (cpu->begun) return;
   cpu->begun = true;
+  ++cpus_begun_;
   VoidBefore(event.ts_ns);
   dark_end_ns_ = std::max(dark_end_ns_, event.ts_ns + SkewNs());
   fresh_ns_ = std::max(fresh_ns_, dark_end_ns_);
@@ -214,7 +229,8 @@ void Conformance::OnFirstWakeup(const Task& task, const Step& step) {
   const bool unheard = (view.belief == kAnything && view.last_ns == 0) || view.belief == Only(State::kDead);
   const bool fork_recorded =
       Seen(EventType::kSchedProcessFork) &&
-      event.ts_ns - std::min(event.ts_ns, std::max(Since(EventType::kSchedProcessFork), dark_end_ns_)) > kForkToWakeupNs;
+      event.ts_ns - std::min(event.ts_ns, std::max(Since(EventType::kSchedProcessFork), dark_end_ns_)) >
+          kForkToWakeupNs;
   if (Move(task, &view, Input::kWakeupNew, step) && unheard && fork_recorded) {
     RuleBreak broken = Describe(Rule::kForkThenFirstWakeup, task, view,
                                 "sched_wakeup_new of a task without its sched_process_fork", step);
@@ -361,6 +377,7 @@ void Conformance::OnBracket(Cpu* cpu, const Event& event) {
   ++counts_[span_].others[static_cast<size_t>(rule)];
   const bool hard = bracket == Bracket::kIrq || bracket == Bracket::kHrtimerHard;
   if (fits || (preemptible_softirqs_ && !hard)) return;
+  brackets.Distrust(bracket);
   BreakOnCpu(rule, bracket, before_ns, event, "does not pair with what is open on its CPU");
 }
 
@@ -372,10 +389,12 @@ void Conformance::OnWork(Cpu* cpu, const Step& step, bool start, bool both) {
   if (event.InSoftirq()) {
     if (!both || preemptible_softirqs_) return cpu->brackets.Forget(Bracket::kBhWork);
     const uint64_t before_ns = cpu->brackets.since_ns(Bracket::kBhWork);
-    const bool fits = start ? cpu->brackets.Enter(Bracket::kBhWork, work, event.ts_ns)
-                            : cpu->brackets.Leave(Bracket::kBhWork, work);
+    const bool fits =
+        start ? cpu->brackets.Enter(Bracket::kBhWork, work, event.ts_ns) : cpu->brackets.Leave(Bracket::kBhWork, work);
     if (!fits) {
-      BreakOnCpu(Rule::kWorkExecution, Bracket::kBhWork, before_ns, event, "does not pair with what is open on its CPU");
+      cpu->brackets.Distrust(Bracket::kBhWork);
+      BreakOnCpu(Rule::kWorkExecution, Bracket::kBhWork, before_ns, event,
+                 "does not pair with what is open on its CPU");
     }
     return;
   }
@@ -384,13 +403,16 @@ void Conformance::OnWork(Cpu* cpu, const Step& step, bool start, bool both) {
   View& view = Of(*worker);
   const bool lit = both && event.ts_ns > dark_end_ns_;
   const bool known = lit && view.work_known && view.epoch == epoch_;
-  if (known && (start ? view.working : !view.working || view.work != work)) {
+  const bool fits = !known || (start ? !view.working : view.working && view.work == work);
+  if (!fits) {
     BreakOnTask(Rule::kWorkExecution, *worker, view,
                 std::string(kEventTypeInfo[static_cast<size_t>(event.type)].name) +
                     (start ? " in a worker whose last item has not ended" : " of an item that was not started"),
                 step);
   }
-  view.work_known = lit;
+  // What follows a contradiction may be its other half.
+  view.work_known = lit && fits && !view.work_distrusted;
+  view.work_distrusted = !fits;
   view.working = start;
   view.work = work;
   view.epoch = epoch_;

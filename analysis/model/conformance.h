@@ -1,9 +1,9 @@
 // Why: does a trace obey the scheduler's rules? One pass over the events with a set of possible states a task and the
-// open brackets of each CPU. An event that leaves no possible state breaks a rule; what that means is decided with care,
-// since a false alarm costs more than a miss. A break is void where a gap, or the edge of what all CPUs cover, may be
-// why; an artefact where a kernel is known to print it, or where two CPUs' clocks may have changed the order; missing
-// where a CPU ran another task than the one that was switched in; and a violation only if nothing of that holds once
-// every CPU has shown an event behind it. A rule holds from the first event of each type that it needs.
+// open brackets of each CPU. An event that leaves no possible state breaks a rule; what that means is decided with
+// care, since a false alarm costs more than a miss. A break is void where a gap, or the edge of what all CPUs cover,
+// may be why; an artefact where a kernel is known to print it, or where two CPUs' clocks may have changed the order;
+// missing where a CPU ran another task than the one that was switched in; and a violation only if nothing of that holds
+// once every CPU has shown an event behind it. A rule holds from the first event of each type that it needs.
 #pragma once
 
 #include <array>
@@ -31,9 +31,9 @@ struct RuleBreak {
   uint64_t ts_ns = 0;
   int32_t pid = 0;  // the task that the rule is about
   std::string comm;
-  std::string event;         // "sched_wakeup pid=210 target_cpu=1"
-  std::string text;          // "sched_wakeup of a task that sleeps and was not woken"
-  uint64_t before_ns = 0;    // 0: no event stands against it
+  std::string event;       // "sched_wakeup pid=210 target_cpu=1"
+  std::string text;        // "sched_wakeup of a task that sleeps and was not woken"
+  uint64_t before_ns = 0;  // 0: no event stands against it
   uint32_t before_cpu = 0;
   std::string before_event;  // "sched_switch prev_pid=210"
   static void Fields(auto& self, auto& archive) {
@@ -76,16 +76,16 @@ class Conformance {
     uint64_t work = 0;     // the item that it executes
     Belief belief = task_automaton::kAnything;
     uint16_t last_cpu = 0;
-    uint16_t epoch = 0;    // of the gaps, when `work_known` was set
+    uint16_t epoch = 0;  // of the gaps, when `work_known` was set
     EventType last_type = EventType::kGeneric;
     int32_t queued_cpu = -1;  // whose run queue it is on; -1: not known
     bool self = false;        // its last event was recorded while it ran
-    bool work_known = false, working = false;
+    bool work_known = false, work_distrusted = false, working = false;
     bool whole_life = false;  // its fork was seen, when exits were recorded already
     bool exited = false;
     static void Fields(auto& self, auto& archive) {
       archive(self.last_ns, self.work, self.belief, self.last_cpu, self.epoch, self.last_type, self.queued_cpu,
-              self.self, self.work_known, self.working, self.whole_life, self.exited);
+              self.self, self.work_known, self.work_distrusted, self.working, self.whole_life, self.exited);
     }
   };
   struct Cpu {
@@ -102,8 +102,8 @@ class Conformance {
   // A break whose verdict is not known yet.
   struct Held {
     RuleBreak broken;
-    uint32_t task = 0;        // Task::index + 1; 0: a CPU's
-    uint64_t until_ns = 0;    // every CPU has to be seen later than this
+    uint32_t task = 0;      // Task::index + 1; 0: a CPU's
+    uint64_t until_ns = 0;  // every CPU has to be seen later than this
     static void Fields(auto& self, auto& archive) { archive(self.broken, self.task, self.until_ns); }
   };
   struct Counts {
@@ -114,7 +114,7 @@ class Conformance {
   static void Fields(auto& self, auto& archive) {
     archive(self.seen_, self.since_ns_, self.fresh_ns_, self.dark_end_ns_, self.missing_end_ns_, self.epoch_,
             self.preemptible_softirqs_, self.switches_, self.missing_, self.contradictions_, self.whole_wakes_,
-            self.counts_, self.views_, self.cpus_, self.held_, self.awaited_cpu_);
+            self.counts_, self.views_, self.cpus_, self.cpus_begun_, self.held_, self.awaited_cpu_);
   }
 
   // Events.
@@ -189,19 +189,20 @@ class Conformance {
   const bool rt_release_;
   const std::function<void(const RuleBreak&)> on_break_;
 
-  uint64_t seen_ = 0;  // event types, a bit each
+  uint64_t seen_ = 0;                                 // event types, a bit each
   std::array<uint64_t, kEventTypeCount> since_ns_{};  // their first events
-  uint64_t fresh_ns_ = UINT64_MAX;  // a task whose last event is older needs a second look
-  uint64_t dark_end_ns_ = 0;        // what is known from before is not known any more
-  uint64_t missing_end_ns_ = 0;     // a CPU was found to lack a switch
-  uint16_t epoch_ = 0;              // gaps so far
+  uint64_t fresh_ns_ = UINT64_MAX;                    // a task whose last event is older needs a second look
+  uint64_t dark_end_ns_ = 0;                          // what is known from before is not known any more
+  uint64_t missing_end_ns_ = 0;                       // a CPU was found to lack a switch
+  uint16_t epoch_ = 0;                                // gaps so far
   bool preemptible_softirqs_ = false;
   uint64_t switches_ = 0, missing_ = 0, contradictions_ = 0, whole_wakes_ = 0;
   std::array<Counts, 2> counts_;  // inside the span, and outside
   size_t span_ = 0;               // which of them the event at hand is
   std::deque<View> views_;        // by Task::index
   std::vector<Cpu> cpus_;
-  std::deque<Held> held_;         // by time
+  uint32_t cpus_begun_ = 0;
+  std::deque<Held> held_;              // by time
   uint32_t awaited_cpu_ = UINT32_MAX;  // that the first of them waits for; UINT32_MAX: not looked up
 };
 

@@ -21,7 +21,9 @@ constexpr uint64_t kSwitchesAMissing = 100, kWakesAContradiction = 20;
 
 std::string EventText(const Event& event) {
   std::string text(kEventTypeInfo[static_cast<size_t>(event.type)].name);
-  const auto add = [&](const char* key, int64_t value) { text += std::string(" ") + key + "=" + std::to_string(value); };
+  const auto add = [&](const char* key, int64_t value) {
+    text += std::string(" ") + key + "=" + std::to_string(value);
+  };
   switch (event.type) {
     case EventType::kSchedSwitch:
       add("prev_pid", event.sw.prev_pid);
@@ -132,6 +134,7 @@ Conformance::Belief Conformance::Contradicted(const Task& task, const View& view
   const bool explained = broken.verdict == RuleVerdict::kArtefact && input == Input::kIn;
   contradictions_ += static_cast<uint64_t>(broken.verdict == RuleVerdict::kViolation);
   Break(std::move(broken), &task);
+  if (input == Input::kWakeupNew) return kQuarantined;
   return explained ? kOnCpu : task_automaton::Apply(kQuarantined, input);
 }
 
@@ -167,9 +170,8 @@ void Conformance::Break(RuleBreak broken, const Task* task) {
 }
 
 void Conformance::SwitchInside(Cpu* cpu, const Event& event) {
-  constexpr uint8_t kSoft = Bit(Bracket::kSoftirq) | Bit(Bracket::kTimer) |
-                            Bit(Bracket::kHrtimerSoft) | Bit(Bracket::kTasklet) |
-                            Bit(Bracket::kBhWork);
+  constexpr uint8_t kSoft = Bit(Bracket::kSoftirq) | Bit(Bracket::kTimer) | Bit(Bracket::kHrtimerSoft) |
+                            Bit(Bracket::kTasklet) | Bit(Bracket::kBhWork);
   uint8_t open = cpu->brackets.open();
   if ((open & kSoft) != 0 && event.InSoftirq() && !preemptible_softirqs_) {
     preemptible_softirqs_ = true;
@@ -205,8 +207,8 @@ void Conformance::Missing(Cpu* cpu, const Step& step, int32_t actor) {
   if (task != nullptr) broken.comm = task->comm();
   broken.event = EventText(event);
   const int32_t other = cpu->current_pid != actor ? cpu->current_pid : event.pid;
-  broken.text = std::string(kEventTypeInfo[static_cast<size_t>(event.type)].name) + " by pid " +
-                std::to_string(actor) + " where pid " + std::to_string(other) + " was on the CPU";
+  broken.text = std::string(kEventTypeInfo[static_cast<size_t>(event.type)].name) + " by pid " + std::to_string(actor) +
+                " where pid " + std::to_string(other) + " was on the CPU";
   broken.before_ns = cpu->agreed_ns;
   broken.before_cpu = event.cpu;
   if (cpu->agreed_ns != 0) broken.before_event = "the last event by pid " + std::to_string(other);
@@ -247,7 +249,10 @@ bool Conformance::Whole() const {
 }
 
 void Conformance::Settle() {
-  for (awaited_cpu_ = UINT32_MAX; !held_.empty();) {
+  awaited_cpu_ = UINT32_MAX;
+  // A CPU that was not heard of yet may have woken somebody.
+  if (cpus_begun_ < model_.cpus_expected()) return;
+  while (!held_.empty()) {
     for (uint32_t cpu = 0; cpu < cpus_.size(); ++cpu) {
       if ((cpus_[cpu].begun || cpus_[cpu].named) && cpus_[cpu].agreed_ns <= held_.front().until_ns) {
         awaited_cpu_ = cpu;

@@ -27,6 +27,8 @@ class CpuAutomaton {
   // False: forbidden. Believed either way.
   bool Enter(Bracket bracket, uint64_t id, uint64_t now_ns) {
     const uint8_t bit = Bit(bracket);
+    if ((distrusted_ & bit) != 0) [[unlikely]]
+      return Skip(bracket);
     const bool free = (open_ & bit) == 0;
     open_ |= bit;
     known_ |= bit;
@@ -36,6 +38,8 @@ class CpuAutomaton {
   }
   bool Leave(Bracket bracket, uint64_t id) {
     const uint8_t bit = Bit(bracket);
+    if ((distrusted_ & bit) != 0) [[unlikely]]
+      return Skip(bracket);
     const bool fits = (known_ & bit) == 0 || ((open_ & bit) != 0 && ids_[At(bracket)] == id);
     open_ &= static_cast<uint8_t>(~bit);
     known_ |= bit;
@@ -46,9 +50,15 @@ class CpuAutomaton {
   bool LeaveIrq(uint64_t irq);
 
   void Forget(Bracket bracket) { Forget(Bit(bracket)); }
-  void ForgetAll() { open_ = known_ = 0; }
+  void ForgetAll() { open_ = known_ = distrusted_ = 0; }
+  // Behind a contradiction: the next event of the bracket may be its other half, so nothing follows from it.
+  void Distrust(Bracket bracket) {
+    Forget(bracket);
+    distrusted_ |= Bit(bracket);
+  }
   // A switch: nothing is open then. With `softirqs_preemptible` that holds of hard interrupts only.
   void Switch(bool softirqs_preemptible) {
+    distrusted_ = 0;
     constexpr uint8_t kHard = Bit(Bracket::kIrq) | Bit(Bracket::kIrqBelow) | Bit(Bracket::kHrtimerHard);
     if (softirqs_preemptible) {
       Forget(static_cast<uint8_t>(~kHard));
@@ -63,16 +73,23 @@ class CpuAutomaton {
   uint8_t open() const { return open_; }
   uint64_t since_ns(Bracket bracket) const { return since_ns_[At(bracket)]; }
 
-  static void Fields(auto& self, auto& archive) { archive(self.open_, self.known_, self.ids_, self.since_ns_); }
+  static void Fields(auto& self, auto& archive) {
+    archive(self.open_, self.known_, self.distrusted_, self.ids_, self.since_ns_);
+  }
 
  private:
   static constexpr size_t At(Bracket bracket) { return static_cast<size_t>(bracket); }
+  bool Skip(Bracket bracket) {
+    distrusted_ &= static_cast<uint8_t>(~Bit(bracket));
+    Forget(bracket);
+    return true;
+  }
   void Forget(uint8_t bits) {
     open_ &= static_cast<uint8_t>(~bits);
     known_ &= static_cast<uint8_t>(~bits);
   }
 
-  uint8_t open_ = 0, known_ = 0;
+  uint8_t open_ = 0, known_ = 0, distrusted_ = 0;
   std::array<uint64_t, kBrackets> ids_{}, since_ns_{};
 };
 

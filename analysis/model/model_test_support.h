@@ -88,6 +88,13 @@ class Script {
     event.task.pid = pid;
     return *this;
   }
+  // `pid` was `old_pid` in front of it.
+  Script& Exec(uint64_t ns, int32_t pid, int32_t old_pid) {
+    Event& event = Add(ns, EventType::kSchedProcessExec, pid);
+    event.task.pid = pid;
+    event.task.value = static_cast<uint64_t>(old_pid);
+    return *this;
+  }
   Script& Gap(uint64_t ns, uint64_t end_ns, uint64_t lost = kLostUnknown) {
     Event& event = Add(ns, EventType::kGap, 0);
     event.gap = {end_ns, lost, GapCause::kOverrun};

@@ -1,6 +1,7 @@
-// Why: the rules that a scheduler's trace obeys are data: the conformance check breaks none that is not in this table, and
-// the command line, the API and the dashboard explain them from it. In the spirit of the kernel's runtime-verification
-// monitors. Source: kernel/sched/core.c, kernel/softirq.c, kernel/workqueue.c, kernel/time, kernel/trace/rv/monitors.
+// Why: the rules that a scheduler's trace obeys are data: the conformance check breaks none that is not in this table,
+// and the command line, the API and the dashboard explain them from it. In the spirit of the kernel's
+// runtime-verification monitors. Source: kernel/sched/core.c, kernel/softirq.c, kernel/workqueue.c, kernel/time,
+// kernel/trace/rv/monitors.
 #pragma once
 
 #include <cstddef>

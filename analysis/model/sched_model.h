@@ -77,6 +77,7 @@ class SchedModel {
   }
   const PrevStates& prev_states() const { return prev_states_; }
   const std::string& kernel() const { return metadata_.kernel; }  // release; empty when it is not known
+  uint32_t cpus_expected() const { return metadata_.cpus; }       // of the machine, or streams; 0: not known
   int kernel_version() const { return kernel_version_; }          // see KernelVersion()
   // Contradictions that no gap explains.
   const AnomalyCounts& anomalies() const { return anomalies_; }

@@ -14,9 +14,9 @@
 namespace wakewatch::task_automaton {
 
 enum class State : uint8_t {
-  kNew,             // forked, never woken
-  kReady,           // woken, and waits for its CPU: it is TASK_RUNNING, so no further wake is accepted
-  kPreempted,       // switched out in R or R+: it may have set its state to sleep just before, so a wake can be accepted
+  kNew,        // forked, never woken
+  kReady,      // woken, and waits for its CPU: it is TASK_RUNNING, so no further wake is accepted
+  kPreempted,  // switched out in R or R+: it may have set its state to sleep just before, so a wake can be accepted
   kPreemptedWoken,  // and one was, whose sched_wakeup is to come
   kRunning,
   kRunningWoken,  // on a CPU, sched_waking seen, sched_wakeup not yet

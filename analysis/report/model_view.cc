@@ -37,8 +37,8 @@ std::string Places(const RuleSummary& rule, size_t places_max) {
   size_t shown = 0;
   for (const RulePlace& place : rule.places) {
     if (place.verdict != RuleVerdict::kViolation || shown >= places_max) continue;
-    if (shown++ == 0) out += "\n" + PrintableText(rule.name) + ", the first places of " +
-                             CountText(rule.violations) + " violations:\n";
+    if (shown++ == 0)
+      out += "\n" + PrintableText(rule.name) + ", the first places of " + CountText(rule.violations) + " violations:\n";
     out += "  " + TraceTimeText(place.ts_ns) + "  CPU " + std::to_string(place.cpu) + "  pid " +
            std::to_string(place.pid) + "  " + PrintableText(place.text) + "\n";
   }
