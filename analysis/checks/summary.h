@@ -12,6 +12,7 @@
 #include "analysis/model/delay_buckets.h"
 #include "analysis/model/rules.h"
 #include "analysis/model/task.h"
+#include "analysis/model/wake_history.h"
 #include "analysis/trace/reader.h"
 
 namespace wakewatch {
@@ -39,10 +40,11 @@ struct WorstWait {
   std::vector<Competitor> competitors;  // the longest first
   uint64_t competitors_of_ns = 0;       // of the time on the run queue it is known who was on the CPU
   std::vector<Evidence> evidence;       // in order of time
+  std::vector<ChainLink> chain;         // who woke it, who woke that one, and so on
   static void Fields(auto& self, auto& archive) {
     archive(self.start_ns, self.wakeup_ns, self.in_ns, self.cpu, self.context, self.waker_pid, self.waker_comm,
             self.buckets, self.cause, self.excess_ns, self.affinity_known, self.competitors,
-            self.competitors_of_ns, self.evidence);
+            self.competitors_of_ns, self.evidence, self.chain);
   }
 };
 

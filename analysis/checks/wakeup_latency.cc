@@ -83,7 +83,7 @@ void WakeupLatency::Measure(const Wait& wait, const Step& step, Counts* counts) 
   }
   if (!step.next->affinity.known()) ++counts->assumed_affinity;
   if (IsKernelThread(step.next->kind) && counts->worst.Takes(end_ns - wait.start_ns)) {
-    counts->worst.Add(DescribeWait(step, input_.options, input_.model));
+    counts->worst.Add(DescribeWait(step, input_));
   }
 }
 

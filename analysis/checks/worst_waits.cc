@@ -30,7 +30,8 @@ void AddSwitches(const CpuState& cpu, uint64_t start_ns, uint64_t end_ns, const 
 
 }  // namespace
 
-WorstWait DescribeWait(const Step& step, const CheckOptions& options, const SchedModel& model) {
+WorstWait DescribeWait(const Step& step, const CheckInput& input) {
+  const SchedModel& model = input.model;
   const Wait& wait = *step.ended;
   const CpuState& cpu = model.cpu(wait.cpu);
   WorstWait worst;
@@ -46,7 +47,7 @@ WorstWait DescribeWait(const Step& step, const CheckOptions& options, const Sche
   }
   worst.buckets = wait.buckets;
   worst.cause = ClassOfWait(wait, {wait.buckets, wait.irq_off_ns}, worst.in_ns, cpu);
-  worst.excess_ns = options.ExcessOf(wait);
+  worst.excess_ns = input.options.ExcessOf(wait);
   worst.affinity_known = step.next->affinity.known();
   Competitors competitors = CompetitorsOn(cpu, wait.wakeup_ns, worst.in_ns, wait.rank, model);
   worst.competitors = std::move(competitors.tasks);
@@ -55,6 +56,7 @@ WorstWait DescribeWait(const Step& step, const CheckOptions& options, const Sche
   worst.evidence = EvidenceOf(wait, *step.next, nullptr);
   AddSwitches(cpu, wait.wakeup_ns, worst.in_ns, model, &worst.evidence);
   worst.evidence.push_back(EvidenceOf(wait, *step.next, &step).back());
+  worst.chain = input.wakes.Chain(*step.next, worst.in_ns, WakeHistory::kChainMax);
   return worst;
 }
 

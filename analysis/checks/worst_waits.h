@@ -33,6 +33,6 @@ class WorstWaits {
 };
 
 // The wait that `step`, a switch, ends.
-WorstWait DescribeWait(const Step& step, const CheckOptions& options, const SchedModel& model);
+WorstWait DescribeWait(const Step& step, const CheckInput& input);
 
 }  // namespace wakewatch

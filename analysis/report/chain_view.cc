@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "analysis/report/chain_links.h"
 #include "analysis/report/printable.h"
 #include "analysis/report/text_table.h"
 
@@ -13,40 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr auto kRight = TextTable::Align::kRight;
-
-std::string TaskText(int32_t pid, const std::string& comm) {
-  return comm.empty() ? fmt::format("pid {}", pid) : fmt::format("{} ({})", PrintableText(comm), pid);
-}
-
-std::string_view ContextText(WakeContext context) {
-  switch (context) {
-    case WakeContext::kTask: return "a task";
-    case WakeContext::kSoftirq: return "a softirq";
-    case WakeContext::kHardirq: return "a hard interrupt";
-    case WakeContext::kUnknown: return "unknown";
-  }
-  return "unknown";
-}
-
-// "hrtimer hrtimer_wakeup, in a hard interrupt".
-std::string SourceText(WakeContext context, const std::string& source) {
-  if (source.empty()) return std::string(ContextText(context));
-  if (context == WakeContext::kUnknown) return "unknown: " + PrintableText(source);
-  return context == WakeContext::kTask ? PrintableText(source)
-                                       : fmt::format("{}, in {}", PrintableText(source), ContextText(context));
-}
-
-std::string LinkText(const std::string& woken, const ChainLink& link) {
-  if (link.waking_ns == 0) return fmt::format("  {} was woken: unknown; {}\n", woken, PrintableText(link.source));
-  const bool task = link.context == WakeContext::kTask;
-  const std::string_view forked = link.source == "fork" ? ", which forked it" : "";
-  const std::string by =
-      task ? TaskText(link.pid, link.comm) + std::string(forked) : SourceText(link.context, link.source);
-  const std::string ran =
-      link.in_ns == 0 ? "" : fmt::format(", ran {} later", DurationText(link.in_ns - link.waking_ns));
-  return fmt::format("  {} was woken at {} s on CPU {} by {}{}\n", woken, TraceTimeText(link.waking_ns), link.cpu, by,
-                     ran);
-}
 
 std::array<uint64_t, kPathKinds> Totals(const CriticalPath& path) {
   std::array<uint64_t, kPathKinds> totals{};
@@ -92,18 +59,6 @@ std::string PathText(const CriticalPath& path) {
   return out + '\n';
 }
 
-Json KnownOrNull(bool known, Json value) { return known ? std::move(value) : Json(nullptr); }
-
-Json LinkValue(const ChainLink& link) {
-  return {{"pid", KnownOrNull(link.pid >= 0, link.pid)},
-          {"comm", link.comm},
-          {"context", Name(link.context)},
-          {"source", link.source},
-          {"cpu", KnownOrNull(link.waking_ns != 0, link.cpu)},
-          {"waking_ns", KnownOrNull(link.waking_ns != 0, link.waking_ns)},
-          {"in_ns", KnownOrNull(link.in_ns != 0, link.in_ns)}};
-}
-
 Json SegmentValue(const PathSegment& segment) {
   Json value = {{"start_ns", segment.start_ns}, {"end_ns", segment.end_ns},
                 {"kind", Name(segment.kind)},   {"pid", segment.pid},
@@ -126,14 +81,11 @@ std::string ChainText(const ChainAnswer& answer) {
   if (answer.has_gaps) out += "!!! EVENTS WERE LOST: what touches a gap is unknown below.\n\n";
   if (answer.wait) {
     const WorstWake& wait = *answer.wait;
-    std::string woken = TaskText(wait.pid, wait.comm);
-    out += fmt::format("WORST WAIT of {}: {}, woken at {} s, running on CPU {} at {} s\n", woken,
+    out += fmt::format("WORST WAIT of {}: {}, woken at {} s, running on CPU {} at {} s\n",
+                       TaskText(wait.pid, wait.comm),
                        DurationText(wait.in_ns - wait.waking_ns), TraceTimeText(wait.waking_ns), wait.cpu,
                        TraceTimeText(wait.in_ns));
-    for (const ChainLink& link : wait.chain) {
-      out += LinkText(woken, link);
-      woken = TaskText(link.pid, link.comm);
-    }
+    out += ChainLinksText(TaskText(wait.pid, wait.comm), wait.chain, 2);
     out += '\n';
   }
   return out + PathText(answer.path);
@@ -147,7 +99,7 @@ std::string ChainJson(const ChainAnswer& answer) {
             {"wakeup_ns", answer.wait->wakeup_ns},
             {"in_ns", answer.wait->in_ns},
             {"latency_ns", answer.wait->in_ns - answer.wait->waking_ns}};
-    for (const ChainLink& link : answer.wait->chain) chain.push_back(LinkValue(link));
+    for (const ChainLink& link : answer.wait->chain) chain.push_back(ChainLinkValue(link));
   }
   for (const PathSegment& segment : answer.path.segments) segments.push_back(SegmentValue(segment));
   const auto sums = Totals(answer.path);

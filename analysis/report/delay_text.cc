@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "analysis/report/chain_links.h"
 #include "analysis/report/printable.h"
 #include "analysis/report/text_table.h"
 
@@ -76,9 +77,7 @@ std::string WaitText(size_t number, const ThreadSummary& thread, const WorstWait
     }
     out += '\n';
   }
-  out += wait.waker_pid < 0
-             ? fmt::format("     woken in context {}\n", Name(wait.context))
-             : fmt::format("     woken by {} (pid {})\n", PrintableText(wait.waker_comm), wait.waker_pid);
+  out += ChainLinksText(TaskText(thread.pid, thread.comm), wait.chain, 5);
   for (const Evidence& evidence : wait.evidence) {
     out += fmt::format("     {} s [{:03}] {}\n", TraceTimeText(evidence.ts_ns), evidence.cpu,
                        PrintableText(evidence.event));

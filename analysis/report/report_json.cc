@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "analysis/report/chain_links.h"
+
 namespace wakewatch {
 namespace {
 
@@ -79,7 +81,8 @@ Json BucketsValue(const DelayBuckets& buckets) {
 }
 
 Json WorstValue(const WorstWait& wait) {
-  Json competitors = Json::array(), evidence = Json::array();
+  Json competitors = Json::array(), evidence = Json::array(), chain = Json::array();
+  for (const ChainLink& link : wait.chain) chain.push_back(ChainLinkValue(link));
   for (const Competitor& competitor : wait.competitors) {
     competitors.push_back({{"pid", PidOrNull(competitor.pid)},
                            {"comm", competitor.comm},
@@ -100,7 +103,8 @@ Json WorstValue(const WorstWait& wait) {
           {"buckets_ns", BucketsValue(wait.buckets)},
           {"competitors", std::move(competitors)},
           {"competitors_of_ns", wait.competitors_of_ns},
-          {"evidence", std::move(evidence)}};
+          {"evidence", std::move(evidence)},
+          {"chain", std::move(chain)}};
 }
 
 Json ThreadValue(const ThreadSummary& thread) {

@@ -16,16 +16,6 @@ Enum Named(std::string_view name, Enum unknown) {
   return unknown;
 }
 
-void ToMessage(const ChainLink& link, v1::ChainLink* message) {
-  if (link.pid >= 0) message->set_pid(link.pid);
-  message->set_comm(Utf8(link.comm));
-  message->set_context(std::string(Name(link.context)));
-  message->set_source(Utf8(link.source));
-  message->set_cpu(link.cpu);
-  message->set_waking_ns(link.waking_ns);
-  message->set_in_ns(link.in_ns);
-}
-
 void ToMessage(const PathSegment& segment, v1::PathSegment* message) {
   message->set_start_ns(segment.start_ns);
   message->set_end_ns(segment.end_ns);
@@ -70,6 +60,16 @@ PathSegment FromMessage(const v1::PathSegment& message) {
 
 }  // namespace
 
+void ToMessage(const ChainLink& link, v1::ChainLink* message) {
+  if (link.pid >= 0) message->set_pid(link.pid);
+  message->set_comm(Utf8(link.comm));
+  message->set_context(std::string(Name(link.context)));
+  message->set_source(Utf8(link.source));
+  message->set_cpu(link.cpu);
+  message->set_waking_ns(link.waking_ns);
+  message->set_in_ns(link.in_ns);
+}
+
 void ToMessage(const ChainAnswer& answer, v1::GetChainResponse* message) {
   message->set_pid(answer.path.pid);
   message->set_comm(Utf8(answer.path.comm));
@@ -78,7 +78,7 @@ void ToMessage(const ChainAnswer& answer, v1::GetChainResponse* message) {
   message->set_has_gaps(answer.has_gaps);
   for (const PathSegment& segment : answer.path.segments) ToMessage(segment, message->add_segments());
   if (!answer.wait) return;
-  v1::WorstWait* const wait = message->mutable_wait();
+  v1::WorstWake* const wait = message->mutable_wait();
   wait->set_cpu(answer.wait->cpu);
   wait->set_waking_ns(answer.wait->waking_ns);
   wait->set_wakeup_ns(answer.wait->wakeup_ns);
@@ -92,7 +92,7 @@ ChainAnswer FromMessage(const v1::GetChainResponse& message) {
   answer.path = {message.pid(), message.comm(), message.from_ns(), message.to_ns(), {}};
   for (const v1::PathSegment& segment : message.segments()) answer.path.segments.push_back(FromMessage(segment));
   if (!message.has_wait()) return answer;
-  const v1::WorstWait& wait = message.wait();
+  const v1::WorstWake& wait = message.wait();
   answer.wait = {message.pid(), message.comm(), wait.cpu(), wait.waking_ns(), wait.wakeup_ns(), wait.in_ns(), {}};
   for (const v1::ChainLink& link : wait.chain()) answer.wait->chain.push_back(FromMessage(link));
   return answer;

@@ -8,6 +8,7 @@
 
 namespace wakewatch {
 
+void ToMessage(const ChainLink& link, v1::ChainLink* message);
 // All but the recording's name.
 void ToMessage(const ChainAnswer& answer, v1::GetChainResponse* message);
 ChainAnswer FromMessage(const v1::GetChainResponse& message);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "server/rpc/chain_messages.h"
 #include "server/rpc/wait_messages.h"
 
 namespace wakewatch {
@@ -129,6 +130,7 @@ void ToMessage(const WorstWait& wait, v1::WorstWait* message) {
     out->set_ts_ns(evidence.ts_ns);
     out->set_event(Utf8(evidence.event));
   }
+  for (const ChainLink& link : wait.chain) ToMessage(link, message->add_chain());
 }
 
 void ToMessage(const ThreadSummary& thread, v1::ThreadDistribution* message) {
