@@ -68,6 +68,7 @@ void Expect(const Story& story) {
   EXPECT_EQ(run.findings().size(), story.findings) << story.name;
 }
 
+// Longer than 70 lines: a table of stories.
 TEST(ModelViolation, TellsWhatIsForbidden) {
   const Story stories[] = {
       {"nothing", [](Script&) { return kWaker; }, ""},

@@ -11,7 +11,7 @@ import sys
 
 from command import ERROR, FINDINGS, FINE, GAPS, LOST, PATIENCE_S, USAGE, WAKEWATCH, Command, main
 
-VERBS = ("record", "import", "report", "latency", "findings", "chain", "query", "list", "doctor")
+VERBS = ("record", "import", "report", "latency", "model", "findings", "chain", "query", "list", "doctor")
 
 
 class Help(Command):
@@ -75,10 +75,25 @@ class Usage(Command):
         self.assertEqual(FINE, done.returncode, done.stderr)
 
     def test_lists(self):
-        for what in ("formats", "checks", "profiles", "kinds"):
+        for what in ("formats", "checks", "rules", "profiles", "kinds"):
             answer = json.loads(self.run_it("list", what, "--json", expect=FINE).stdout)
             self.assertEqual(1, answer["schema_version"])
             self.assertTrue(answer["items"], what)
+
+    def test_the_model_says_which_rules_a_trace_obeys(self):
+        rules = json.loads(self.run_it("model", "--json", expect=FINE).stdout)
+        self.assertEqual((1, 1), (rules["schema_version"], rules["model_version"]))
+        answer = json.loads(self.run_it("model", self.trace(), "--json", expect=GAPS).stdout)
+        self.assertEqual([rule["name"] for rule in rules["rules"]], [rule["name"] for rule in answer["rules"]])
+        for rule in answer["rules"]:
+            self.assertTrue(rule["explanation"] and rule["title"], rule["name"])
+            if not rule["negative_control"]:
+                self.assertEqual((0, 0), (rule["violations"], rule["missing"]), rule["name"])
+        self.assertGreater(sum(rule["checked"] for rule in answer["rules"]), 10000)
+        text = self.run_it("model", self.trace(), expect=GAPS).stdout.decode()
+        self.assertIn("sleep-until-woken", text)
+        self.assertIn("sleep-until-woken: ", self.run_it("model", expect=FINE).stdout.decode())
+        self.refused("model", "--server", "127.0.0.1:1", code=USAGE)
 
     def test_the_doctor_answers_alike_in_both_formats(self):
         text = self.run_it("doctor")

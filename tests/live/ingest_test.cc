@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "analysis/chunk/chunk.h"
+#include "analysis/model/rules.h"
 #include "analysis/trace/formats_list.h"
 #include "analysis/trace/test_files.h"
 #include "proto/wire/batch_codec.h"
@@ -327,6 +328,18 @@ TEST_F(Ingest, AHoleInTheSequenceIsAGap) {
   EXPECT_TRUE(host.lost_unknown());
 }
 
+void ExpectRules(const v1::GetModelResponse& response) {
+  EXPECT_EQ(response.model_version(), kModelVersion);
+  ASSERT_EQ(response.scheduler_rules_size(), static_cast<int>(kRuleCount));
+  uint64_t checked = 0;
+  for (const v1::SchedulerRule& rule : response.scheduler_rules()) {
+    checked += rule.checked();
+    EXPECT_FALSE(rule.explanation().empty()) << rule.name();
+    EXPECT_EQ(rule.negative_control() ? 0u : rule.violations(), 0u) << rule.name();
+  }
+  EXPECT_GT(checked, 1000u);
+}
+
 TEST_F(Ingest, EveryQuestionHasAnAnswer) {
   const auto batches = Batches();
   TestServer server(data());
@@ -359,6 +372,7 @@ TEST_F(Ingest, EveryQuestionHasAnAnswer) {
     ASSERT_TRUE(analysis->GetModel(&context, request, &response).ok());
     EXPECT_GT(response.checks_size(), 5);
     EXPECT_GT(response.rules_size(), 5);
+    ExpectRules(response);
   }
   {
     grpc::ClientContext context;
