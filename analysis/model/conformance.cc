@@ -8,7 +8,6 @@ namespace {
 
 using task_automaton::Apply;
 using task_automaton::kAnything;
-using task_automaton::kOnCpu;
 using task_automaton::kQuarantined;
 using task_automaton::Only;
 using task_automaton::State;
@@ -41,7 +40,41 @@ constexpr EventType kEvents[] = {EventType::kSchedSwitch,
 // A first wakeup follows its fork within this, or the beginning of what is known may lie between them.
 constexpr uint64_t kForkToWakeupNs = 10'000'000;
 
-Bracket HrtimerOf(const Event& event) { return event.InHardirq() ? Bracket::kHrtimerHard : Bracket::kHrtimerSoft; }
+// An event that opens or closes a bracket.
+struct Pairing {
+  uint64_t needs = 0;  // both events of the pair, a bit each
+  Rule rule = Rule::kIrqNesting;
+  Bracket bracket = Bracket::kIrq;  // kHrtimerHard: or kHrtimerSoft, by the event's flags
+  bool enters = false;
+};
+
+constexpr std::array<Pairing, kEventTypeCount> kPairings = [] {
+  std::array<Pairing, kEventTypeCount> pairings;
+  const auto pair = [&](EventType entry, EventType exit, Rule rule, Bracket bracket) {
+    const uint64_t needs = uint64_t{1} << static_cast<unsigned>(entry) | uint64_t{1} << static_cast<unsigned>(exit);
+    pairings[static_cast<size_t>(entry)] = {needs, rule, bracket, true};
+    pairings[static_cast<size_t>(exit)] = {needs, rule, bracket, false};
+  };
+  pair(EventType::kIrqEntry, EventType::kIrqExit, Rule::kIrqNesting, Bracket::kIrq);
+  pair(EventType::kSoftirqEntry, EventType::kSoftirqExit, Rule::kSoftirqNesting, Bracket::kSoftirq);
+  pair(EventType::kTimerExpireEntry, EventType::kTimerExpireExit, Rule::kTimerExpiry, Bracket::kTimer);
+  pair(EventType::kHrtimerExpireEntry, EventType::kHrtimerExpireExit, Rule::kTimerExpiry, Bracket::kHrtimerHard);
+  pair(EventType::kTaskletEntry, EventType::kTaskletExit, Rule::kTaskletRun, Bracket::kTasklet);
+  return pairings;
+}();
+
+// What an opening and its closing have in common.
+uint64_t IdOf(const Event& event) {
+  switch (event.type) {
+    case EventType::kIrqEntry:
+    case EventType::kIrqExit: return static_cast<uint32_t>(event.irq.irq);
+    case EventType::kSoftirqEntry:
+    case EventType::kSoftirqExit: return event.softirq.vec;
+    case EventType::kTaskletEntry:
+    case EventType::kTaskletExit: return event.tasklet.tasklet;
+    default: return event.timer.timer;
+  }
+}
 
 }  // namespace
 
@@ -208,16 +241,12 @@ void Conformance::OnIn(const Task& task, const Step& step) {
 void Conformance::OnWake(const Task& task, Input input, const Step& step) {
   const Event& event = *step.event;
   View& view = Of(task);
-  const Belief before = view.belief;
   const bool follows = Move(task, &view, input, step);
   Place(task, &view, event.wake.target_cpu, follows, step);
   if (input == Input::kWakeup) {
     Name(event.wake.target_cpu);
-    if (follows && before != kQuarantined && (before & ~kOnCpu) == 0) {
-      RuleBreak control = Describe(Rule::kWwnr, task, view, "sched_wakeup of a task that is on a CPU", step);
-      control.verdict = RuleVerdict::kViolation;
-      on_break_(control);
-    }
+    if (follows && view.belief == Only(State::kRunning)) [[unlikely]]
+      Control(task, view, step);
   }
   view.self = event.pid == task.pid;
   Note(&view, event);
@@ -320,65 +349,33 @@ void Conformance::Refresh(const Task& task, View* view, Input input, const Step&
 void Conformance::Place(const Task& task, View* view, int64_t cpu, bool checked, const Step& step) {
   if (view->queued_cpu >= 0 && checked) {
     ++counts_[span_].others[static_cast<size_t>(Rule::kTaskPlacement)];
-    if (view->queued_cpu != cpu) [[unlikely]] {
-      const std::string what = std::string(kEventTypeInfo[static_cast<size_t>(step.event->type)].name) + " on CPU " +
-                               std::to_string(cpu) + " of a task whose run queue is that of CPU " +
-                               std::to_string(view->queued_cpu);
-      BreakOnTask(Rule::kTaskPlacement, task, *view, what, step);
-    }
+    if (view->queued_cpu != cpu) [[unlikely]]
+      Misplaced(task, *view, cpu, step);
   }
   view->queued_cpu = static_cast<int32_t>(cpu);
 }
 
 void Conformance::OnBracket(Cpu* cpu, const Event& event) {
-  const uint64_t now_ns = event.ts_ns;
+  const Pairing& pairing = kPairings[static_cast<size_t>(event.type)];
   CpuAutomaton& brackets = cpu->brackets;
-  bool fits = true;
-  Rule rule = Rule::kTimerExpiry;
-  Bracket bracket = Bracket::kTimer;
-  uint64_t before_ns = 0;
-  const auto pair = [&](EventType entry, EventType exit, Bracket which, uint64_t id) {
-    bracket = which;
-    before_ns = brackets.since_ns(which);
-    if (!Both(entry, exit)) {
-      brackets.Forget(which);
-    } else if (event.type == entry) {
-      fits = which == Bracket::kIrq ? brackets.EnterIrq(id, now_ns) : brackets.Enter(which, id, now_ns);
-    } else {
-      fits = which == Bracket::kIrq ? brackets.LeaveIrq(id) : brackets.Leave(which, id);
-    }
-  };
-  switch (event.type) {
-    case EventType::kIrqEntry:
-    case EventType::kIrqExit:
-      rule = Rule::kIrqNesting;
-      pair(EventType::kIrqEntry, EventType::kIrqExit, Bracket::kIrq, static_cast<uint32_t>(event.irq.irq));
-      break;
-    case EventType::kSoftirqEntry:
-    case EventType::kSoftirqExit:
-      rule = Rule::kSoftirqNesting;
-      pair(EventType::kSoftirqEntry, EventType::kSoftirqExit, Bracket::kSoftirq, event.softirq.vec);
-      break;
-    case EventType::kTimerExpireEntry:
-    case EventType::kTimerExpireExit:
-      pair(EventType::kTimerExpireEntry, EventType::kTimerExpireExit, Bracket::kTimer, event.timer.timer);
-      break;
-    case EventType::kHrtimerExpireEntry:
-    case EventType::kHrtimerExpireExit:
-      pair(EventType::kHrtimerExpireEntry, EventType::kHrtimerExpireExit, HrtimerOf(event), event.timer.timer);
-      break;
-    case EventType::kTaskletEntry:
-    case EventType::kTaskletExit:
-      rule = Rule::kTaskletRun;
-      pair(EventType::kTaskletEntry, EventType::kTaskletExit, Bracket::kTasklet, event.tasklet.tasklet);
-      break;
-    default: return;
+  const bool soft = pairing.bracket == Bracket::kHrtimerHard && !event.InHardirq();
+  const Bracket bracket = soft ? Bracket::kHrtimerSoft : pairing.bracket;
+  ++counts_[span_].others[static_cast<size_t>(pairing.rule)];
+  if ((seen_ & pairing.needs) != pairing.needs) [[unlikely]]
+    return brackets.Forget(bracket);
+  const uint64_t id = IdOf(event), before_ns = brackets.since_ns(bracket);
+  bool fits = false;
+  if (bracket == Bracket::kIrq) {
+    fits = pairing.enters ? brackets.EnterIrq(id, event.ts_ns) : brackets.LeaveIrq(id);
+  } else {
+    fits = pairing.enters ? brackets.Enter(bracket, id, event.ts_ns) : brackets.Leave(bracket, id);
   }
-  ++counts_[span_].others[static_cast<size_t>(rule)];
+  if (fits) [[likely]]
+    return;
   const bool hard = bracket == Bracket::kIrq || bracket == Bracket::kHrtimerHard;
-  if (fits || (preemptible_softirqs_ && !hard)) return;
+  if (preemptible_softirqs_ && !hard) return;
   brackets.Distrust(bracket);
-  BreakOnCpu(rule, bracket, before_ns, event, "does not pair with what is open on its CPU");
+  BreakOnCpu(pairing.rule, bracket, before_ns, event, "does not pair with what is open on its CPU");
 }
 
 void Conformance::OnWork(Cpu* cpu, const Step& step, bool start, bool both) {

@@ -150,7 +150,7 @@ class Conformance {
   // Makes `view` what `input` leaves of it. False: it was forbidden, or the task is in quarantine.
   bool Move(const Task& task, View* view, Input input, const Step& step);
   // In front of an event of a task whose last one is older than something that it depends on.
-  void Refresh(const Task& task, View* view, Input input, const Step& step);
+  [[gnu::noinline]] void Refresh(const Task& task, View* view, Input input, const Step& step);
   // The event says that the task is on the run queue of `cpu`.
   void Place(const Task& task, View* view, int64_t cpu, bool checked, const Step& step);
   void Note(View* view, const Event& event) const {
@@ -171,6 +171,8 @@ class Conformance {
   RuleVerdict VerdictOn(const Task& task, const View& view, Input input, const Step& step) const;
   RuleBreak Describe(Rule rule, const Task& task, const View& view, std::string_view what, const Step& step) const;
   void Break(RuleBreak broken, const Task* task);
+  [[gnu::noinline]] void Misplaced(const Task& task, const View& view, int64_t cpu, const Step& step);
+  [[gnu::noinline]] void Control(const Task& task, const View& view, const Step& step);
   void BreakOnTask(Rule rule, const Task& task, const View& view, std::string_view what, const Step& step);
   // `before_ns`: when what is contradicted began.
   void BreakOnCpu(Rule rule, Bracket bracket, uint64_t before_ns, const Event& event, std::string_view what);
@@ -199,7 +201,7 @@ class Conformance {
   uint64_t switches_ = 0, missing_ = 0, contradictions_ = 0, whole_wakes_ = 0;
   std::array<Counts, 2> counts_;  // inside the span, and outside
   size_t span_ = 0;               // which of them the event at hand is
-  std::deque<View> views_;        // by Task::index
+  std::vector<View> views_;       // by Task::index
   std::vector<Cpu> cpus_;
   uint32_t cpus_begun_ = 0;
   std::deque<Held> held_;              // by time

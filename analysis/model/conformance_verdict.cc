@@ -144,6 +144,20 @@ void Conformance::BreakOnTask(Rule rule, const Task& task, const View& view, std
   Break(std::move(broken), &task);
 }
 
+void Conformance::Misplaced(const Task& task, const View& view, int64_t cpu, const Step& step) {
+  const std::string what = std::string(kEventTypeInfo[static_cast<size_t>(step.event->type)].name) + " on CPU " +
+                           std::to_string(cpu) + " of a task whose run queue is that of CPU " +
+                           std::to_string(view.queued_cpu);
+  BreakOnTask(Rule::kTaskPlacement, task, view, what, step);
+}
+
+// What the rule that is known to be wrong takes for a violation.
+void Conformance::Control(const Task& task, const View& view, const Step& step) {
+  RuleBreak control = Describe(Rule::kWwnr, task, view, "sched_wakeup of a task that is on a CPU", step);
+  control.verdict = RuleVerdict::kViolation;
+  on_break_(control);
+}
+
 void Conformance::BreakOnCpu(Rule rule, Bracket bracket, uint64_t before_ns, const Event& event,
                              std::string_view what) {
   RuleBreak broken;

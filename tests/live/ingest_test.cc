@@ -340,6 +340,7 @@ void ExpectRules(const v1::GetModelResponse& response) {
   EXPECT_GT(checked, 1000u);
 }
 
+// Longer than 70 lines: one question after the other.
 TEST_F(Ingest, EveryQuestionHasAnAnswer) {
   const auto batches = Batches();
   TestServer server(data());

@@ -334,8 +334,12 @@ TEST(ChangedRecordings, BreakARuleWhereTheyWereChanged) {
   for (const char* const type : {"sched_switch", "sched_waking", "sched_wakeup"}) {
     const Share& share = shares[{type, static_cast<int>(Change::kDelete)}];
     EXPECT_GT(share.tried, 7u) << type;
-    // Of a task that was not heard of before, one event less is not to be seen.
-    EXPECT_GE(share.found * 100, share.tried * 90) << type;
+    EXPECT_GE(share.found * 100, share.forbidden * 97) << type;
+    // Of a task that was not heard of before, or is not heard of again, one event less is not to be seen: short
+    // recordings have many of those.
+    if (!lab.empty()) {
+      EXPECT_GE(share.found * 100, share.tried * 90) << type;
+    }
   }
 }
 
