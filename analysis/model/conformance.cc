@@ -415,6 +415,15 @@ void Conformance::OnWork(Cpu* cpu, const Step& step, bool start, bool both) {
   view.epoch = epoch_;
 }
 
+void Conformance::Load(ArchiveReader& archive) {
+  Fields(*this, archive);
+  constexpr size_t kCpusMax = UINT16_MAX + 1;  // that an event can name
+  if (cpus_.size() > kCpusMax) archive.Spoil();
+  for (const View& view : views_) {
+    if (view.belief > kAnything) archive.Spoil();
+  }
+}
+
 void Conformance::Forget(const Task& task) {
   if (task.index < views_.size()) views_[task.index] = View{};
   for (Held& held : held_) {

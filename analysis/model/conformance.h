@@ -61,7 +61,7 @@ class Conformance {
   void Forget(const Task& task);
 
   void Save(ArchiveWriter& archive) const { Fields(*this, archive); }
-  void Load(ArchiveReader& archive) { Fields(*this, archive); }
+  void Load(ArchiveReader& archive);
 
   static std::span<const EventType> EventTypes();
 
