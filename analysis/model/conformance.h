@@ -76,7 +76,7 @@ class Conformance {
     uint64_t work = 0;     // the item that it executes
     Belief belief = task_automaton::kAnything;
     uint16_t last_cpu = 0;
-    uint16_t epoch = 0;  // of the gaps, when `work_known` was set
+    uint32_t epoch = 0;  // of the gaps, when `work_known` was set
     EventType last_type = EventType::kGeneric;
     int32_t queued_cpu = -1;  // whose run queue it is on; -1: not known
     bool self = false;        // its last event was recorded while it ran
@@ -196,7 +196,7 @@ class Conformance {
   uint64_t fresh_ns_ = UINT64_MAX;                    // a task whose last event is older needs a second look
   uint64_t dark_end_ns_ = 0;                          // what is known from before is not known any more
   uint64_t missing_end_ns_ = 0;                       // a CPU was found to lack a switch
-  uint16_t epoch_ = 0;                                // gaps so far
+  uint32_t epoch_ = 0;                                // gaps so far
   bool preemptible_softirqs_ = false;
   uint64_t switches_ = 0, missing_ = 0, contradictions_ = 0, whole_wakes_ = 0;
   std::array<Counts, 2> counts_;  // inside the span, and outside
