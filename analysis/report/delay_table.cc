@@ -26,9 +26,8 @@ void Append(const T& number, std::string* key) {
 
 bool WaitFilter::Matches(const MeasuredWait& wait) const {
   if (!Has(kinds, wait.thread) || !Has(pids, wait.pid) || !Has(waits, wait.kind)) return false;
-  return tasks.empty() || std::any_of(tasks.begin(), tasks.end(), [&](const std::string& task) {
-           return TaskMatches(task, wait.pid, wait.comm);
-         });
+  return tasks.empty() || std::any_of(tasks.begin(), tasks.end(),
+                                      [&](const std::string& task) { return TaskMatches(task, wait.pid, wait.comm); });
 }
 
 std::optional<ThreadKind> ThreadKindNamed(std::string_view name) {

@@ -20,10 +20,10 @@ namespace wakewatch {
 inline constexpr size_t kDelayGroupsMax = 50'000;  // of a table; more are an error
 
 struct WaitFilter {
-  std::vector<ThreadKind> kinds;     // of the task that waits; empty: all
-  std::vector<int32_t> pids;         // empty: all
-  std::vector<std::string> tasks;    // pids, or names (whole, or with * at the end); empty: all
-  std::vector<WaitKind> waits;       // empty: all
+  std::vector<ThreadKind> kinds;   // of the task that waits; empty: all
+  std::vector<int32_t> pids;       // empty: all
+  std::vector<std::string> tasks;  // pids, or names (whole, or with * at the end); empty: all
+  std::vector<WaitKind> waits;     // empty: all
 
   bool Matches(const MeasuredWait& wait) const;
 };

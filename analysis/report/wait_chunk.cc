@@ -166,7 +166,8 @@ void WaitEncoder::Clear() {
 Column WaitEncoder::EncodeCodes(const Coded& column, const Reference* reference, ColumnEncoder* encoder) {
   Column predicted;
   if (reference != nullptr && column.dictionary.size() > 1 &&
-      encoder->PredictInts(*reference, [&](size_t i) { return column.At(i); }, &predicted)) {
+      encoder->PredictInts(
+          *reference, [&](size_t i) { return column.At(i); }, &predicted)) {
     return predicted;
   }
   return encoder->IntCodes(column.dictionary, column.codes);
@@ -285,8 +286,8 @@ Status WaitView::ReadDirectory(Bytes bytes, uint32_t directory_bytes) {
                       : how == Codec::kPredicted ? ref == kRefPid || ref == kRefWakerPid
                                                  : ref == chunk::kRefNone;
     if (!fits) return Bad(entry_at, "a column refers to something that its encoding cannot use");
-    columns_.push_back({how, static_cast<uint32_t>(ref), static_cast<uint32_t>(raw), blob_at,
-                        bytes.subspan(blob_at, stored)});
+    columns_.push_back(
+        {how, static_cast<uint32_t>(ref), static_cast<uint32_t>(raw), blob_at, bytes.subspan(blob_at, stored)});
     blob_at += stored;
   }
   if (cursor.left() != 0) return Bad(kWaitHeaderBytes + cursor.at(), "bytes follow the list of columns");

@@ -31,7 +31,7 @@
 
 namespace wakewatch {
 
-inline constexpr size_t kWaitChunkWaits = 4096;         // of a full chunk; one that announces more is refused
+inline constexpr size_t kWaitChunkWaits = 4096;           // of a full chunk; one that announces more is refused
 inline constexpr uint32_t kWaitChunkBytesMax = 4u << 20;  // decompressed, all columns together
 inline constexpr size_t kWaitTextBytesMax = 64;           // of a name or a cause; what is behind is cut off
 
@@ -62,12 +62,12 @@ enum class WaitColumn : uint8_t {
   kLatency,
   kExcess,
   kSliceBound,
-  kPid,       // int32_t, sign-extended; so are kPrio and kWakerPid
-  kThread,    // ThreadKind
+  kPid,     // int32_t, sign-extended; so are kPrio and kWakerPid
+  kThread,  // ThreadKind
   kPrio,
   kCpu,
-  kKind,      // WaitKind
-  kContext,   // WakeContext
+  kKind,     // WaitKind
+  kContext,  // WakeContext
   kHasWaking,
   kAffinityKnown,
   kWakerPid,
@@ -100,8 +100,8 @@ enum class StoredWaitColumn : uint8_t {
 };
 inline constexpr size_t kStoredWaitColumns = static_cast<size_t>(StoredWaitColumn::kCause) + 1;
 
-// Collects waits and writes them. Not thread-safe. Holds some 160 bytes a wait, and what compressing takes only while it
-// writes: a server has one for each host.
+// Collects waits and writes them. Not thread-safe. Holds some 160 bytes a wait, and what compressing takes only while
+// it writes: a server has one for each host.
 class WaitEncoder {
  public:
   // `compression` is a zstd level.

@@ -18,8 +18,7 @@ using wait_test::MadeWaits;
 
 void Seal(std::vector<uint8_t>* bytes) {
   const uint64_t head = XXH3_64bits(bytes->data(), kWaitChecksumOffset);
-  const uint64_t sum =
-      XXH3_64bits_withSeed(bytes->data() + kWaitHeaderBytes, bytes->size() - kWaitHeaderBytes, head);
+  const uint64_t sum = XXH3_64bits_withSeed(bytes->data() + kWaitHeaderBytes, bytes->size() - kWaitHeaderBytes, head);
   std::memcpy(bytes->data() + kWaitChecksumOffset, &sum, sizeof sum);
 }
 
@@ -182,14 +181,15 @@ std::vector<uint8_t> HandMade(uint32_t waits, uint64_t first_ns, uint64_t last_n
 
 TEST(WaitHandMade, ColumnsThatContradictThemselvesAreRefused) {
   using enum Codec;
-  constexpr auto kPid = static_cast<size_t>(StoredWaitColumn::kPid), kComm = static_cast<size_t>(StoredWaitColumn::kComm);
+  constexpr auto kPid = static_cast<size_t>(StoredWaitColumn::kPid),
+                 kComm = static_cast<size_t>(StoredWaitColumn::kComm);
   std::vector<RawColumn> good(kStoredWaitColumns, {kConstant, 0, {0}});
-  good[0] = {kQuads, chunk::kRefPrevious, {0, 200, 20}};                  // in 100, 110
-  good[1] = {kQuads, 0, {0, 20, 40}};                                     // latency 10, 20: start 90, 90
-  good[kPid] = {kCodes8, 0, {2, 2, 4, 0, 1}};                             // 1, 3
-  good[kPid + 1] = {kPredicted, chunk::kRefPid, {0, 8}};                  // kind of thread
-  good[kPid + 4] = {kConstant, 0, {2}};                                   // shape: wake
-  good[kPid + 5] = {kConstant, 0, {1}};                                   // no waker
+  good[0] = {kQuads, chunk::kRefPrevious, {0, 200, 20}};  // in 100, 110
+  good[1] = {kQuads, 0, {0, 20, 40}};                     // latency 10, 20: start 90, 90
+  good[kPid] = {kCodes8, 0, {2, 2, 4, 0, 1}};             // 1, 3
+  good[kPid + 1] = {kPredicted, chunk::kRefPid, {0, 8}};  // kind of thread
+  good[kPid + 4] = {kConstant, 0, {2}};                   // shape: wake
+  good[kPid + 5] = {kConstant, 0, {1}};                   // no waker
   for (size_t text = kComm; text < kStoredWaitColumns; ++text) good[text] = {kConstant, 0, {1, 2, 'h', 'i'}};
   ASSERT_EQ(ReadAll(HandMade(2, 90, 110, good)), "");
   ASSERT_NE(ReadAll(HandMade(2, 89, 110, good)), "") << "begins later than it says";

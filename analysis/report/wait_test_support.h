@@ -47,8 +47,8 @@ class MadeWaits {
     if (wait.has_waking) wait.buckets.Of(Bucket::kDelivery) = 500 + Below(3000);
     const Bucket most = Below(4) == 0 ? Bucket::kHigher : Below(3) == 0 ? Bucket::kEqual : Bucket::kIdleExit;
     wait.buckets.Of(most) = 1000 + Below(Below(50) == 0 ? 20'000'000 : 40'000);
-    for (const Bucket bucket : {Bucket::kHardirq, Bucket::kSoftirq, Bucket::kLower, Bucket::kMigration, Bucket::kOff,
-                                Bucket::kUnexplained}) {
+    for (const Bucket bucket :
+         {Bucket::kHardirq, Bucket::kSoftirq, Bucket::kLower, Bucket::kMigration, Bucket::kOff, Bucket::kUnexplained}) {
       if (Below(30) == 0) wait.buckets.Of(bucket) = Below(100'000);
     }
     wait.cause = Keep(most == Bucket::kHigher ? "real-time" : most == Bucket::kEqual ? "fair-queue" : "idle-exit");
@@ -70,8 +70,8 @@ class MadeWaits {
 
 // Everything of a wait in one line.
 inline std::string Line(const MeasuredWait& wait) {
-  std::string line = std::string(Name(wait.kind)) + " " + std::to_string(wait.pid) + " " + std::string(wait.comm) + " " +
-                     std::string(Info(wait.thread).name);
+  std::string line = std::string(Name(wait.kind)) + " " + std::to_string(wait.pid) + " " + std::string(wait.comm) +
+                     " " + std::string(Info(wait.thread).name);
   for (const auto number :
        {uint64_t{wait.cpu}, wait.start_ns, uint64_t{wait.has_waking}, wait.wakeup_ns, wait.in_ns,
         static_cast<uint64_t>(wait.context), wait.excess_ns, uint64_t{wait.affinity_known}, wait.slice_bound_ns}) {

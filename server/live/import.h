@@ -11,9 +11,9 @@
 
 namespace wakewatch {
 
-// Stores `input`, and the waits that are measured in it, through `writer`, which must be new; the report is the caller's to store. Stopped early, what was read
-// until then is stored, and each CPU that had more ends in a gap. Errors: those of AnalyseTrace and of the writer; what
-// was handed to the writer before stays stored.
+// Stores `input`, and the waits that are measured in it, through `writer`, which must be new; the report is the
+// caller's to store. Stopped early, what was read until then is stored, and each CPU that had more ends in a gap.
+// Errors: those of AnalyseTrace and of the writer; what was handed to the writer before stays stored.
 Result<Report> ImportTrace(const TraceInput& input, RecordingWriter& writer, const EngineOptions& options,
                            const PipelineOptions& pipeline);
 

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "analysis/report/report_json.h"
+#include "analysis/report/wait_test_support.h"
 #include "server/live/pipeline.h"
 #include "server/store/session_test_support.h"
+#include "server/store/wait_rows.h"
 
 namespace wakewatch {
 namespace {
@@ -27,7 +29,7 @@ constexpr size_t kSlices = 30;
 // What a session came to.
 struct Outcome {
   std::string folder;
-  Lines findings;
+  Lines findings, waits;
   Report report;
 };
 
@@ -51,9 +53,10 @@ class LiveSessionTest : public testing::Test {
       if (after) after(at, &live);
     }
     EXPECT_TRUE(live->End());
-    Outcome outcome{live->folder(), {}, live->Snapshot()};
+    Outcome outcome{live->folder(), {}, {}, live->Snapshot()};
     live.reset();
     outcome.findings = StoredFindings(outcome.folder);
+    outcome.waits = WaitsIn(Parts(outcome.folder));
     return outcome;
   }
 
@@ -67,6 +70,23 @@ class LiveSessionTest : public testing::Test {
       while (*rows->Step()) lines.emplace_back(rows->Text(0));
     }
     return lines;
+  }
+
+  static Lines WaitsIn(const std::vector<std::string>& parts, std::span<const WaitChunk> tail = {}) {
+    auto stored = StoredWaits::Open(parts);
+    EXPECT_TRUE(stored) << TextOf(stored);
+    Lines lines;
+    EXPECT_TRUE(stored->Read(tail, {}, {}, [&](const MeasuredWait& wait) { lines.push_back(wait_test::Line(wait)); }));
+    return lines;
+  }
+
+  // There are thousands of waits; what is worth seeing is where they part.
+  static std::string FirstDifference(const Lines& got, const Lines& wanted) {
+    for (size_t i = 0; i < std::max(got.size(), wanted.size()); ++i) {
+      const std::string a = i < got.size() ? got[i] : "nothing", b = i < wanted.size() ? wanted[i] : "nothing";
+      if (a != b) return std::to_string(i) + ": got " + a + ", wanted " + b;
+    }
+    return {};
   }
 
   static Lines OfflineFindings(const std::string& folder) {
@@ -104,20 +124,21 @@ TEST_F(LiveSessionTest, GapsAreTheSameWhereverTheServerCrashes) {
   const auto batches = trace_.Batches(kSlices);
   const Outcome whole = Stream("whole", batches);
   EXPECT_THAT(whole.findings, Not(IsEmpty()));
+  EXPECT_THAT(whole.waits, Not(IsEmpty()));
   EXPECT_GT(whole.report.lost_events, 0u);
   for (const bool checkpoint : {false, true}) {
     for (size_t crash = 0; crash < kSlices; ++crash) {
       SCOPED_TRACE(std::to_string(crash) + (checkpoint ? " with a checkpoint" : ""));
       const std::string data = std::to_string(crash) + (checkpoint ? "c" : "");
-      ExpectSame(Stream(data, batches,
-                        [&](size_t at, std::unique_ptr<LiveSession>* live) {
-                          if (at != crash) return;
-                          if (checkpoint) EXPECT_TRUE((*live)->Flush(true));
-                          live->reset();
-                          *live = Open(data);
-                          EXPECT_EQ((*live)->committed_sequence(), at + 1);
-                        }),
-                 whole);
+      const Outcome crashed = Stream(data, batches, [&](size_t at, std::unique_ptr<LiveSession>* live) {
+        if (at != crash) return;
+        if (checkpoint) EXPECT_TRUE((*live)->Flush(true));
+        live->reset();
+        *live = Open(data);
+        EXPECT_EQ((*live)->committed_sequence(), at + 1);
+      });
+      ExpectSame(crashed, whole);
+      if (checkpoint) EXPECT_EQ(FirstDifference(crashed.waits, whole.waits), "");
       if (HasFailure()) return;
     }
   }
@@ -140,6 +161,7 @@ TEST_F(LiveSessionTest, ResumingGoesOnFromTheCheckpoint) {
   const char* const unread = "UPDATE chunk SET bytes = zeroblob(length(bytes)) WHERE sequence <= 8";
   const Outcome resumed = crash("resumed", unread);
   ExpectSame(resumed, whole);
+  EXPECT_EQ(FirstDifference(resumed.waits, whole.waits), "");
   // Without its checkpoint it reads all, and does.
   const Outcome replayed =
       crash("replayed", "UPDATE chunk SET bytes = zeroblob(length(bytes)) WHERE sequence <= 8; DELETE FROM checkpoint");
@@ -158,18 +180,70 @@ TEST_F(LiveSessionTest, ADamagedCheckpointCostsTimeOnly) {
       "UPDATE checkpoint SET extra = zeroblob(7)",
       "UPDATE checkpoint SET merged = 'nonsense'",
   };
+  Lines waits;
   for (const char* const damage : rows) {
     SCOPED_TRACE(damage);
-    ExpectSame(Stream(damage + 18, batches,
-                      [&](size_t at, std::unique_ptr<LiveSession>* live) {
-                        if (at != kSlices / 2) return;
-                        ASSERT_TRUE((*live)->Flush(true));
-                        const std::string folder = (*live)->folder();
-                        live->reset();
-                        Exec(folder, damage);
-                        *live = Open(damage + 18);
-                      }),
-               whole);
+    const Outcome damaged = Stream(damage + 18, batches, [&](size_t at, std::unique_ptr<LiveSession>* live) {
+      if (at != kSlices / 2) return;
+      ASSERT_TRUE((*live)->Flush(true));
+      const std::string folder = (*live)->folder();
+      live->reset();
+      Exec(folder, damage);
+      *live = Open(damage + 18);
+    });
+    ExpectSame(damaged, whole);
+    // All of them measure the waits again, from the first event on.
+    if (waits.empty()) waits = damaged.waits;
+    EXPECT_THAT(waits, Not(IsEmpty()));
+    EXPECT_EQ(FirstDifference(damaged.waits, waits), "");
+  }
+}
+
+TEST_F(LiveSessionTest, WaitsLieInThePartThatTheyWereMeasuredIn) {
+  const auto batches = trace_.Batches(kSlices);
+  const Outcome whole = Stream("whole", batches);
+  LiveOptions options;
+  options.store = store_test::TinyParts();
+  for (const size_t crash : {kSlices, size_t{4}, size_t{11}, size_t{20}}) {
+    SCOPED_TRACE(crash);
+    const std::string data = "parts" + std::to_string(crash);
+    auto live = Open(data, options);
+    for (size_t at = 0; at < kSlices; ++at) {
+      ASSERT_TRUE(live->Store({batches[at]}));
+      ASSERT_TRUE(live->Analyse());
+      if (at != crash) continue;
+      live.reset();
+      live = Open(data, options);
+    }
+    ASSERT_TRUE(live->End());
+    const std::vector<std::string> parts = Parts(live->folder());
+    EXPECT_GT(parts.size(), kSlices / 2);
+    EXPECT_EQ(FirstDifference(WaitsIn(parts), whole.waits), "");
+    // None is in two files, though each is read as if it were alone.
+    size_t waits = 0;
+    for (const std::string& part : parts) {
+      waits += WaitsIn({part}).size();
+      EXPECT_EQ(store_test::CountOf(part, "SELECT count(*) FROM meta WHERE key = 'keeps_waits'"), 1);
+    }
+    EXPECT_EQ(waits, whole.waits.size());
+  }
+}
+
+TEST_F(LiveSessionTest, WhatIsNotStoredYetIsTheTailOfWhatIs) {
+  const auto batches = trace_.Batches(kSlices);
+  LiveOptions often, seldom;
+  often.timeline_every = std::chrono::seconds(0);
+  seldom.timeline_every = std::chrono::hours(1);
+  const auto flushed = Open("flushed", often), waiting = Open("waiting", seldom);
+  for (size_t at = 0; at < kSlices - 1; ++at) {
+    for (LiveSession* live : {flushed.get(), waiting.get()}) {
+      ASSERT_TRUE(live->Store({batches[at]}));
+      ASSERT_TRUE(live->Analyse());
+      ASSERT_TRUE(live->Flush(at == kSlices / 2));
+    }
+    const Lines lines = WaitsIn(Parts(flushed->folder()), flushed->UnstoredWaits());
+    EXPECT_EQ(FirstDifference(WaitsIn(Parts(waiting->folder()), waiting->UnstoredWaits()), lines), "");
+    if (at > kSlices / 3) EXPECT_THAT(lines, Not(IsEmpty()));
   }
 }
 

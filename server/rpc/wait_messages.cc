@@ -42,8 +42,7 @@ Result<DelayKeys> KeysOf(const v1::GetDelaysRequest& request) {
       case v1::DELAY_KEY_CPU: keys.cpu = true; break;
       case v1::DELAY_KEY_WAIT: keys.wait = true; break;
       case v1::DELAY_KEY_HOST: break;  // a recording is of one
-      default:
-        return Fail(ErrorCode::kInvalidArgument, "waits cannot be grouped by key " + std::to_string(key));
+      default: return Fail(ErrorCode::kInvalidArgument, "waits cannot be grouped by key " + std::to_string(key));
     }
   }
   return keys;

@@ -147,9 +147,7 @@ void NarrowInteger(char letter, int64_t value, ScanRange* range) {
       else
         Narrow(&range->cpu, static_cast<uint32_t>(value), range);
       return;
-    case kPidIs:
-      NarrowPid(value, range);
-      return;
+    case kPidIs: NarrowPid(value, range); return;
     case kIdIs: {
       const auto id = static_cast<uint64_t>(value);
       if (id >> kEventIdCpuShift > UINT16_MAX)

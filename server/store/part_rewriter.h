@@ -21,8 +21,8 @@ struct KeptSpan {
   uint64_t start_ns = 0, end_ns = 0;
 };
 
-// Keeps the chunks of events and of waits that overlap one of `spans`, and all that is no chunk. A run of chunks that go becomes a gap, with
-// the gaps inside it, so that nothing is measured across.
+// Keeps the chunks of events and of waits that overlap one of `spans`, and all that is no chunk. A run of chunks that
+// go becomes a gap, with the gaps inside it, so that nothing is measured across.
 Status TrimPart(const std::string& path, const std::vector<KeptSpan>& spans);
 
 }  // namespace wakewatch

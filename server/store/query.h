@@ -57,8 +57,8 @@ class RecordingQuery {
 //   softirq, work             views that gather raise, entry, exit and queue, activate, start, end
 //   waits                     every measured wait for a CPU, of kernel threads and the long ones of user tasks:
 //   start_ns, wakeup_ns,
-//                             end_ns, the waiting task (pid, comm, kind, prio), cpu it then ran on, wait ('wake', 'new',
-//                             'preempted'), waker_pid, waker_comm, waker_context, cause, latency_ns, excess_ns,
+//                             end_ns, the waiting task (pid, comm, kind, prio), cpu it then ran on, wait ('wake',
+//                             'new', 'preempted'), waker_pid, waker_comm, waker_context, cause, latency_ns, excess_ns,
 //                             affinity ('known', 'assumed'), slice_bound_ns, what the latency was spent on
 //                             (delivery_ns, idle_exit_ns, hardirq_ns, softirq_ns, higher_ns, equal_ns, lower_ns,
 //                             migration_ns, off_ns, unexplained_ns), and has_waking (0: start_ns is the wakeup of a

@@ -1,5 +1,5 @@
-// Why: the virtual tables share what SQLite hands a scan: conditions on times and pids that come with values of any type,
-// and errors that go back as numbers.
+// Why: the virtual tables share what SQLite hands a scan: conditions on times and pids that come with values of any
+// type, and errors that go back as numbers.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ inline constexpr char kTimeIs = '=', kTimeAfter = '>', kTimeFrom = 'G', kTimeBef
 char TimeLetter(unsigned char constraint_op);
 bool IsTimeLetter(char letter);
 
-// Each leaves of *range what can be true of it. A value of a type that does not order like a time narrows nothing: SQLite
-// compares each row again.
+// Each leaves of *range what can be true of it. A value of a type that does not order like a time narrows nothing:
+// SQLite compares each row again.
 void NarrowTime(char letter, sqlite3_value* value, ScanRange* range);
 void NarrowPid(int64_t value, ScanRange* range);
 template <typename T>

@@ -41,7 +41,8 @@ TEST_F(SchemaTest, AnOlderFileTakesTheStepsItLacksOnce) {
 }
 
 TEST_F(SchemaTest, AStepThatFailsLeavesTheVersionBefore) {
-  const std::array steps = {Migrations()[0], Migrations()[1], Migrations()[2], MigrationStep{4, "CREATE TABLE extra(a)"},
+  const std::array steps = {Migrations()[0], Migrations()[1], Migrations()[2],
+                            MigrationStep{4, "CREATE TABLE extra(a)"},
                             MigrationStep{5, "CREATE TABLE half(a); INSERT INTO absent VALUES(1)"}};
   auto failed = OpenRecordingFile(path_, Database::Threads::kOneThread, steps);
   ASSERT_FALSE(failed);

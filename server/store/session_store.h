@@ -45,12 +45,12 @@ struct Checkpoint {
 
 // What live analysis adds to a transaction; all optional.
 struct AnalysisRows {
-  std::vector<Finding> findings;      // known ids are ignored
-  std::vector<GapRecord> gaps;        // made by the server (late events)
-  std::vector<TimelineRow> timeline;  // each replaces the row with its cpu, level and first_bin in this part
-  std::vector<WaitChunk> waits;       // each replaces the one of its name in this part
+  std::vector<Finding> findings;       // known ids are ignored
+  std::vector<GapRecord> gaps;         // made by the server (late events)
+  std::vector<TimelineRow> timeline;   // each replaces the row with its cpu, level and first_bin in this part
+  std::vector<WaitChunk> waits;        // each replaces the one of its name in this part
   std::optional<uint64_t> waits_from;  // waits are made again from this number on: the part's chunks from there on go
-  const Report* summaries = nullptr;  // replaces the summary tables, not the findings
+  const Report* summaries = nullptr;   // replaces the summary tables, not the findings
   std::optional<Checkpoint> checkpoint;
 };
 

@@ -19,7 +19,7 @@ constexpr char kPidIs = 'p';
 // How a column's value becomes one of SQL.
 enum class Shown : uint8_t {
   kTime,
-  kSigned,      // 32 bits
+  kSigned,  // 32 bits
   kNumber,
   kZeroIsNull,  // there is no such bound
   kWakerPid,    // -1: nobody is known

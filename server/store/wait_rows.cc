@@ -97,14 +97,14 @@ Status StoredWaits::Read(std::span<const WaitChunk> tail, const WaitSpan& span, 
     if (!first) return tl::unexpected<Error>(first.error());
     if (*first >= 0) lowest = std::min(lowest, static_cast<uint64_t>(*first));
   }
-  for (size_t part = 0; part < parts_.size(); ++part) STORE_TRY(ReadPart(parts_[part], before[part], span, stop, visit));
+  for (size_t part = 0; part < parts_.size(); ++part)
+    STORE_TRY(ReadPart(parts_[part], before[part], span, stop, visit));
   for (const WaitChunk& chunk : tail) ReadChunk(chunk.first_wait, chunk.bytes, UINT64_MAX, span, visit);
   return {};
 }
 
 Status StoredWaits::ReadPart(const Database& db, uint64_t before_wait, const WaitSpan& span,
-                             const std::function<bool()>& stop,
-                             const std::function<void(const MeasuredWait&)>& visit) {
+                             const std::function<bool()>& stop, const std::function<void(const MeasuredWait&)>& visit) {
   auto rows = db.Prepare(
       "SELECT first_wait, bytes FROM main.wait_chunk WHERE first_wait IN (SELECT first_wait FROM main.wait_chunk "
       "INDEXED BY wait_chunk_by_time WHERE first_ns <= ?3 AND last_ns >= ?2) AND first_wait < ?1 ORDER BY first_wait");

@@ -28,7 +28,8 @@ Lines LinesIn(const std::vector<std::string>& parts, std::span<const WaitChunk> 
   auto stored = StoredWaits::Open(parts);
   EXPECT_TRUE(stored) << TextOf(stored);
   Lines lines;
-  const auto read = stored->Read(tail, span, {}, [&](const MeasuredWait& wait) { lines.push_back(wait_test::Line(wait)); });
+  const auto read =
+      stored->Read(tail, span, {}, [&](const MeasuredWait& wait) { lines.push_back(wait_test::Line(wait)); });
   EXPECT_TRUE(read) << TextOf(read);
   EXPECT_EQ(stored->chunks_unreadable(), 0u);
   return lines;
@@ -133,7 +134,8 @@ TEST_F(WaitsTest, EveryColumnOfARow) {
   add(wait->affinity_known ? "known" : "assumed"), add(wait->slice_bound_ns);
   for (const uint64_t ns : wait->buckets.ns) add(ns);
   add(1);
-  EXPECT_THAT(Rows("SELECT * FROM waits WHERE rowid = " + std::to_string(wait - made_.all().begin())), ElementsAre(row));
+  EXPECT_THAT(Rows("SELECT * FROM waits WHERE rowid = " + std::to_string(wait - made_.all().begin())),
+              ElementsAre(row));
 }
 
 TEST_F(WaitsTest, WhatIsNotKnownIsNull) {
@@ -180,7 +182,8 @@ TEST_F(WaitsTest, ConditionsThatAreNarrowedAndThoseThatAreNot) {
     EXPECT_THAT(Rows("SELECT count(*) FROM waits WHERE " + row.where), ElementsAre(row.count)) << row.where;
   }
   EXPECT_THAT(Rows("SELECT count(*) FROM waits a JOIN waits b ON b.pid = a.pid AND b.start_ns = a.start_ns "
-                   "WHERE a.start_ns < " + std::to_string(At(0.05))),
+                   "WHERE a.start_ns < " +
+                   std::to_string(At(0.05))),
               ElementsAre(wanted([&](const MeasuredWait& w) { return w.start_ns < At(0.05); })));
 }
 
@@ -213,7 +216,8 @@ TEST_F(WaitsTest, ReadingCanBeStopped) {
   auto stored = StoredWaits::Open({path_});
   ASSERT_TRUE(stored);
   size_t visited = 0, asked = 0;
-  const auto read = stored->Read({}, {}, [&] { return ++asked > 1; }, [&](const MeasuredWait&) { ++visited; });
+  const auto read = stored->Read(
+      {}, {}, [&] { return ++asked > 1; }, [&](const MeasuredWait&) { ++visited; });
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, ErrorCode::kDeadline);
   EXPECT_EQ(visited, kWaitChunkWaits);

@@ -42,9 +42,8 @@ std::vector<MeasuredWait> Waits(bool made) {
 void CountWaits(benchmark::State& state, size_t waits, const std::vector<WaitChunk>& chunks) {
   size_t bytes = 0;
   for (const WaitChunk& chunk : chunks) bytes += chunk.bytes.size();
-  state.counters["ns_per_wait"] = benchmark::Counter(static_cast<double>(waits) * 1e-9,
-                                                     benchmark::Counter::kIsIterationInvariantRate |
-                                                         benchmark::Counter::kInvert);
+  state.counters["ns_per_wait"] = benchmark::Counter(
+      static_cast<double>(waits) * 1e-9, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
   state.counters["bytes_per_wait"] = static_cast<double>(bytes) / static_cast<double>(waits);
 }
 

@@ -26,32 +26,16 @@
 #include "server/live/replay.h"
 #include "server/rpc/grpc_server.h"
 #include "server/store/recording.h"
-#include "server/store/session_store.h"
-#include "server/store/sqlite.h"
 #include "tests/live/served_test_support.h"
 
 namespace wakewatch {
 namespace {
 
+using live_test::Batches;
 using live_test::Collector;
+using live_test::StreamAll;
 using live_test::TestServer;
 using testing::HasSubstr;
-
-std::vector<Batch> Batches(const std::string& host = "alpha", const std::string& session = "s1",
-                           const std::string& boot = "boot-1", uint64_t shift_ns = 0) {
-  const auto input = OpenTrace(std::string(WAKEWATCH_SOURCE_DIR) + "/tests/data/traces/tiny_lost-174-A.dat", {});
-  EXPECT_TRUE(input) << input.error().Text();
-  ReplayOptions options;
-  options.host = host;
-  options.session = session;
-  options.boot_id = boot;
-  options.shift_ns = shift_ns;
-  options.span = std::chrono::milliseconds(100);
-  auto batches = MakeBatches(**input, options);
-  EXPECT_TRUE(batches) << batches.error().Text();
-  EXPECT_GE(batches->size(), 6u);
-  return std::move(*batches);
-}
 
 uint64_t EventsOf(const std::vector<Batch>& batches) {
   uint64_t events = 0;
@@ -59,21 +43,6 @@ uint64_t EventsOf(const std::vector<Batch>& batches) {
     for (const Chunk& chunk : batch.chunks) events += chunk.events;
   }
   return events;
-}
-
-// Streams all of a session.
-void StreamAll(TestServer* server, const std::vector<Batch>& batches) {
-  Collector collector(server);
-  collector.Hello(*batches.front().session);
-  const auto committed = collector.Welcomed();
-  ASSERT_TRUE(committed);
-  for (const Batch& batch : batches) {
-    if (batch.sequence > *committed) collector.Send(batch);
-  }
-  const auto refusals = collector.UntilAck(batches.back().sequence);
-  ASSERT_TRUE(refusals);
-  EXPECT_TRUE(refusals->empty()) << refusals->front().cause();
-  collector.Leave();
 }
 
 v1::Host HostOf(TestServer* server, const std::string& name) {
@@ -411,156 +380,6 @@ TEST_F(Ingest, EveryQuestionHasAnAnswer) {
     }
     EXPECT_FALSE(reader->Finish().ok()) << sql;
   }
-}
-
-// What the server says about waits, as text to compare.
-std::string DelaysOf(TestServer* server, v1::GetDelaysRequest request, v1::GetDelaysResponse* response) {
-  grpc::ClientContext context;
-  request.mutable_recording()->set_host("alpha");
-  const grpc::Status status = server->Stub<v1::AnalysisService>()->GetDelays(&context, request, response);
-  EXPECT_TRUE(status.ok()) << status.error_message();
-  std::string text;
-  for (const v1::DelayRow& row : response->rows()) text += row.DebugString();
-  return text;
-}
-
-std::string LongestOf(TestServer* server, v1::ListWaitsRequest request, v1::ListWaitsResponse* response) {
-  grpc::ClientContext context;
-  request.mutable_recording()->set_host("alpha");
-  const grpc::Status status = server->Stub<v1::AnalysisService>()->ListWaits(&context, request, response);
-  EXPECT_TRUE(status.ok()) << status.error_message();
-  std::string text;
-  for (const v1::Wait& wait : response->waits()) text += wait.DebugString();
-  return text;
-}
-
-TEST_F(Ingest, WaitsInGroupsAndOneByOne) {
-  const auto batches = Batches();
-  TestServer server(data());
-  StreamAll(&server, batches);
-  v1::GetDelaysRequest by_kind;
-  by_kind.add_group_by(v1::DELAY_KEY_KIND);
-  v1::GetDelaysResponse kinds;
-  DelaysOf(&server, by_kind, &kinds);
-  EXPECT_TRUE(kinds.stored());
-  EXPECT_GT(kinds.watermark_ns(), 0u);
-  ASSERT_GT(kinds.rows_size(), 1);
-  uint64_t waits = 0, ksoftirqd = 0;
-  for (const v1::DelayRow& row : kinds.rows()) {
-    EXPECT_EQ(row.host(), "alpha");
-    EXPECT_EQ(row.excess().n(), row.latency().n());
-    EXPECT_GE(row.latency_sum_ns(), row.latency().max_ns());
-    waits += row.latency().n();
-    if (row.kind() == "ksoftirqd") ksoftirqd = row.latency().n();
-  }
-  EXPECT_EQ(waits, kinds.waits());
-  EXPECT_GT(ksoftirqd, 0u);
-
-  v1::GetDelaysRequest one_kind;
-  one_kind.mutable_filter()->add_kinds("ksoftirqd");
-  one_kind.add_group_by(v1::DELAY_KEY_THREAD);
-  one_kind.add_group_by(v1::DELAY_KEY_WAIT);
-  v1::GetDelaysResponse threads;
-  DelaysOf(&server, one_kind, &threads);
-  EXPECT_EQ(threads.waits(), ksoftirqd);
-  EXPECT_EQ(threads.rows(0).kind(), "ksoftirqd");
-  EXPECT_THAT(threads.rows(0).comm(), HasSubstr("ksoftirqd/"));
-  one_kind.set_limit(1);
-  DelaysOf(&server, one_kind, &kinds);
-  EXPECT_EQ(kinds.rows_size(), 1);
-  EXPECT_EQ(kinds.rows_total(), threads.rows_total());
-
-  v1::ListWaitsRequest longest;
-  *longest.mutable_filter() = one_kind.filter();
-  longest.set_limit(3);
-  v1::ListWaitsResponse listed;
-  LongestOf(&server, longest, &listed);
-  ASSERT_EQ(listed.waits_size(), 3);
-  EXPECT_EQ(listed.waits_total(), ksoftirqd);
-  EXPECT_GE(listed.waits(0).latency_ns(), listed.waits(1).latency_ns());
-  EXPECT_EQ(listed.waits(2).end_ns() - listed.waits(2).start_ns(), listed.waits(2).latency_ns());
-  // A span around the longest alone, on either clock.
-  const uint64_t at_ns = listed.waits(0).start_ns();
-  longest.mutable_recording()->set_since_ns(at_ns);
-  longest.mutable_recording()->set_until_ns(at_ns);
-  v1::ListWaitsResponse alone;
-  LongestOf(&server, longest, &alone);
-  ASSERT_EQ(alone.waits_size(), 1);
-  EXPECT_EQ(alone.waits(0).DebugString(), listed.waits(0).DebugString());
-}
-
-TEST_F(Ingest, QuestionsAboutWaitsThatMakeNoSense) {
-  TestServer server(data());
-  StreamAll(&server, Batches());
-  const auto analysis = server.Stub<v1::AnalysisService>();
-  v1::GetDelaysRequest kinds, waits, keys, nobody;
-  kinds.mutable_recording()->set_host("alpha");
-  waits = keys = kinds;
-  kinds.mutable_filter()->add_kinds("kworkers");
-  waits.mutable_filter()->add_waits("woken");
-  keys.add_group_by(v1::DELAY_KEY_UNSPECIFIED);
-  nobody.mutable_recording()->set_host("nobody");
-  for (const auto& [request, code] : {std::pair(kinds, grpc::StatusCode::INVALID_ARGUMENT),
-                                      std::pair(waits, grpc::StatusCode::INVALID_ARGUMENT),
-                                      std::pair(keys, grpc::StatusCode::INVALID_ARGUMENT),
-                                      std::pair(nobody, grpc::StatusCode::NOT_FOUND)}) {
-    grpc::ClientContext context;
-    v1::GetDelaysResponse response;
-    EXPECT_EQ(analysis->GetDelays(&context, request, &response).error_code(), code) << request.DebugString();
-  }
-}
-
-TEST_F(Ingest, WaitsAreTheSameLiveStoredAndMeasuredAgain) {
-  const auto batches = Batches();
-  v1::GetDelaysRequest delays;
-  for (const auto key : {v1::DELAY_KEY_THREAD, v1::DELAY_KEY_CPU, v1::DELAY_KEY_CAUSE}) delays.add_group_by(key);
-  v1::ListWaitsRequest longest;
-  longest.set_limit(10'000);
-  v1::GetDelaysResponse delays_answer;
-  v1::ListWaitsResponse longest_answer;
-  std::string live_delays, live_longest;
-  uint64_t watermark_ns = 0;
-  {
-    TestServer server(data());
-    Collector collector(&server);
-    collector.Hello(*batches.front().session);
-    ASSERT_TRUE(collector.Welcomed());
-    for (size_t i = 0; i + 2 < batches.size(); ++i) collector.Send(batches[i]);
-    ASSERT_TRUE(collector.UntilAck(batches.size() - 2));
-    // Acknowledged is stored; analysed it is a moment later.
-    for (int tries = 0; tries < 1000 && watermark_ns < batches[batches.size() - 3].frontiers.front().ts_ns; ++tries) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      live_delays = DelaysOf(&server, delays, &delays_answer);
-      watermark_ns = delays_answer.watermark_ns();
-    }
-    live_longest = LongestOf(&server, longest, &longest_answer);
-    EXPECT_EQ(longest_answer.watermark_ns(), watermark_ns);
-    EXPECT_GT(longest_answer.waits_total(), 20u);
-    EXPECT_EQ(longest_answer.waits_total(), delays_answer.waits());
-  }
-  {
-    TestServer server(data());
-    EXPECT_EQ(DelaysOf(&server, delays, &delays_answer), live_delays);
-    EXPECT_TRUE(delays_answer.stored());
-    EXPECT_EQ(LongestOf(&server, longest, &longest_answer), live_longest);
-    StreamAll(&server, batches);
-    const uint64_t before = delays_answer.waits();
-    live_delays = DelaysOf(&server, delays, &delays_answer);
-    EXPECT_GT(delays_answer.waits(), before);
-    live_longest = LongestOf(&server, longest, &longest_answer);
-  }
-  // As an older version would have left it.
-  for (const auto& session : std::filesystem::directory_iterator(std::filesystem::path(data()) / "hosts/alpha")) {
-    for (const std::string& part : Parts(session.path().string())) {
-      auto db = Database::Open(part, Database::Mode::kWrite);
-      ASSERT_TRUE(db) << db.error().Text();
-      ASSERT_TRUE(db->Exec("DELETE FROM wait_chunk; DELETE FROM meta WHERE key = 'keeps_waits'"));
-    }
-  }
-  TestServer server(data());
-  EXPECT_EQ(DelaysOf(&server, delays, &delays_answer), live_delays);
-  EXPECT_FALSE(delays_answer.stored());
-  EXPECT_EQ(LongestOf(&server, longest, &longest_answer), live_longest);
 }
 
 TEST_F(Ingest, UnknownHostsAreNotFound) {

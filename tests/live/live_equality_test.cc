@@ -112,8 +112,7 @@ Lines StoredWaitLines(const std::string& folder) {
   EXPECT_TRUE(stored) << stored.error().Text();
   EXPECT_TRUE(stored->kept());
   Lines lines;
-  const auto read =
-      stored->Read({}, {}, {}, [&](const MeasuredWait& wait) { lines.push_back(wait_test::Line(wait)); });
+  const auto read = stored->Read({}, {}, {}, [&](const MeasuredWait& wait) { lines.push_back(wait_test::Line(wait)); });
   EXPECT_TRUE(read) << read.error().Text();
   EXPECT_EQ(stored->chunks_unreadable(), 0u);
   EXPECT_GT(stored->until_ns(), 0u);
@@ -273,11 +272,9 @@ TEST(LiveEqualsOffline, StoredWaitsAreTheSameBytesAfterCrashes) {
     const Lines rows = WaitRows(whole.folder);
     chunks += rows.size();
     for (unsigned seed = 1; seed <= 3; ++seed) {
-      const Streamed crashed = Stream(**input, (data.path() / std::to_string(seed)).string(),
-                                      {.span = milliseconds(100),
-                                       .crash = 0.3,
-                                       .seed = seed,
-                                       .latency_threshold_ns = threshold_ns});
+      const Streamed crashed =
+          Stream(**input, (data.path() / std::to_string(seed)).string(),
+                 {.span = milliseconds(100), .crash = 0.3, .seed = seed, .latency_threshold_ns = threshold_ns});
       EXPECT_EQ(WaitRows(crashed.folder), rows) << seed;
     }
   }

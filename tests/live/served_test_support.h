@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <wakewatch/v1/ingest.grpc.pb.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,9 +14,11 @@
 #include <vector>
 
 #include "analysis/chunk/chunk.h"
+#include "analysis/trace/formats_list.h"
 #include "proto/wire/batch_codec.h"
 #include "server/live/fleet.h"
 #include "server/live/recordings.h"
+#include "server/live/replay.h"
 #include "server/rpc/grpc_server.h"
 
 namespace wakewatch::live_test {
@@ -119,5 +122,37 @@ class Collector {
   std::unique_ptr<grpc::ClientReaderWriter<v1::IngestRequest, v1::IngestResponse>> stream_;
   bool finished_ = false;
 };
+
+// A small recording that lost events, as a collector sends it.
+inline std::vector<Batch> Batches(const std::string& host = "alpha", const std::string& session = "s1",
+                                  const std::string& boot = "boot-1", uint64_t shift_ns = 0) {
+  const auto input = OpenTrace(std::string(WAKEWATCH_SOURCE_DIR) + "/tests/data/traces/tiny_lost-174-A.dat", {});
+  EXPECT_TRUE(input) << input.error().Text();
+  ReplayOptions options;
+  options.host = host;
+  options.session = session;
+  options.boot_id = boot;
+  options.shift_ns = shift_ns;
+  options.span = std::chrono::milliseconds(100);
+  auto batches = MakeBatches(**input, options);
+  EXPECT_TRUE(batches) << batches.error().Text();
+  EXPECT_GE(batches->size(), 6u);
+  return std::move(*batches);
+}
+
+// Streams all of a session.
+inline void StreamAll(TestServer* server, const std::vector<Batch>& batches) {
+  Collector collector(server);
+  collector.Hello(*batches.front().session);
+  const auto committed = collector.Welcomed();
+  ASSERT_TRUE(committed);
+  for (const Batch& batch : batches) {
+    if (batch.sequence > *committed) collector.Send(batch);
+  }
+  const auto refusals = collector.UntilAck(batches.back().sequence);
+  ASSERT_TRUE(refusals);
+  EXPECT_TRUE(refusals->empty()) << refusals->front().cause();
+  collector.Leave();
+}
 
 }  // namespace wakewatch::live_test
