@@ -233,6 +233,14 @@ std::map<uint32_t, uint64_t> LiveMerge::merged() const {
   return merged;
 }
 
+std::vector<GapRecord> LiveMerge::OpenGaps() const {
+  std::vector<GapRecord> gaps;
+  for (const auto& [cpu, stream] : streams_) {
+    if (stream.open_gap) gaps.push_back(*stream.open_gap);
+  }
+  return gaps;
+}
+
 size_t LiveMerge::waiting() const {
   size_t events = 0;
   for (const auto& [cpu, stream] : streams_) {

@@ -42,6 +42,8 @@ class LiveMerge {
   uint64_t watermark_ns() const { return watermark_ns_; }
   // Events handed on, by CPU.
   std::map<uint32_t, uint64_t> merged() const;
+  // Gaps that were added and whose end has not come: they are handed on once it is known, maybe behind the watermark.
+  std::vector<GapRecord> OpenGaps() const;
   // Events that wait.
   size_t waiting() const;
 

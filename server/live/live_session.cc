@@ -14,7 +14,8 @@ namespace {
 // What of a checkpoint is not the engine's.
 struct Extra {
   std::vector<uint8_t> timeline, waits;
-  static void Fields(auto& self, auto& archive) { archive(self.timeline, self.waits); }
+  std::map<uint32_t, uint64_t> open_gaps;  // by CPU: where it starts
+  static void Fields(auto& self, auto& archive) { archive(self.timeline, self.waits, self.open_gaps); }
 };
 
 bool HasCollectorGap(const Batch& batch) {
@@ -88,7 +89,7 @@ Status LiveSession::Begin() {
   rows_ = {};
   if (last_sequence_ == 0) return {};
   rows_.waits_from = 0;
-  return ReadBehind({});
+  return ReadBehind({}, {});
 }
 
 Status LiveSession::ContinueFrom(const Checkpoint& checkpoint) {
@@ -109,10 +110,11 @@ Status LiveSession::ContinueFrom(const Checkpoint& checkpoint) {
   engine_ = std::move(*engine);
   merge_ = LiveMerge();
   merge_.Restore(checkpoint.merged, checkpoint.watermark_ns);
-  return ReadBehind(checkpoint.merged);
+  return ReadBehind(checkpoint.merged, extra.open_gaps);
 }
 
-Status LiveSession::ReadBehind(const std::map<uint32_t, uint64_t>& merged) {
+Status LiveSession::ReadBehind(const std::map<uint32_t, uint64_t>& merged,
+                               const std::map<uint32_t, uint64_t>& open_gaps) {
   constexpr size_t kBlockEvents = 4096;
   auto readers = store_->ReadFrom(merged);
   if (!readers) return Fail(std::move(readers.error()));
@@ -124,9 +126,12 @@ Status LiveSession::ReadBehind(const std::map<uint32_t, uint64_t>& merged) {
       if (!more) return Fail(more.error());
       if (!*more) break;
       // Gaps have no number: those below the watermark were handed on with the events around them, but for one whose
-      // end had not come. One that begins at the watermark came behind it, as a gap begins at a frontier.
+      // end had not come then, or has not come yet. One that begins at the watermark came behind it, as a gap begins at
+      // a frontier.
+      const auto open = open_gaps.find(reader->cpu());
       std::erase_if(block.events, [&](const Event& event) {
-        return event.type == EventType::kGap && event.ts_ns < done_ns && event.gap.end_ns != UINT64_MAX;
+        const bool was_open = open != open_gaps.end() && event.ts_ns == open->second;
+        return event.type == EventType::kGap && event.ts_ns < done_ns && event.gap.end_ns != UINT64_MAX && !was_open;
       });
       merge_.AddStored(reader->cpu(), std::move(block));
     }
@@ -294,7 +299,9 @@ void LiveSession::AddCheckpoint() {
   checkpoint.merged = merge_.merged();
   checkpoint.state = engine_->Save();
   ArchiveWriter extra;
-  extra(Extra{timeline_.Save(), waits_.Save()});
+  std::map<uint32_t, uint64_t> open_gaps;
+  for (const GapRecord& gap : merge_.OpenGaps()) open_gaps[gap.cpu] = gap.start_ns;
+  extra(Extra{timeline_.Save(), waits_.Save(), std::move(open_gaps)});
   checkpoint.extra = extra.Take();
   rows_.checkpoint = std::move(checkpoint);
   checkpoint_at_ = std::chrono::steady_clock::now() + options_.checkpoint_every;

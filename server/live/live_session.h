@@ -77,7 +77,8 @@ class LiveSession {
   EngineOptions ForLive();
   Status Begin();
   Status ContinueFrom(const Checkpoint& checkpoint);
-  Status ReadBehind(const std::map<uint32_t, uint64_t>& merged);
+  // `open_gaps`: by CPU and start, those that had not been handed on.
+  Status ReadBehind(const std::map<uint32_t, uint64_t>& merged, const std::map<uint32_t, uint64_t>& open_gaps);
   // Decodes all chunks of a batch, which proves them readable.
   Result<std::vector<LiveMerge::Decoded>> Decode(const Batch& batch);
   Result<LiveMerge::Decoded> DecodeChunk(const Chunk& chunk);
