@@ -16,9 +16,6 @@
 
 namespace wakewatch {
 
-// Of the scheduler model's rules: to be raised when a rule of some name comes to mean something else.
-inline constexpr int kModelRulesVersion = 1;
-
 // `pages_max`: the file may not grow past this many SQLite pages; 0: as far as the disk goes.
 Result<std::unique_ptr<RecordingWriter>> CreateRecording(const std::string& path, bool replace, int64_t pages_max);
 

@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "analysis/model/rules.h"
 #include "analysis/model/thread_kind.h"
 #include "server/store/recording_writer.h"
 
@@ -90,9 +91,10 @@ Status WriteCpus(Database& db, const Report& report) {
   });
 }
 
-Status WriteRules(Database& db, const Report& report, int version) {
+Status WriteRules(Database& db, const Report& report) {
   return InsertAll(db, InsertSql("model_rule", 8), report.rules, [&](Statement& s, const RuleSummary& r) {
-    return s.Run(r.name, version, "", r.checked, r.violations, r.missing, r.artefacts, r.voided);
+    const RuleInfo* const info = RuleNamed(r.name);
+    return s.Run(r.name, kModelVersion, std::string(info == nullptr ? "" : info->title), r.checked, r.violations, r.missing, r.artefacts, r.voided);
   });
 }
 
@@ -141,7 +143,7 @@ Status WriteSummaries(Database& db, const Report& report) {
   STORE_TRY(WriteThreads(db, report));
   STORE_TRY(WriteDeferred(db, report));
   STORE_TRY(WriteCpus(db, report));
-  STORE_TRY(WriteRules(db, report, kModelRulesVersion));
+  STORE_TRY(WriteRules(db, report));
   return WriteFacts(db, report);
 }
 

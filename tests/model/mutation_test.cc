@@ -63,7 +63,8 @@ class Verdicts : public FindingSink {
  public:
   Verdicts(const TraceInput& input, const std::vector<Event>& events) {
     SchedModel model(input);
-    ModelViolation check({input.symbols(), model, options_, *this});
+    const WakeHistory wakes(model, input.symbols());
+    ModelViolation check({input.symbols(), model, options_, *this, wakes, input.formats()});
     std::array<bool, kEventTypeCount> wanted{};
     for (const EventType type : ModelViolation::kInfo.events) wanted[static_cast<size_t>(type)] = true;
     for (const Event& event : events) {
