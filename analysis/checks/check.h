@@ -3,6 +3,7 @@
 // with the trace. What touches a gap is voided, what is open at the end is censored, and both are counted.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -34,6 +35,10 @@ struct CheckOptions {
   uint64_t ExcessOf(const Wait& wait) const {
     return wait.place.deserved_ns > dispatch_tolerance_ns ? wait.place.deserved_ns - dispatch_tolerance_ns : 0;
   }
+  uint64_t long_wait_ns() const { return std::min(latency_threshold_ns, conservation_span_ns); }
+  bool IsLongWait(const Step& step) const {
+    return step.ended != nullptr && step.measured && step.event->ts_ns - step.ended->start_ns >= long_wait_ns();
+  }
   bool Inside(uint64_t start_ns) const { return start_ns >= since_ns && start_ns <= until_ns; }
 };
 
@@ -61,7 +66,10 @@ class Check {
   virtual ~Check() = default;
   // Once for every event of the types that its CheckInfo names, gaps included where it names kGap. The model has
   // applied the event already.
-  virtual void OnStep(const Step& step) = 0;
+  virtual void OnStep(const Step& /*step*/) {}
+  // Where its CheckInfo asks for long waits: for every switch that ends a measured wait of at least
+  // CheckOptions::long_wait_ns(). Nearly all waits are short, and most checks have nothing to say about those.
+  virtual void OnLongWait(const Step& /*step*/) {}
   // Adds to *summaries what was measured up to `end_ns`, up to which every CPU is known; what is open counts as
   // censored. Changes nothing: a live run asks again and again.
   virtual void Summarise(uint64_t /*end_ns*/, Summaries* /*summaries*/) const {}
@@ -79,6 +87,7 @@ struct CheckInfo {
   std::string_view description;  // one line for `wakewatch list`
   std::span<const EventType> events;
   std::unique_ptr<Check> (*make)(const CheckInput& input);
+  bool long_waits = false;    // it takes OnLongWait
   bool adds_findings = true;  // false: it measures only, and is none of the checks that a finding can be of
 };
 

@@ -34,6 +34,7 @@ class CheckRun : public FindingSink {
       for (const EventType type : info_.events) {
         if (type == event.type) check->OnStep(step);
       }
+      if (info_.long_waits && options_.IsLongWait(step)) check->OnLongWait(step);
     }
     check->Finish(end_ns);
     check->Summarise(end_ns, &summaries_);

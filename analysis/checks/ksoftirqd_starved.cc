@@ -4,18 +4,15 @@
 #include "analysis/checks/open_waits.h"
 
 namespace wakewatch {
-namespace {
-
-constexpr EventType kEvents[] = {EventType::kSchedSwitch};
-
-}  // namespace
-
 const CheckInfo KsoftirqdStarved::kInfo = {
-    "ksoftirqd-starved", "ksoftirqd was runnable, woken or preempted, and did not get its CPU", kEvents,
-    [](const CheckInput& input) -> std::unique_ptr<Check> { return std::make_unique<KsoftirqdStarved>(input); }};
+    .name = "ksoftirqd-starved",
+    .description = "ksoftirqd was runnable, woken or preempted, and did not get its CPU",
+    .events = {},
+    .make = [](const CheckInput& input) -> std::unique_ptr<Check> { return std::make_unique<KsoftirqdStarved>(input); },
+    .long_waits = true};
 
-void KsoftirqdStarved::OnStep(const Step& step) {
-  if (step.ended == nullptr || !step.measured || step.next->kind != ThreadKind::kKsoftirqd) return;
+void KsoftirqdStarved::OnLongWait(const Step& step) {
+  if (step.next->kind != ThreadKind::kKsoftirqd) return;
   const uint64_t end_ns = step.event->ts_ns;
   if (end_ns - step.ended->start_ns < input_.options.latency_threshold_ns) return;
   input_.findings.Add(WaitFinding(kInfo.name, *step.ended, *step.next, &step, end_ns, input_.model));

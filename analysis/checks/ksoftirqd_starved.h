@@ -9,7 +9,7 @@ namespace wakewatch {
 class KsoftirqdStarved : public Check {
  public:
   explicit KsoftirqdStarved(const CheckInput& input) : input_(input) {}
-  void OnStep(const Step& step) override;
+  void OnLongWait(const Step& step) override;
   void Finish(uint64_t end_ns) override;
 
   static const CheckInfo kInfo;

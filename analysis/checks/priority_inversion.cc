@@ -5,18 +5,14 @@
 #include "analysis/checks/delay_cause.h"
 
 namespace wakewatch {
-namespace {
-
-constexpr EventType kEvents[] = {EventType::kSchedSwitch};
-
-}  // namespace
-
 const CheckInfo PriorityInversion::kInfo = {
-    "priority-inversion", "a real-time task waited for a CPU while a task of lower rank ran there",
-    kEvents, [](const CheckInput& input) -> std::unique_ptr<Check> { return std::make_unique<PriorityInversion>(input); }};
+    .name = "priority-inversion",
+    .description = "a real-time task waited for a CPU while a task of lower rank ran there",
+    .events = {},
+    .make = [](const CheckInput& input) -> std::unique_ptr<Check> { return std::make_unique<PriorityInversion>(input); },
+    .long_waits = true};
 
-void PriorityInversion::OnStep(const Step& step) {
-  if (step.ended == nullptr || !step.measured) return;
+void PriorityInversion::OnLongWait(const Step& step) {
   const Wait& wait = *step.ended;
   if (wait.rank >= kFairRank) return;
   const uint64_t lower_ns = wait.buckets.Of(Bucket::kLower);

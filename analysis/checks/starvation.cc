@@ -4,18 +4,15 @@
 #include "analysis/checks/open_waits.h"
 
 namespace wakewatch {
-namespace {
-
-constexpr EventType kEvents[] = {EventType::kSchedSwitch};
-
-}  // namespace
-
 const CheckInfo Starvation::kInfo = {
-    "starvation", "a task was preempted and did not run for twenty latency thresholds, or was woken and never ran",
-    kEvents, [](const CheckInput& input) -> std::unique_ptr<Check> { return std::make_unique<Starvation>(input); }};
+    .name = "starvation",
+    .description = "a task was preempted and did not run for twenty latency thresholds, or was woken and never ran",
+    .events = {},
+    .make = [](const CheckInput& input) -> std::unique_ptr<Check> { return std::make_unique<Starvation>(input); },
+    .long_waits = true};
 
-void Starvation::OnStep(const Step& step) {
-  if (step.ended == nullptr || !step.measured || step.ended->kind != WaitKind::kPreempted) return;
+void Starvation::OnLongWait(const Step& step) {
+  if (step.ended->kind != WaitKind::kPreempted) return;
   const uint64_t end_ns = step.event->ts_ns;
   if (end_ns - step.ended->start_ns < input_.options.latency_threshold_ns * kTurns) return;
   if (step.next->kind == ThreadKind::kKsoftirqd) return;

@@ -10,7 +10,7 @@ namespace wakewatch {
 class Starvation : public Check {
  public:
   explicit Starvation(const CheckInput& input) : input_(input) {}
-  void OnStep(const Step& step) override;
+  void OnLongWait(const Step& step) override;
   void Finish(uint64_t end_ns) override;
 
   static const CheckInfo kInfo;

@@ -3,18 +3,14 @@
 #include "analysis/checks/delay_cause.h"
 
 namespace wakewatch {
-namespace {
-
-constexpr EventType kEvents[] = {EventType::kSchedSwitch};
-
-}  // namespace
-
 const CheckInfo WorkConservation::kInfo = {
-    "work-conservation", "a kernel thread waited while a CPU that it may run on was idle for a settable span",
-    kEvents, [](const CheckInput& input) -> std::unique_ptr<Check> { return std::make_unique<WorkConservation>(input); }};
+    .name = "work-conservation",
+    .description = "a kernel thread waited while a CPU that it may run on was idle for a settable span",
+    .events = {},
+    .make = [](const CheckInput& input) -> std::unique_ptr<Check> { return std::make_unique<WorkConservation>(input); },
+    .long_waits = true};
 
-void WorkConservation::OnStep(const Step& step) {
-  if (step.ended == nullptr || !step.measured) return;
+void WorkConservation::OnLongWait(const Step& step) {
   const WaitPlace& place = step.ended->place;
   if (place.idle_streak_ns < input_.options.conservation_span_ns) return;
   const Task& task = *step.next;

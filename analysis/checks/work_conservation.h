@@ -11,7 +11,7 @@ namespace wakewatch {
 class WorkConservation : public Check {
  public:
   explicit WorkConservation(const CheckInput& input) : input_(input) {}
-  void OnStep(const Step& step) override;
+  void OnLongWait(const Step& step) override;
 
   static const CheckInfo kInfo;
 

@@ -96,6 +96,7 @@ class CheckingEngine final : public Engine {
     for (const CheckInfo& info : Checks()) {
       checks_.push_back(info.make(check_input));
       for (const EventType type : info.events) interested_[static_cast<size_t>(type)].push_back(checks_.back().get());
+      if (info.long_waits) of_long_waits_.push_back(checks_.back().get());
     }
     counts_.resize(input.formats().events().size());
     if (options_.live) model_.RetireDead(TaskLimits(), [this](const Task& task) { Forget(task); });
@@ -110,6 +111,9 @@ class CheckingEngine final : public Engine {
     const Step& step = model_.Apply(event);
     wakes_.OnStep(step);
     for (Check* const check : interested_[static_cast<size_t>(event.type)]) check->OnStep(step);
+    if (options_.IsLongWait(step)) [[unlikely]] {
+      for (Check* const check : of_long_waits_) check->OnLongWait(step);
+    }
   }
 
   Report Finish(const AnomalyCounts& readers) override;
@@ -166,6 +170,7 @@ class CheckingEngine final : public Engine {
   WakeHistory wakes_;
   std::vector<std::unique_ptr<Check>> checks_;
   std::array<std::vector<Check*>, kEventTypeCount> interested_;
+  std::vector<Check*> of_long_waits_;
   std::vector<uint64_t> counts_;  // by format
   std::vector<CpuSummary> cpus_;  // by number; those without events or gaps are no part of the report
   std::deque<GapRecord> gaps_;
