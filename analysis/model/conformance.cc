@@ -212,12 +212,10 @@ void Conformance::OnSwitch(Cpu* cpu, const Step& step) {
 void Conformance::OnOut(const Task& task, const Step& step) {
   const Event& event = *step.event;
   View& view = Of(task);
-  const uint32_t raw = event.sw.prev_state;
-  Input input = Input::kOutRunnable;
-  if (!model_.prev_states().Runnable(raw)) {
-    const char letter = model_.prev_states().Letter(raw);
-    input = letter == 'X' || letter == 'Z' ? Input::kOutDead : Input::kOutSleeping;
-  }
+  // The model has read prev_state already.
+  const Input input = task.state == TaskState::kReady  ? Input::kOutRunnable
+                      : task.state == TaskState::kDead ? Input::kOutDead
+                                                       : Input::kOutSleeping;
   const bool follows = Move(task, &view, input, step);
   if (input == Input::kOutDead && follows && view.whole_life && !view.exited && !model_.Dark(task.first_seen_ns)) {
     BreakOnTask(Rule::kExitThenDead, task, view, "sched_switch in X or Z of a task without its sched_process_exit",

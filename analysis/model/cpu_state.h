@@ -81,6 +81,12 @@ struct CpuState {
             self.last_tick_ns, self.dark_end_ns, self.usage, self.real_time_usage, self.silences, self.runs,
             self.real_time_log, self.arrivals);
   }
+  // Up to `now_ns`, which may lie behind the last event: as if the open span were not off.
+  CpuUsage UsageAt(uint64_t now_ns) const {
+    CpuUsage at = usage;
+    if (seen && now_ns > last_ns) at.Add(use, now_ns - last_ns);
+    return at;
+  }
   bool Idle() const { return current_known && current_pid == 0; }
 };
 

@@ -44,8 +44,11 @@ bool ReferenceSchedule::Index() {
     if (group.waiting == 0) continue;
     if (group.active_at >= active_.size() || active_[group.active_at] != number) return false;
   }
+  real_time_active_ = deserving_ = 0;
   for (const uint32_t number : active_) {
     if (number >= groups_.size() || groups_[number].waiting == 0) return false;
+    real_time_active_ += groups_[number].key.rank < kFairRank ? 1 : 0;
+    deserving_ += groups_[number].deserves ? 1 : 0;
   }
   return idle_.size() == (running_.size() + 63) / 64;
 }
@@ -83,6 +86,7 @@ void ReferenceSchedule::Join(Affinity* affinity, Rank rank, uint64_t now_ns, Wai
   if (group.waiting++ == 0) {
     group.active_at = static_cast<uint32_t>(active_.size());
     active_.push_back(place->group);
+    if (rank < kFairRank) ++real_time_active_;
   }
   changed_ = true;
 }
@@ -91,11 +95,13 @@ void ReferenceSchedule::Leave(uint64_t now_ns, WaitPlace* place) {
   if (!place->joined()) return;
   Group& group = groups_[place->group];
   place->deserved_ns += group.ClockAt(now_ns) - place->clock_ns;
-  const size_t kept = std::min<size_t>(group.streak_count, group.streaks.size());
-  for (size_t i = 0; i < kept; ++i) NoteStreak(group.streaks[i], place);
+  if (group.last_streak_end_ns > place->joined_ns) [[unlikely]] {
+    for (const Streak& streak : group.streaks) NoteStreak(streak, place);
+  }
   if (group.idle_there) NoteStreak({group.idle_since_ns, now_ns, group.idle_cpu}, place);
   if (--group.waiting == 0) {
     Update(now_ns, false, -1, &group);
+    if (group.key.rank < kFairRank) --real_time_active_;
     active_[group.active_at] = active_.back();
     groups_[active_.back()].active_at = group.active_at;
     active_.pop_back();
@@ -165,11 +171,12 @@ size_t ReferenceSchedule::Competitors(const Group& self, size_t limit) const {
 }
 
 void ReferenceSchedule::Decide(uint64_t now_ns) {
+  // Only an idle CPU runs a lower rank than the fair class.
+  if (idle_count_ == 0 && real_time_active_ == 0 && deserving_ == 0) return;
   free_.resize(idle_.size());
   for (const uint32_t number : active_) {
     Group& group = groups_[number];
     const Rank rank = group.key.rank;
-    // Only an idle CPU runs a lower rank than the fair class.
     if (rank == kFairRank && idle_count_ == 0) {
       Update(now_ns, false, -1, &group);
       continue;
@@ -192,6 +199,7 @@ void ReferenceSchedule::Decide(uint64_t now_ns) {
 
 void ReferenceSchedule::Update(uint64_t now_ns, bool deserves, int32_t idle_cpu, Group* group) {
   if (deserves != group->deserves) {
+    deserving_ += deserves ? 1 : -1;
     group->clock_ns = group->ClockAt(now_ns);
     group->deserves = deserves;
     group->since_ns = now_ns;
@@ -200,6 +208,7 @@ void ReferenceSchedule::Update(uint64_t now_ns, bool deserves, int32_t idle_cpu,
   if (idle_there == group->idle_there) return;
   if (group->idle_there && now_ns - group->idle_since_ns >= kStreakOfNoteNs) {
     group->streaks[group->streak_count++ % group->streaks.size()] = {group->idle_since_ns, now_ns, group->idle_cpu};
+    group->last_streak_end_ns = now_ns;
   }
   group->idle_there = idle_there;
   group->idle_since_ns = now_ns;

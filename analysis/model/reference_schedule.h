@@ -130,11 +130,12 @@ class ReferenceSchedule {
     uint64_t clock_ns = 0;  // time in which it deserved to run, up to since_ns
     std::array<Streak, 4> streaks;
     uint32_t streak_count = 0;
+    uint64_t last_streak_end_ns = 0;
 
     uint64_t ClockAt(uint64_t now_ns) const { return deserves ? clock_ns + (now_ns - since_ns) : clock_ns; }
     static void Fields(auto& self, auto& archive) {
       archive(self.key, self.waiting, self.active_at, self.deserves, self.idle_there, self.idle_cpu, self.since_ns,
-              self.idle_since_ns, self.clock_ns, self.streaks, self.streak_count);
+              self.idle_since_ns, self.clock_ns, self.streaks, self.streak_count, self.last_streak_end_ns);
     }
   };
   // Streaks shorter than this are not remembered once they are over: no finding rests on them.
@@ -164,6 +165,8 @@ class ReferenceSchedule {
   std::vector<uint32_t> active_;  // groups in which tasks wait
   std::vector<uint32_t> unused_;  // places in groups_ that nobody names
   std::unordered_map<Key, uint32_t, KeyHash> index_;
+  int64_t real_time_active_ = 0;  // of active_, groups above the fair class
+  int64_t deserving_ = 0;         // groups whose tasks deserve to run
   bool changed_ = false;
   std::vector<uint64_t> free_;  // scratch: the CPUs that are free for the group at hand
 };

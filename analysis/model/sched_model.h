@@ -121,7 +121,6 @@ class SchedModel {
   void EndWait(Task* task);
   void DropWait(Task* task);
   void Run(CpuState* cpu, Rank rank);
-  static CpuUsage UsageAt(const CpuState& cpu, uint64_t now_ns);
   void Join(Task* task);
   void Queue(Task* task, CpuState* cpu);
   void AddArrival(const Task& task, CpuState* cpu) const;

@@ -24,13 +24,6 @@ RealTimeParts PartsAt(const CpuState& cpu, Rank rank, uint64_t now_ns) {
 
 }  // namespace
 
-// Up to `now_ns`, which may lie behind the last event.
-CpuUsage SchedModel::UsageAt(const CpuState& cpu, uint64_t now_ns) {
-  CpuUsage at = cpu.usage;
-  if (cpu.seen && now_ns > cpu.last_ns) at.Add(cpu.use, now_ns - cpu.last_ns);
-  return at;
-}
-
 void SchedModel::Join(Task* task) {
   schedule_.Join(&task->affinity, task->wait.rank, now_ns_, &task->wait.place);
 }
@@ -40,7 +33,7 @@ void SchedModel::Queue(Task* task, CpuState* cpu) {
   wait.cpu = cpu->cpu;
   wait.queued = true;
   wait.queued_ns = now_ns_;
-  wait.usage_at = UsageAt(*cpu, now_ns_);
+  wait.usage_at = cpu->UsageAt(now_ns_);
   if (IsRealTime(wait.rank)) [[unlikely]] {
     const RealTimeParts parts = PartsAt(*cpu, wait.rank, now_ns_);
     wait.real_time_above_at = parts.above_ns;

@@ -27,7 +27,7 @@ void SchedModel::BeginWake(Task* task, const Event& event) {
   if (CpuState* const target = Seen(event.wake.target_cpu)) {
     wait.cpu = target->cpu;
     wait.idle_target = target->Idle();
-    wait.usage_at = UsageAt(*target, event.ts_ns);
+    wait.usage_at = target->UsageAt(event.ts_ns);
   } else {
     wait.usage_at = CpuUsage{};
   }
@@ -97,7 +97,7 @@ void SchedModel::Deliver(Task* task, const Event& event) {
   wait.wakeup_cpu = event.cpu;
   if (CpuState* const from = Seen(wait.cpu);
       from != nullptr && event.ts_ns - wait.start_ns >= kDeliveryOfNoteNs) {
-    wait.delivery_usage = UsageAt(*from, event.ts_ns).Since(wait.usage_at);
+    wait.delivery_usage = from->UsageAt(event.ts_ns).Since(wait.usage_at);
     wait.slow_delivery = true;
     wait.delivery_silent_ns = from->silences.LongestWithin(wait.start_ns, event.ts_ns);
   }
@@ -187,7 +187,7 @@ void SchedModel::OnMigrate(const Event& event) {
   } else if (task->state == TaskState::kWaking) {
     wait.cpu = to->cpu;
     wait.idle_target = to->Idle();
-    wait.usage_at = UsageAt(*to, event.ts_ns);
+    wait.usage_at = to->UsageAt(event.ts_ns);
   } else {
     return;
   }
