@@ -22,12 +22,13 @@ class CheckRun : public FindingSink {
   ScriptInput& input() { return input_; }
 
   // The trace is known up to its last event.
-  CheckRun& Play(const Script& script) {
+  CheckRun& Play(const Script& script) { return Play(script.events()); }
+  CheckRun& Play(const std::vector<Event>& events) {
     SchedModel model(input_);
     WakeHistory wakes(model, input_.symbols());
     const auto check = info_.make({input_.symbols(), model, options_, *this, wakes, input_.formats()});
     uint64_t end_ns = 0;
-    for (const Event& event : script.events()) {
+    for (const Event& event : events) {
       const Step& step = model.Apply(event);
       wakes.OnStep(step);
       if (event.type != EventType::kGap) end_ns = event.ts_ns;

@@ -47,6 +47,10 @@ const Step& SchedModel::Apply(const Event& event) {
     OnGap(cpu, event);
   } else {
     Advance(cpu, event);
+    // A switch is missing: somebody runs here of whom no rank is known.
+    if (event.pid != cpu->current_pid && event.type != EventType::kSchedSwitch) [[unlikely]] {
+      schedule_.Runs(cpu->cpu, ReferenceSchedule::kNobody);
+    }
     Take(cpu, event);
   }
   schedule_.Settle(now_ns_);
