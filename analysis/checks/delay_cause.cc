@@ -32,7 +32,7 @@ std::string_view ClassOfBucket(Bucket bucket, const Wait& wait, const WaitSplit&
     case Bucket::kHigher: return "real-time";
     case Bucket::kEqual: return wait.rank == kFairRank ? "pile-up" : "real-time";
     case Bucket::kMigration: return "migration";
-    case Bucket::kOff: return Half(split.irq_off_ns, split.buckets.Of(Bucket::kOff)) ? "irq-off" : "preempt-off";
+    case Bucket::kOff: return Half(split.off.irq_ns, split.buckets.Of(Bucket::kOff)) ? "irq-off" : "preempt-off";
     case Bucket::kLower:
     case Bucket::kUnexplained: break;
   }
@@ -42,10 +42,16 @@ std::string_view ClassOfBucket(Bucket bucket, const Wait& wait, const WaitSplit&
 // The largest, of equal ones the first.
 Bucket LargestBucket(const Wait& wait, const WaitSplit& split, uint64_t end_ns, const CpuState& cpu) {
   DelayBuckets buckets = split.buckets;
+  // Whether it could reschedule or not, a task above it would have gone on.
+  if (wait.rank >= kFairRank) {
+    const uint64_t above_ns = std::min(split.off.real_time_ns, buckets.Of(Bucket::kOff));
+    buckets.Of(Bucket::kOff) -= above_ns;
+    buckets.Of(Bucket::kHigher) += above_ns;
+  }
   // A clock that runs late makes many short silences, which are no reason.
   const uint64_t silent_ns = cpu.silences.LongestWithin(wait.start_ns, end_ns);
   if (!Half(silent_ns, end_ns - wait.start_ns)) {
-    buckets.Of(Bucket::kOff) -= std::min(buckets.Of(Bucket::kOff), split.irq_off_ns);
+    buckets.Of(Bucket::kOff) -= std::min(buckets.Of(Bucket::kOff), split.off.irq_ns);
   }
   return static_cast<Bucket>(std::max_element(buckets.ns.begin(), buckets.ns.end()) - buckets.ns.begin());
 }
@@ -124,10 +130,11 @@ DelayCause CauseOfUse(const CpuUsage& used, const CpuState& cpu, uint64_t start_
   // A real-time task keeps a fair one waiting whatever else is true of the CPU; the next two say more than who ran.
   const bool waiter_is_real_time = prio >= 0 && prio < kFirstFairPrio;
   const uint64_t time_ns = end_ns - start_ns;
-  const uint64_t real_time_ns = used.Of(Use::kStop) + used.Of(Use::kDeadline) + used.Of(Use::kRealTime);
+  const uint64_t real_time_ns = used.Of(Use::kStop) + used.Of(Use::kDeadline) + used.Of(Use::kRealTime) +
+                                used.Of(Use::kRealTimeOff);
   const Row rows[] = {
       {waiter_is_real_time ? 0 : real_time_ns, "real-time", " ran real-time tasks for "},
-      {used.Of(Use::kPreemptOff), "preempt-off", " was to reschedule and did not for "},
+      {used.Of(Use::kPreemptOff) + (waiter_is_real_time ? used.Of(Use::kRealTimeOff) : 0), "preempt-off", " was to reschedule and did not for "},
       {cpu.silences.LongestWithin(start_ns, end_ns), "irq-off", " was busy and took no interrupt for "},
       {used.Of(Use::kHardirq), "hardirq", " ran hard interrupt handlers for "},
       {used.Of(Use::kSoftirq), "softirq", " ran softirqs for "},
@@ -144,9 +151,9 @@ DelayCause CauseOfUse(const CpuUsage& used, const CpuState& cpu, uint64_t start_
 }
 
 WaitSplit SplitOf(const Task& task, const Step* ended, const SchedModel& model) {
-  if (ended != nullptr) return {ended->ended->buckets, ended->ended->irq_off_ns};
+  if (ended != nullptr) return {ended->ended->buckets, ended->ended->off};
   WaitSplit split;
-  split.buckets = model.BucketsAt(task, &split.irq_off_ns);
+  split.buckets = model.BucketsAt(task, &split.off);
   return split;
 }
 

@@ -29,7 +29,7 @@ DelayCause CauseOfUse(const CpuUsage& used, const CpuState& cpu, uint64_t start_
 // A wait's parts, once it has ended or as of now.
 struct WaitSplit {
   DelayBuckets buckets;
-  uint64_t irq_off_ns = 0;  // of Bucket::kOff
+  OffParts off;
 };
 // Of the wait that `ended` ends, or else of the open wait of `task`.
 WaitSplit SplitOf(const Task& task, const Step* ended, const SchedModel& model);

@@ -55,7 +55,7 @@ void WakeupLatency::HandOver(const Wait& wait, const Step& step) const {
     if (waker != nullptr) measured.waker_comm = waker->comm();
   }
   measured.buckets = wait.buckets;
-  measured.cause = ClassOfWait(wait, {wait.buckets, wait.irq_off_ns}, measured.in_ns, input_.model.cpu(wait.cpu));
+  measured.cause = ClassOfWait(wait, {wait.buckets, wait.off}, measured.in_ns, input_.model.cpu(wait.cpu));
   measured.excess_ns = input_.options.ExcessOf(wait);
   measured.affinity_known = step.next->affinity.known();
   measured.slice_bound_ns = SliceBound(wait);

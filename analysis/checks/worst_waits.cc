@@ -46,7 +46,7 @@ WorstWait DescribeWait(const Step& step, const CheckInput& input) {
     if (waker != nullptr) worst.waker_comm = waker->comm();
   }
   worst.buckets = wait.buckets;
-  worst.cause = ClassOfWait(wait, {wait.buckets, wait.irq_off_ns}, worst.in_ns, cpu);
+  worst.cause = ClassOfWait(wait, {wait.buckets, wait.off}, worst.in_ns, cpu);
   worst.excess_ns = input.options.ExcessOf(wait);
   worst.affinity_known = step.next->affinity.known();
   Competitors competitors = CompetitorsOn(cpu, wait.wakeup_ns, worst.in_ns, wait.rank, model);

@@ -23,10 +23,11 @@ enum class Use : uint8_t {
   kUnknown,  // a task, or nobody, that no switch has named yet
   kSoftirq,
   kHardirq,
-  kPreemptOff,  // in a task, asked to reschedule and not doing it: preemption is off, or the kernel cannot preempt
-  kIrqOff,      // the same, without an event for longer than the tick allows: interrupts off, or a hypervisor at it
+  kPreemptOff,   // in a task, asked to reschedule and not doing it: preemption is off, or the kernel cannot preempt
+  kIrqOff,       // the same, without an event for longer than the tick allows: interrupts off, or a hypervisor at it
+  kRealTimeOff,  // either of them while a task above the fair class is on the CPU, which would run in any case
 };
-constexpr Use LastOf(Use) { return Use::kIrqOff; }
+constexpr Use LastOf(Use) { return Use::kRealTimeOff; }
 inline constexpr size_t kUseCount = static_cast<size_t>(LastOf(Use{})) + 1;
 constexpr bool InTask(Use use) { return use >= Use::kStop && use <= Use::kUnknown; }
 constexpr Use UseOf(Rank rank) {

@@ -112,6 +112,7 @@ void SchedModel::Advance(CpuState* cpu, const Event& event) {
     } else if (silent && (event.flags & (kFlagNeedResched | kFlagNeedReschedLazy)) != 0) {
       use = Use::kIrqOff;
     }
+    if (use != cpu->use && cpu->use <= Use::kRealTime) use = Use::kRealTimeOff;
     if (use != cpu->use && !cpu->arrivals.empty()) SettleArrivals(cpu, use);
   }
   cpu->usage.Add(use, passed_ns);
@@ -307,7 +308,7 @@ Task* SchedModel::Enter(CpuState* cpu, const Event& event) {
 void SchedModel::EndWait(Task* task) {
   Wait& wait = task->wait;
   if (wait.kind == WaitKind::kNone) return;
-  Split(wait, &wait.buckets, &wait.irq_off_ns);
+  Split(wait, &wait.buckets, &wait.off);
   LeaveSchedule(&wait);
   step_.ended = &wait;  // stays as it is until the task's next wait begins
   step_.measured = !wait.void_from_start && !Dark(wait.start_ns, *task);

@@ -65,9 +65,8 @@ class SchedModel {
   const Task* TaskOf(int32_t pid) const { return tasks_.Peek(pid, now_ns_); }
   // From now on tasks that died are retired, at a later event's beginning.
   void RetireDead(const TaskLimits& limits, std::function<void(const Task&)> on_retire);
-  // What an open wait of `task` was spent on up to now, and how much of Bucket::kOff had interrupts off. Of a wait that
-  // has ended Wait::buckets tells.
-  DelayBuckets BucketsAt(const Task& task, uint64_t* irq_off_ns) const;
+  // What an open wait of `task` was spent on up to now. Of a wait that has ended Wait::buckets and Wait::off tell.
+  DelayBuckets BucketsAt(const Task& task, OffParts* off) const;
   // Between two scheduler ticks of a busy CPU.
   uint64_t tick_period_ns() const { return tick_.period_ns(); }
   // Real-time tasks had `cpu` for so much of the last second that the kernel may have throttled them, or let its fair
@@ -125,9 +124,9 @@ class SchedModel {
   void Queue(Task* task, CpuState* cpu);
   void AddArrival(const Task& task, CpuState* cpu) const;
   void Unqueue(Wait* wait);
-  void AddStay(const Wait& wait, DelayBuckets* buckets, uint64_t* irq_off_ns) const;
+  void AddStay(const Wait& wait, DelayBuckets* buckets, OffParts* off) const;
   void EndStay(Wait* wait);
-  void Split(const Wait& wait, DelayBuckets* buckets, uint64_t* irq_off_ns) const;
+  void Split(const Wait& wait, DelayBuckets* buckets, OffParts* off) const;
   void LeaveSchedule(Wait* wait);
   void SettleArrivals(CpuState* cpu, Use off);
   void Reseat(Task* task);

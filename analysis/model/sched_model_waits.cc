@@ -60,20 +60,21 @@ void SchedModel::Unqueue(Wait* wait) {
 }
 
 // The part of the wait on the run queue where it is now.
-void SchedModel::AddStay(const Wait& wait, DelayBuckets* buckets, uint64_t* irq_off_ns) const {
+void SchedModel::AddStay(const Wait& wait, DelayBuckets* buckets, OffParts* off) const {
   const CpuState& cpu = cpus_[wait.cpu];
   // Differences of unsigned counters: what the copy expected too much of a use comes back with the open span.
   const uint64_t open_ns = cpu.seen && now_ns_ > cpu.last_ns ? now_ns_ - cpu.last_ns : 0;
   const auto used = [&](Use use) {
     return cpu.usage.Of(use) - wait.usage_at.Of(use) + (use == cpu.use ? open_ns : 0);
   };
-  const uint64_t irq_off = used(Use::kIrqOff);
-  *irq_off_ns += irq_off;
+  const uint64_t irq_off = used(Use::kIrqOff), real_time_off = used(Use::kRealTimeOff);
+  off->irq_ns += irq_off;
+  off->real_time_ns += real_time_off;
   buckets->Of(wait.migrations > 0 ? Bucket::kMigration : Bucket::kIdleExit) += used(Use::kIdle);
   buckets->Of(Bucket::kMigration) += used(Use::kStop);
   buckets->Of(Bucket::kHardirq) += used(Use::kHardirq);
   buckets->Of(Bucket::kSoftirq) += used(Use::kSoftirq);
-  buckets->Of(Bucket::kOff) += used(Use::kPreemptOff) + irq_off;
+  buckets->Of(Bucket::kOff) += used(Use::kPreemptOff) + irq_off + real_time_off;
   buckets->Of(BucketOfTask(kDeadlineRank, wait.rank)) += used(Use::kDeadline);
   buckets->Of(BucketOfTask(kFairRank, wait.rank)) += used(Use::kFair);
   const uint64_t real_time = used(Use::kRealTime);
@@ -93,25 +94,24 @@ void SchedModel::EndStay(Wait* wait) {
   if (!wait->has_earlier) {
     wait->has_earlier = true;
     wait->earlier = DelayBuckets{};
-    wait->earlier_irq_off_ns = 0;
+    wait->earlier_off = OffParts{};
   }
-  AddStay(*wait, &wait->earlier, &wait->earlier_irq_off_ns);
+  AddStay(*wait, &wait->earlier, &wait->earlier_off);
   Unqueue(wait);
 }
 
-DelayBuckets SchedModel::BucketsAt(const Task& task, uint64_t* irq_off_ns) const {
+DelayBuckets SchedModel::BucketsAt(const Task& task, OffParts* off) const {
   DelayBuckets buckets;
-  *irq_off_ns = 0;
-  Split(task.wait, &buckets, irq_off_ns);
+  Split(task.wait, &buckets, off);
   return buckets;
 }
 
-void SchedModel::Split(const Wait& wait, DelayBuckets* buckets, uint64_t* irq_off_ns) const {
+void SchedModel::Split(const Wait& wait, DelayBuckets* buckets, OffParts* off) const {
   *buckets = wait.has_earlier ? wait.earlier : DelayBuckets{};
-  *irq_off_ns = wait.has_earlier ? wait.earlier_irq_off_ns : 0;
+  *off = wait.has_earlier ? wait.earlier_off : OffParts{};
   const uint64_t wakeup_ns = wait.wakeup_ns == 0 ? now_ns_ : wait.wakeup_ns;
   buckets->Of(Bucket::kDelivery) = wakeup_ns - wait.start_ns;
-  if (wait.queued) AddStay(wait, buckets, irq_off_ns);
+  if (wait.queued) AddStay(wait, buckets, off);
   // Time in which nobody knows who was on the CPU: of a task that no switch named, in a gap, before its first event.
   const uint64_t known_ns = buckets->Total(), all_ns = now_ns_ - wait.start_ns;
   if (known_ns < all_ns) buckets->Of(Bucket::kUnexplained) = all_ns - known_ns;

@@ -45,6 +45,13 @@ enum class WaitKind : uint8_t {
 };
 constexpr WaitKind LastOf(WaitKind) { return WaitKind::kPreempted; }
 
+// Of Bucket::kOff.
+struct OffParts {
+  uint64_t irq_ns = 0;        // interrupts were off
+  uint64_t real_time_ns = 0;  // a task above the fair class was on the CPU
+  static void Fields(auto& self, auto& archive) { archive(self.irq_ns, self.real_time_ns); }
+};
+
 // From the moment a task could run, or was to be made able to, until it does. Begins some hundred thousand times a
 // second, so what few waits need is not cleared at the start of each.
 struct Wait {
@@ -67,7 +74,7 @@ struct Wait {
   uint32_t migrations = 0;          // since it became runnable
   Rank rank = kFairRank;
   bool queued = false;              // it is on the run queue of `cpu`, since queued_ns
-  bool has_earlier = false;         // `earlier` and earlier_irq_off_ns hold
+  bool has_earlier = false;         // `earlier` and earlier_off hold
   bool slow_delivery = false;       // delivery_usage and delivery_silent_ns hold
   uint32_t ahead = 0;               // fair tasks on `cpu` when it came there for the first time, waiting or running
   uint64_t queued_ns = 0;
@@ -75,13 +82,13 @@ struct Wait {
   uint64_t real_time_above_at = 0;  // of a real-time task: how long higher ranks and its own had run on `cpu` by then
   uint64_t real_time_equal_at = 0;
   DelayBuckets earlier;             // on run queues that it was moved away from
-  uint64_t earlier_irq_off_ns = 0;
+  OffParts earlier_off;
   CpuUsage delivery_usage;          // of the target CPU from waking to wakeup
   uint64_t delivery_silent_ns = 0;  // its longest silence in that time
   WaitPlace place;                  // in the reference schedule
-  // Once it has ended: what it was spent on, and how much of Bucket::kOff had interrupts off.
+  // Once it has ended: what it was spent on.
   DelayBuckets buckets;
-  uint64_t irq_off_ns = 0;
+  OffParts off;
 
   void Begin(WaitKind new_kind, uint64_t now_ns) {
     kind = new_kind;
@@ -99,8 +106,8 @@ struct Wait {
             self.idle_target, self.preempted_in_kernel, self.start_ns, self.wakeup_ns, self.waker_pid, self.prio,
             self.waker_cpu, self.wakeup_cpu, self.waking_target, self.cpu, self.migrations, self.slow_delivery,
             self.rank, self.queued, self.has_earlier, self.ahead, self.queued_ns, self.usage_at,
-            self.real_time_above_at, self.real_time_equal_at, self.earlier, self.earlier_irq_off_ns,
-            self.delivery_usage, self.delivery_silent_ns, self.place, self.buckets, self.irq_off_ns);
+            self.real_time_above_at, self.real_time_equal_at, self.earlier, self.earlier_off,
+            self.delivery_usage, self.delivery_silent_ns, self.place, self.buckets, self.off);
   }
 };
 

@@ -19,6 +19,7 @@ CHECKS = {"wakeup_latency": {"wakeup-latency", "starvation"}, "work_delay": {"wo
 CLASSES = {"preempt_disabled": {"preempt-off"}, "irqs_disabled": {"irq-off"}, "cpu_pileup": {"pile-up", "irq-off"},
            "rt_hog": {"real-time"}, "bound_pool_hog": {"hog"}, "max_active_dependency": {"dependency"},
            "kthread_worker_busy": {"hog"}, "long_tasklet": {"softirq"}}
+CAUSES = {"preempt_disabled": "preempt-off", "irqs_disabled": "irq-off", "cpu_pileup": "pile-up", "rt_hog": "real-time"}
 CLOSE_NS = 1_000_000
 
 
@@ -35,12 +36,12 @@ class LabDelays(Command):
         if not os.path.isdir(TRACES):
             self.skipTest("no lab at %s; set WAKEWATCH_LAB" % TRACES)
 
-    def report(self, name):
+    def report(self, name, verb="report", *options):
         path = os.path.join(TRACES, name, "trace.dat")
         if not os.path.exists(path):
             with lzma.open(path + ".xz") as file:
                 path = self.path(name + ".dat", file.read())
-        done = subprocess.run([WAKEWATCH, "report", path, "--json"], capture_output=True, timeout=PATIENCE_S)
+        done = subprocess.run([WAKEWATCH, verb, path, "--json", *options], capture_output=True, timeout=PATIENCE_S)
         self.assertIn(done.returncode, (0, 3), done.stderr)
         return json.loads(done.stdout)
 
@@ -72,6 +73,29 @@ class LabDelays(Command):
             if report["trace"]["gaps"]:
                 continue
             self.assertEqual([], [a["name"] for a in report["anomalies"]], name)
+
+    def test_late_wakeups_are_explained_to_the_last_nanosecond(self):
+        planned = right = 0
+        for name in sorted(n for n in os.listdir(TRACES) if n.startswith("lat_")):
+            wakeups = self.report(name, "latency", "--all")["wakeups"]
+            for wakeup in wakeups:
+                self.assertEqual(wakeup["latency_ns"], sum(wakeup["buckets_ns"].values()), wakeup)
+            unexplained = sum(w["buckets_ns"]["unexplained"] for w in wakeups)
+            self.assertLessEqual(unexplained, 0.05 * sum(w["latency_ns"] for w in wakeups), name)
+            for incident in incidents(name):
+                late = max((w for w in wakeups if w["pid"] == incident["victim_pid"] and
+                            abs(w["in_ns"] - incident["t_resume"]) < 5 * CLOSE_NS), key=lambda w: w["latency_ns"])
+                planned += 1
+                right += late["cause"] == CAUSES[incident["cause"]]
+        print("%d of %d late wakeups have the right cause" % (right, planned), file=sys.stderr)
+        self.assertGreater(planned, 30)
+        self.assertGreaterEqual(right, 0.95 * planned)
+
+    def test_the_scheduler_obeyed_its_rules(self):
+        for name in sorted(os.listdir(TRACES)):
+            for rule in self.report(name, "model")["rules"]:
+                if not rule["negative_control"]:
+                    self.assertEqual((0, 0), (rule["violations"], rule["missing"]), (name, rule["name"]))
 
 
 if __name__ == "__main__":
