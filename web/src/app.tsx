@@ -7,6 +7,7 @@ import { FindingPage } from "./pages/finding";
 import { FindingsPage } from "./pages/findings";
 import { FleetPage, UnknownPage } from "./pages/fleet";
 import { HostPage } from "./pages/host";
+import { ThreadPage } from "./pages/thread";
 import { ServerNow } from "./parts/clock";
 import { ConnectionMark, LostNote, SaidAbove } from "./parts/feed_note";
 import { ThemeSwitch } from "./parts/theme";
@@ -20,6 +21,8 @@ function titleOf(page: Page): string {
       return "Fleet";
     case "host":
       return visible(page.host);
+    case "thread":
+      return `Thread ${page.pid} of ${visible(page.host)}`;
     case "findings":
       return "Findings";
     case "finding":
@@ -71,7 +74,7 @@ export function App() {
           <img src="/favicon.svg" alt="" width="20" height="20" /> Wakewatch
         </a>
         <nav aria-label="Pages">
-          <a href={kFleetAddress} aria-current={page.name === "fleet" || page.name === "host" ? "page" : undefined}>
+          <a href={kFleetAddress} aria-current={["fleet", "host", "thread"].includes(page.name) ? "page" : undefined}>
             Fleet
           </a>
           <a href={findingsAddress()} aria-current={page.name.startsWith("finding") ? "page" : undefined}>
@@ -87,6 +90,9 @@ export function App() {
           {page.name === "fleet" && <FleetPage hosts={hosts} {...fed} />}
           {page.name === "host" && (
             <HostPage key={page.host} name={page.host} tab={page.tab} entry={hosts.byName.get(page.host)} {...fed} />
+          )}
+          {page.name === "thread" && (
+            <ThreadPage key={key} host={page.host} pid={page.pid} entry={hosts.byName.get(page.host)} {...fed} />
           )}
           {page.name === "findings" && <FindingsPage query={query} />}
           {page.name === "finding" && <FindingPage key={key} host={page.host} id={page.id} />}

@@ -4,6 +4,7 @@ import { adoptPath } from "./router";
 import "./style/base.css";
 import "./style/table.css";
 import "./style/parts.css";
+import "./style/split.css";
 
 adoptPath();
 render(<App />, document.getElementById("app")!);

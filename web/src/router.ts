@@ -1,12 +1,13 @@
 // Addresses of pages. They live behind the '#', so that any server that serves the index page can serve them all.
 import { useEffect, useState } from "preact/hooks";
 
-export type HostTab = "threads" | "work" | "softirqs" | "findings";
-export const kHostTabs: readonly HostTab[] = ["threads", "work", "softirqs", "findings"];
+export type HostTab = "threads" | "work" | "softirqs" | "delays" | "model" | "findings";
+export const kHostTabs: readonly HostTab[] = ["threads", "work", "softirqs", "delays", "model", "findings"];
 
 export type Page =
   | { name: "fleet" }
   | { name: "host"; host: string; tab: HostTab }
+  | { name: "thread"; host: string; pid: number }
   | { name: "findings" }
   | { name: "finding"; host: string; id: string }
   | { name: "unknown"; path: string };
@@ -37,8 +38,13 @@ export function parseRoute(hash: string): Route {
 }
 
 function pageOf(parts: (string | undefined)[]): Page | undefined {
-  const [head, first, second, ...more] = parts;
+  const [head, first, second, third, ...more] = parts;
   if (parts.includes(undefined) || more.length > 0) return undefined;
+  if (head === "host" && first !== undefined && second === "thread" && third !== undefined) {
+    const pid = pidOf(third);
+    return pid === undefined ? undefined : { name: "thread", host: first, pid };
+  }
+  if (third !== undefined) return undefined;
   if (head === undefined) return { name: "fleet" };
   if (head === "findings" && first === undefined) return { name: "findings" };
   if (head === "finding" && first !== undefined && second !== undefined)
@@ -48,6 +54,12 @@ function pageOf(parts: (string | undefined)[]): Page | undefined {
     if (kHostTabs.includes(tab)) return { name: "host", host: first, tab };
   }
   return undefined;
+}
+
+/** Of one page only: no sign, no leading zero, nothing that is no pid. */
+function pidOf(text: string): number | undefined {
+  const pid = Number(text);
+  return /^[1-9]\d*$/.test(text) && pid < 2 ** 31 ? pid : undefined;
 }
 
 type Query = Record<string, string | number | undefined>;
@@ -66,6 +78,10 @@ export const kFleetAddress = "#/";
 export function hostAddress(host: string, tab: HostTab = "threads", query: Query = {}): string {
   const rest = tab === "threads" ? "" : `/${tab}`;
   return withQuery(`/host/${encodeURIComponent(host)}${rest}`, query);
+}
+
+export function threadAddress(host: string, pid: number, query: Query = {}): string {
+  return withQuery(`/host/${encodeURIComponent(host)}/thread/${pid}`, query);
 }
 
 export function findingsAddress(query: Query = {}): string {

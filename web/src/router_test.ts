@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { findingAddress, findingsAddress, hostAddress, parseRoute, type Page } from "./router";
+import { findingAddress, findingsAddress, hostAddress, parseRoute, threadAddress, type Page } from "./router";
 
 describe("parseRoute", () => {
   it.each<[string, Page]>([
@@ -8,6 +8,17 @@ describe("parseRoute", () => {
     ["#/host/db1", { name: "host", host: "db1", tab: "threads" }],
     ["#/host/db1/work", { name: "host", host: "db1", tab: "work" }],
     ["#/host/db1/nothing", { name: "unknown", path: "/host/db1/nothing" }],
+    ["#/host/db1/delays?by=cause", { name: "host", host: "db1", tab: "delays" }],
+    ["#/host/db1/model", { name: "host", host: "db1", tab: "model" }],
+    ["#/host/db1/model/7", { name: "unknown", path: "/host/db1/model/7" }],
+    ["#/host/db1/thread/210", { name: "thread", host: "db1", pid: 210 }],
+    ["#/host/db1/thread/210?span=60", { name: "thread", host: "db1", pid: 210 }],
+    ["#/host/db1/thread/2147483648", { name: "unknown", path: "/host/db1/thread/2147483648" }],
+    ["#/host/db1/thread/0", { name: "unknown", path: "/host/db1/thread/0" }],
+    ["#/host/db1/thread/-1", { name: "unknown", path: "/host/db1/thread/-1" }],
+    ["#/host/db1/thread/0x10", { name: "unknown", path: "/host/db1/thread/0x10" }],
+    ["#/host/db1/thread", { name: "unknown", path: "/host/db1/thread" }],
+    ["#/host/db1/thread/210/more", { name: "unknown", path: "/host/db1/thread/210/more" }],
     ["#/host/a%2Fb", { name: "host", host: "a/b", tab: "threads" }],
     ["#/host/%E0%A4%A", { name: "unknown", path: "/host/%E0%A4%A" }],
     ["#/host", { name: "unknown", path: "/host" }],
@@ -23,6 +34,7 @@ describe("parseRoute", () => {
 it("addresses lead back to what they were made of, whatever the names hold", () => {
   for (const name of ["db1", "a/b", "?x#y", "100%", "<b>", "日本", "a b"]) {
     expect(parseRoute(hostAddress(name, "work")).page).toEqual({ name: "host", host: name, tab: "work" });
+    expect(parseRoute(threadAddress(name, 14)).page).toEqual({ name: "thread", host: name, pid: 14 });
     expect(parseRoute(findingAddress(name, name)).page).toEqual({ name: "finding", host: name, id: name });
     expect(parseRoute(findingsAddress({ host: name, pid: undefined })).query.get("host")).toBe(name);
   }

@@ -1,14 +1,15 @@
-import type { ComponentChildren } from "preact";
 import { analysis, findings, kUnaryMs } from "../api/client";
 import { usePoll } from "../api/hooks";
 import type { Finding } from "../gen/wakewatch/v1/findings_pb";
 import { CopyButton } from "../parts/copy";
+import { EventTable } from "../parts/events";
+import { Fact } from "../parts/fact";
 import { Fed } from "../parts/feed_note";
 import { ConfidenceMark } from "../parts/marks";
 import { Story } from "../parts/story";
 import { Foreign, Task, When } from "../parts/text";
 import { findingsAddress, hostAddress } from "../router";
-import { offset, traceTime } from "../text/times";
+import { traceTime } from "../text/times";
 import { duration } from "../text/units";
 import { visible } from "../text/visible";
 
@@ -98,64 +99,11 @@ function Body({ finding }: { finding: Finding }) {
       <div class="across">
         <Story finding={finding} />
       </div>
-      <EvidenceTable finding={finding} />
+      {finding.evidence.length === 0 ? (
+        <p class="quiet">This finding names no single event.</p>
+      ) : (
+        <EventTable caption="Events that prove it, in order" startNs={finding.startNs} events={finding.evidence} />
+      )}
     </article>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
-function EvidenceTable({ finding }: { finding: Finding }) {
-  if (finding.evidence.length === 0) return <p class="quiet">This finding names no single event.</p>;
-  return (
-    <div class="scroller">
-      <table class="grid evidence">
-        <caption class="hidden">Events that prove it, in order</caption>
-        <thead>
-          <tr>
-            <th scope="col" class="number">
-              #
-            </th>
-            <th scope="col" class="number">
-              CPU
-            </th>
-            <th scope="col" class="number" title="Since the wait began">
-              Since start
-            </th>
-            <th scope="col" class="number" title="Since the event above">
-              Step
-            </th>
-            <th scope="col" class="number">
-              Trace time
-            </th>
-            <th scope="col">Event</th>
-          </tr>
-        </thead>
-        <tbody>
-          {finding.evidence.map((event, i) => {
-            const before = finding.evidence[i - 1];
-            return (
-              <tr key={i}>
-                <td class="number">{i + 1}</td>
-                <td class="number">{event.cpu}</td>
-                <td class="number">{offset(event.tsNs - finding.startNs)}</td>
-                <td class="number">{before === undefined ? "" : offset(event.tsNs - before.tsNs)}</td>
-                <td class="number">{traceTime(event.tsNs)}</td>
-                <td class="event">
-                  <Foreign text={event.event} />
-                </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
   );
 }

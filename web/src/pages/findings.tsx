@@ -3,6 +3,7 @@ import { analysis, findings, fleet, kUnaryMs } from "../api/client";
 import { worstFeed } from "../api/feed";
 import { usePoll, useStream } from "../api/hooks";
 import type { Finding, WatchFindingsResponse } from "../gen/wakewatch/v1/findings_pb";
+import { Choice } from "../parts/choice";
 import { Fed } from "../parts/feed_note";
 import { ConfidenceMark, WarningGlyph } from "../parts/marks";
 import { Table, type Column } from "../parts/table";
@@ -233,31 +234,5 @@ function Filters({ filter, anyHost, seen }: { filter: Filter; anyHost: boolean; 
         User tasks too
       </label>
     </div>
-  );
-}
-
-interface ChoiceProps {
-  label: string;
-  value: string;
-  names: readonly string[];
-  all: string;
-  onChange(value: string): void;
-}
-
-function Choice({ label, value, names, all, onChange }: ChoiceProps) {
-  // A value that the address names stays choosable though the server does not list it.
-  const options = value === "" || names.includes(value) ? names : [value, ...names];
-  return (
-    <label>
-      {label}
-      <select aria-label={label} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
-        <option value="">{all}</option>
-        {options.map((name) => (
-          <option key={name} value={name}>
-            {visible(name)}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }

@@ -1,21 +1,26 @@
 import { isStale, type Feed } from "../api/feed";
-import { HostStatus, type Host } from "../gen/wakewatch/v1/fleet_pb";
+import { HostStatus } from "../gen/wakewatch/v1/fleet_pb";
+import { Fact } from "../parts/fact";
+import { LossBanner } from "../parts/loss";
 import { StatusMark, WarningGlyph } from "../parts/marks";
 import { Foreign, When } from "../parts/text";
 import { hostAddress, kFleetAddress, kHostTabs, type HostTab } from "../router";
 import { hasLoss, isSteppedDown, type HostEntry } from "../state/hosts";
-import { atLeast, bytes, count, duration, plural, roughCount } from "../text/units";
+import { bytes, count, duration, roughCount } from "../text/units";
+import { DelaysTab } from "./delays";
 import { Remarks } from "./fleet";
 import { HostFindings } from "./findings";
+import { ModelTab } from "./model";
 import { SoftirqsTab } from "./softirqs";
 import { ThreadsTab } from "./threads";
 import { WorkTab } from "./work";
-import type { ComponentChildren } from "preact";
 
 const kTabNames: Record<HostTab, string> = {
   threads: "Kernel threads",
   work: "Work functions",
   softirqs: "Softirqs",
+  delays: "Where the time went",
+  model: "Scheduler rules",
   findings: "Findings",
 };
 
@@ -63,6 +68,8 @@ export function HostPage({ name, tab, query, entry, feed }: Props) {
       {tab === "threads" && <ThreadsTab host={name} query={query} />}
       {tab === "work" && <WorkTab host={name} query={query} />}
       {tab === "softirqs" && <SoftirqsTab host={name} query={query} />}
+      {tab === "delays" && <DelaysTab host={name} query={query} entry={entry} />}
+      {tab === "model" && <ModelTab host={name} query={query} entry={entry} />}
       {tab === "findings" && <HostFindings host={name} query={query} />}
     </>
   );
@@ -113,38 +120,5 @@ function HostHead({ entry }: { entry: HostEntry }) {
       </dl>
       <Remarks entry={entry} />
     </>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
-function LossBanner({ host }: { host: Host }) {
-  const lost = host.lostEvents > 0n || host.lostUnknown;
-  return (
-    <div class="note bad loss" role="alert">
-      <WarningGlyph />
-      <div>
-        <p>
-          <strong>
-            {lost ? `${atLeast(host.lostEvents, host.lostUnknown)} events were lost` : "Events are missing"}
-            {` in ${plural(host.gaps, "gap", "gaps")} of this recording`}
-          </strong>
-          {host.lostUnknown ? "; of some gaps nobody counted how many." : "."}
-          {host.droppedEvents > 0n &&
-            ` The collector dropped ${plural(host.droppedEvents, "event", "events")} because its queue was full.`}
-        </p>
-        <p>
-          A wait that touches a gap counts as unknown (“voided”). It is never measured, and it is in no figure and no
-          finding on this page.
-        </p>
-      </div>
-    </div>
   );
 }

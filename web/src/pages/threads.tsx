@@ -82,6 +82,13 @@ const kColumns: readonly Column<Row>[] = [
     ["p99Ns"],
     "Runnable again after it was preempted",
   ),
+  ...quantileColumns<Row>(
+    "excess",
+    "Excess",
+    ({ thread }) => thread.excessLatency,
+    ["p99Ns"],
+    "Of the wakeup latency, what a work-conserving schedule that respects classes would have spared it",
+  ),
   {
     id: "oncpu",
     title: "On CPU",

@@ -83,6 +83,15 @@ export function atLeast(value: Amount, unknown: boolean): string {
   return unknown ? `≥${kNarrowSpace}${count(value)}` : count(value);
 }
 
+/** 45.2 %. What is not nothing is not 0 %, and what is not all is not 100 %. */
+export function share(part: Amount, whole: Amount): string {
+  const percent = (100 * Number(part)) / Number(whole);
+  if (!Number.isFinite(percent)) return "–";
+  if (percent > 0 && percent < 0.1) return `<0.1${kNarrowSpace}%`;
+  if (percent > 99.9 && part < whole) return `>99.9${kNarrowSpace}%`;
+  return `${percent.toFixed(percent === 0 || percent === 100 ? 0 : 1)}${kNarrowSpace}%`;
+}
+
 export function plural(value: Amount, one: string, many: string): string {
   return `${count(value)} ${Number(value) === 1 ? one : many}`;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { atLeast, bytes, count, duration, plural, roughCount } from "./units";
+import { atLeast, bytes, count, duration, plural, roughCount, share } from "./units";
 
 const plain = (text: string) => text.replaceAll("\u202f", " ");
 
@@ -55,6 +55,15 @@ describe("counts", () => {
     expect(plain(atLeast(1234n, true))).toBe("≥ 1 234");
     expect(plain(atLeast(0n, true))).toBe("≥ 0");
   });
+
+  it.each<[bigint | number, bigint | number, string]>([
+    [0n, 100n, "0 %"],
+    [452n, 1000n, "45.2 %"],
+    [100n, 100n, "100 %"],
+    [1n, 1_000_000n, "<0.1 %"],
+    [999_999n, 1_000_000n, ">99.9 %"],
+    [0n, 0n, "–"],
+  ])("%s of %s is %s", (part, whole, text) => expect(plain(share(part, whole))).toBe(text));
 
   it("knows one from many", () => {
     expect(plural(1n, "gap", "gaps")).toBe("1 gap");

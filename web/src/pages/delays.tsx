@@ -1,0 +1,290 @@
+// Measured waits, summed up by what they have in common: of a host, or of one thread.
+import type { ComponentChildren } from "preact";
+import { useRef } from "preact/hooks";
+import { analysis, kUnaryMs } from "../api/client";
+import { kNewFeed } from "../api/feed";
+import { usePoll } from "../api/hooks";
+import { DelayKey, type DelayRow, type GetDelaysResponse } from "../gen/wakewatch/v1/analysis_pb";
+import { Empty, Fed } from "../parts/feed_note";
+import { WarningGlyph } from "../parts/marks";
+import { RecordingChoice, useRecording, type Chosen } from "../parts/recording";
+import { SpanChoice } from "../parts/span_choice";
+import { SplitBar, SplitTable } from "../parts/split";
+import { Table, type Column } from "../parts/table";
+import { Foreign } from "../parts/text";
+import { useSort } from "../parts/use_sort";
+import { hostAddress, replaceQuery, threadAddress } from "../router";
+import { splitOf, sumOfSplits } from "../state/buckets";
+import { delayTotals } from "../state/delays";
+import type { HostEntry } from "../state/hosts";
+import { boundsOf, spanOf } from "../state/span";
+import { traceTime } from "../text/times";
+import { count, duration, plural, share } from "../text/units";
+import { quantileColumns } from "./quantile_columns";
+
+const kAgainMs = 10_000; // the server reads all waits of the span each time
+const kLimit = 1000;
+
+const kThread: Column<DelayRow> = {
+  id: "thread",
+  title: "Thread",
+  rem: 13,
+  value: (row) => row.comm,
+  cell: (row) => (
+    <a href={threadAddress(row.host, row.pid)}>
+      <Foreign text={row.comm} /> <span class="quiet">{row.pid}</span>
+    </a>
+  ),
+};
+const kKind: Column<DelayRow> = {
+  id: "kind",
+  title: "Kind",
+  rem: 9,
+  value: (row) => row.kind,
+  cell: (row) => (
+    <a href={hostAddress(row.host, "threads", { q: row.kind, user: row.kind === "user" ? 1 : undefined })}>
+      <Foreign text={row.kind} empty="unknown" />
+    </a>
+  ),
+};
+const kCause: Column<DelayRow> = {
+  id: "cause",
+  title: "Cause",
+  rem: 9,
+  value: (row) => row.cause,
+  cell: (row) => <Foreign text={row.cause} empty="not known" />,
+};
+const kFigures: readonly Column<DelayRow>[] = [
+  ...quantileColumns<DelayRow>("latency", "Latency", (row) => row.latency, ["n", "p50Ns", "p99Ns", "maxNs"]),
+  {
+    id: "sum",
+    title: "sum",
+    group: "Latency",
+    rem: 6,
+    numeric: true,
+    value: (row) => row.latencySumNs,
+    cell: (row) => duration(row.latencySumNs),
+  },
+  ...quantileColumns<DelayRow>(
+    "excess",
+    "Excess",
+    (row) => row.excess,
+    ["n", "p50Ns", "p99Ns", "maxNs"],
+    "What a work-conserving schedule that respects classes would have spared these waits, less a tolerance",
+  ),
+  {
+    id: "excess.sum",
+    title: "sum",
+    group: "Excess",
+    rem: 6,
+    numeric: true,
+    value: (row) => row.excessSumNs,
+    cell: (row) => duration(row.excessSumNs),
+  },
+  {
+    id: "assumed",
+    title: "Assumed",
+    rem: 6,
+    numeric: true,
+    value: (row) => row.assumedAffinity,
+    hint: "Waits of tasks of which it was not known where they may run; only CPUs they were seen on count for the excess",
+    cell: (row) => count(row.assumedAffinity),
+  },
+  { id: "spent", title: "Spent on", rem: 13, cell: (row) => <SplitBar split={splitOf(row.buckets)} slim /> },
+];
+
+interface Grouping {
+  title: string;
+  keys: DelayKey[];
+  columns: readonly Column<DelayRow>[];
+}
+
+// Every one of them tells the kind, so that user tasks can be left out.
+const kGroupings: Record<string, Grouping> = {
+  "kind,cause": {
+    title: "kind and cause",
+    keys: [DelayKey.KIND, DelayKey.CAUSE],
+    columns: [kKind, kCause, ...kFigures],
+  },
+  kind: { title: "kind", keys: [DelayKey.KIND], columns: [kKind, ...kFigures] },
+  thread: { title: "thread", keys: [DelayKey.THREAD], columns: [kThread, kKind, ...kFigures] },
+  "thread,cause": {
+    title: "thread and cause",
+    keys: [DelayKey.THREAD, DelayKey.CAUSE],
+    columns: [kThread, kKind, kCause, ...kFigures],
+  },
+};
+const kUsual = "kind,cause";
+const kByCause: Grouping = { title: "cause", keys: [DelayKey.CAUSE], columns: [kCause, ...kFigures] };
+
+export function DelaysTab({
+  host,
+  query,
+  entry,
+}: {
+  host: string;
+  query: URLSearchParams;
+  entry: HostEntry | undefined;
+}) {
+  const chosen = useRecording(host, query, entry);
+  const by = query.get("by") ?? kUsual;
+  const grouping = kGroupings[by] ?? kGroupings[kUsual]!;
+  const userTasks = query.get("user") === "1";
+  return (
+    <>
+      {chosen.recording !== "" && chosen.recording !== entry?.host.recording && chosen.loss}
+      <Delays chosen={chosen} query={query} grouping={grouping} userTasks={userTasks}>
+        <RecordingChoice chosen={chosen} />
+        <label>
+          By
+          <select
+            aria-label="By"
+            value={grouping === kGroupings[by] ? by : kUsual}
+            onChange={(event) => replaceQuery({ by: event.currentTarget.value })}
+          >
+            {Object.entries(kGroupings).map(([name, { title }]) => (
+              <option key={name} value={name}>
+                {title}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label title="A recording keeps those of their waits that are as long as its latency threshold">
+          <input
+            type="checkbox"
+            checked={userTasks}
+            onChange={(event) => replaceQuery({ user: event.currentTarget.checked ? "1" : undefined })}
+          />
+          Long waits of user tasks too
+        </label>
+      </Delays>
+    </>
+  );
+}
+
+/** Those of one thread. */
+export function ThreadDelays({ chosen, query, pid }: { chosen: Chosen; query: URLSearchParams; pid: number }) {
+  return <Delays chosen={chosen} query={query} grouping={kByCause} userTasks pid={pid} />;
+}
+
+interface DelaysProps {
+  chosen: Chosen;
+  query: URLSearchParams;
+  grouping: Grouping;
+  userTasks: boolean;
+  pid?: number;
+  children?: ComponentChildren;
+}
+
+function Delays({ children, ...props }: DelaysProps) {
+  const span = spanOf(props.query);
+  const waitsForEnd = span.kind === "last" && props.chosen.endNs === 0n;
+  return (
+    <>
+      <div class="toolbar">
+        {children}
+        <SpanChoice span={span} query={props.query} />
+      </div>
+      {span.kind === "wrong" && <Empty title="No span to look at">{span.problem}</Empty>}
+      {waitsForEnd && (
+        <Fed feed={kNewFeed} what="end of the recording">
+          {null}
+        </Fed>
+      )}
+      {span.kind !== "wrong" && !waitsForEnd && <Answer {...props} />}
+    </>
+  );
+}
+
+function Answer({ chosen, query, grouping, userTasks, pid }: DelaysProps) {
+  const span = spanOf(query);
+  const { host, recording } = chosen;
+  // The last seconds of a recording that grows are others at each call.
+  const endNs = useRef(chosen.endNs);
+  endNs.current = chosen.endNs;
+  const wanted = JSON.stringify([
+    host,
+    recording,
+    grouping.keys,
+    pid,
+    query.get("span"),
+    query.get("from"),
+    query.get("to"),
+  ]);
+  const { state, feed } = usePoll(
+    `delays ${wanted} ${chosen.grows}`,
+    (signal) =>
+      analysis.getDelays(
+        {
+          recording: { host, recording, ...boundsOf(span, endNs.current) },
+          filter: pid === undefined ? {} : { pids: [pid] },
+          groupBy: grouping.keys,
+          limit: kLimit,
+        },
+        { signal, timeoutMs: kUnaryMs },
+      ),
+    chosen.grows ? kAgainMs : Infinity,
+  );
+  const { sort, onSort } = useSort(query, grouping.columns, { column: "excess.sum", descending: true });
+  const rows = (state?.rows ?? []).filter(({ kind }) => userTasks || kind !== "user");
+  return (
+    <Fed feed={feed} what="waits">
+      {state && <Told answer={state} rows={rows} />}
+      {rows.length > 0 && <Whole rows={rows} />}
+      <Table
+        caption={`Waits by ${grouping.title}`}
+        columns={grouping.columns}
+        rows={rows}
+        rowKey={(row) => `${row.pid} ${row.comm} ${row.kind} ${row.cause}`}
+        sort={sort}
+        onSort={onSort}
+        empty="No wait was measured here. Waits that touch a gap are unknown and not counted."
+      />
+    </Fed>
+  );
+}
+
+function Told({ answer, rows }: { answer: GetDelaysResponse; rows: readonly DelayRow[] }) {
+  const { waits, latencyNs, excessNs, assumed, withoutWaking } = delayTotals(rows);
+  const shown = BigInt(answer.rows.length);
+  return (
+    <>
+      <p role="status">
+        <strong>{plural(waits, "wait", "waits")}</strong> for a CPU, after wakeups and preemptions:{" "}
+        {duration(latencyNs)} in all, of which {duration(excessNs)} ({share(excessNs, latencyNs)}) are excess.{" "}
+        <span class="quiet">
+          Those that ended up to {traceTime(answer.watermarkNs)} s of trace time are counted.
+          {assumed > 0n && ` In ${count(assumed)} of them it was not known where the task may run.`}
+          {withoutWaking > 0n &&
+            ` Of ${count(withoutWaking)} the latency begins at sched_wakeup, as the trace has no sched_waking.`}
+          {!answer.stored && " The recording keeps no waits, so its events were analysed for this."}
+        </span>
+      </p>
+      {shown < answer.rowsTotal && (
+        <p>
+          <WarningGlyph /> {count(shown)} of {count(answer.rowsTotal)} groups, those with the largest sum of excess. The
+          figures above are theirs.
+        </p>
+      )}
+      {answer.chunksUnreadable > 0n && (
+        <p>
+          <WarningGlyph /> {plural(answer.chunksUnreadable, "chunk", "chunks")} of stored waits could not be read and{" "}
+          {answer.chunksUnreadable === 1n ? "is" : "are"} left out.
+        </p>
+      )}
+    </>
+  );
+}
+
+function Whole({ rows }: { rows: readonly DelayRow[] }) {
+  const split = sumOfSplits(rows.map((row) => splitOf(row.buckets, row.latencySumNs)));
+  return (
+    <div class="whole">
+      <SplitBar split={split} />
+      <details>
+        <summary>As a table</summary>
+        <SplitTable split={split} whole="latency of all of them" />
+      </details>
+    </div>
+  );
+}

@@ -1,0 +1,57 @@
+import { offset, traceTime } from "../text/times";
+import { Foreign } from "./text";
+
+interface Event {
+  cpu: number;
+  tsNs: bigint;
+  event: string;
+}
+
+/** Events that a reader can look up in the trace, with the time since `startNs` and since the one above. */
+export function EventTable(props: { caption: string; startNs: bigint; events: readonly Event[] }) {
+  const { caption, startNs, events } = props;
+  return (
+    <div class="scroller">
+      <table class="grid evidence">
+        <caption class="hidden">{caption}</caption>
+        <thead>
+          <tr>
+            <th scope="col" class="number">
+              #
+            </th>
+            <th scope="col" class="number">
+              CPU
+            </th>
+            <th scope="col" class="number" title="Since the wait began">
+              Since start
+            </th>
+            <th scope="col" class="number" title="Since the event above">
+              Step
+            </th>
+            <th scope="col" class="number">
+              Trace time
+            </th>
+            <th scope="col">Event</th>
+          </tr>
+        </thead>
+        <tbody>
+          {events.map((event, i) => {
+            const before = events[i - 1];
+            return (
+              <tr key={i}>
+                <td class="number">{i + 1}</td>
+                <td class="number">{event.cpu}</td>
+                <td class="number">{offset(event.tsNs - startNs)}</td>
+                <td class="number">{before === undefined ? "" : offset(event.tsNs - before.tsNs)}</td>
+                <td class="number">{traceTime(event.tsNs)}</td>
+                <td class="event">
+                  <Foreign text={event.event} />
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,65 @@
+// Which of a host's recordings a page is about, and where that one ends.
+import type { ComponentChildren } from "preact";
+import { fleet, kUnaryMs } from "../api/client";
+import { usePoll } from "../api/hooks";
+import { HostStatus } from "../gen/wakewatch/v1/fleet_pb";
+import { replaceQuery } from "../router";
+import { hasLoss, type HostEntry } from "../state/hosts";
+import { Choice } from "./choice";
+import { LossBanner, RecordingLoss } from "./loss";
+
+const kRelistMs = 30_000;
+
+export interface Chosen {
+  host: string;
+  recording: string; // empty: the newest
+  grows: boolean;
+  endNs: bigint; // trace time up to which it was analysed; 0: not known yet
+  names: readonly string[]; // of all that the host has, the newest first
+  loss: ComponentChildren; // what to say above its figures
+}
+
+export function useRecording(host: string, query: URLSearchParams, entry: HostEntry | undefined): Chosen {
+  const recording = query.get("recording") ?? "";
+  const listed = usePoll(
+    `recordings ${host}`,
+    (signal) => fleet.listRecordings({ host }, { signal, timeoutMs: kUnaryMs }),
+    kRelistMs,
+  );
+  const recordings = listed.state?.recordings ?? [];
+  const names = recordings.map(({ id }) => id);
+  if (recording === "" || recording === entry?.host.recording) {
+    const known = entry?.host;
+    return {
+      host,
+      recording,
+      names,
+      grows: known?.status === HostStatus.STREAMING,
+      endNs: known?.watermarkNs ?? 0n,
+      loss: known !== undefined && hasLoss(known) ? <LossBanner host={known} /> : null,
+    };
+  }
+  const own = recordings.find(({ id }) => id === recording);
+  return {
+    host,
+    recording,
+    names,
+    grows: false,
+    endNs: own?.endNs ?? 0n,
+    loss: own !== undefined && own.gaps > 0n ? <RecordingLoss recording={own} /> : null,
+  };
+}
+
+/** Nothing to choose from is no choice. */
+export function RecordingChoice({ chosen }: { chosen: Chosen }) {
+  if (chosen.names.length < 2 && chosen.recording === "") return null;
+  return (
+    <Choice
+      label="Recording"
+      value={chosen.recording}
+      names={chosen.names}
+      all="the newest"
+      onChange={(recording) => replaceQuery({ recording })}
+    />
+  );
+}
