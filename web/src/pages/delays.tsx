@@ -9,7 +9,7 @@ import { Empty, Fed } from "../parts/feed_note";
 import { WarningGlyph } from "../parts/marks";
 import { RecordingChoice, useRecording, type Chosen } from "../parts/recording";
 import { SpanChoice } from "../parts/span_choice";
-import { SplitBar, SplitTable } from "../parts/split";
+import { SplitBar, SplitLegend, SplitTable } from "../parts/split";
 import { Table, type Column } from "../parts/table";
 import { Foreign } from "../parts/text";
 import { useSort } from "../parts/use_sort";
@@ -25,17 +25,24 @@ import { quantileColumns } from "./quantile_columns";
 const kAgainMs = 10_000; // the server reads all waits of the span each time
 const kLimit = 1000;
 
-const kThread: Column<DelayRow> = {
+/** A thread's page is about the same recording and span. */
+const threadColumn = (query: URLSearchParams): Column<DelayRow> => ({
   id: "thread",
   title: "Thread",
   rem: 13,
   value: (row) => row.comm,
   cell: (row) => (
-    <a href={threadAddress(row.host, row.pid)}>
+    <a href={threadAddress(row.host, row.pid, carried(query))}>
       <Foreign text={row.comm} /> <span class="quiet">{row.pid}</span>
     </a>
   ),
-};
+});
+
+function carried(query: URLSearchParams) {
+  const kept = ["recording", "span", "from", "to"];
+  return Object.fromEntries([...query].filter(([name]) => kept.includes(name)));
+}
+
 const kKind: Column<DelayRow> = {
   id: "kind",
   title: "Kind",
@@ -93,29 +100,31 @@ const kFigures: readonly Column<DelayRow>[] = [
   { id: "spent", title: "Spent on", rem: 13, cell: (row) => <SplitBar split={splitOf(row.buckets)} slim /> },
 ];
 
+type GroupKey = "thread" | "kind" | "cause";
 interface Grouping {
   title: string;
-  keys: DelayKey[];
-  columns: readonly Column<DelayRow>[];
+  by: readonly GroupKey[];
 }
 
-// Every one of them tells the kind, so that user tasks can be left out.
+const kKeys: Record<GroupKey, DelayKey> = {
+  thread: DelayKey.THREAD,
+  kind: DelayKey.KIND,
+  cause: DelayKey.CAUSE,
+};
+// Every one of them tells the kind, so that user tasks can be left out; a thread's kind is always there.
 const kGroupings: Record<string, Grouping> = {
-  "kind,cause": {
-    title: "kind and cause",
-    keys: [DelayKey.KIND, DelayKey.CAUSE],
-    columns: [kKind, kCause, ...kFigures],
-  },
-  kind: { title: "kind", keys: [DelayKey.KIND], columns: [kKind, ...kFigures] },
-  thread: { title: "thread", keys: [DelayKey.THREAD], columns: [kThread, kKind, ...kFigures] },
-  "thread,cause": {
-    title: "thread and cause",
-    keys: [DelayKey.THREAD, DelayKey.CAUSE],
-    columns: [kThread, kKind, kCause, ...kFigures],
-  },
+  "kind,cause": { title: "kind and cause", by: ["kind", "cause"] },
+  kind: { title: "kind", by: ["kind"] },
+  thread: { title: "thread", by: ["thread", "kind"] },
+  "thread,cause": { title: "thread and cause", by: ["thread", "kind", "cause"] },
 };
 const kUsual = "kind,cause";
-const kByCause: Grouping = { title: "cause", keys: [DelayKey.CAUSE], columns: [kCause, ...kFigures] };
+const kByCause: Grouping = { title: "cause", by: ["cause"] };
+
+function columnsOf({ by }: Grouping, query: URLSearchParams): Column<DelayRow>[] {
+  const named: Record<GroupKey, Column<DelayRow>> = { thread: threadColumn(query), kind: kKind, cause: kCause };
+  return [...by.map((key) => named[key]), ...kFigures];
+}
 
 export function DelaysTab({
   host,
@@ -199,33 +208,40 @@ function Delays({ children, ...props }: DelaysProps) {
 function Answer({ chosen, query, grouping, userTasks, pid }: DelaysProps) {
   const span = spanOf(query);
   const { host, recording } = chosen;
-  // The last seconds of a recording that grows are others at each call.
-  const endNs = useRef(chosen.endNs);
-  endNs.current = chosen.endNs;
+  // The last seconds of a recording that grows are others at each call; what does not grow is asked for once.
+  const now = useRef(chosen);
+  now.current = chosen;
+  const kept = useRef<{ wanted: string; answer: GetDelaysResponse }>();
   const wanted = JSON.stringify([
     host,
     recording,
-    grouping.keys,
+    grouping.by,
     pid,
     query.get("span"),
     query.get("from"),
     query.get("to"),
   ]);
   const { state, feed } = usePoll(
-    `delays ${wanted} ${chosen.grows}`,
-    (signal) =>
-      analysis.getDelays(
+    `delays ${wanted}`,
+    async (signal) => {
+      const { grows, endNs } = now.current;
+      if (!grows && kept.current?.wanted === wanted) return kept.current.answer;
+      const answer = await analysis.getDelays(
         {
-          recording: { host, recording, ...boundsOf(span, endNs.current) },
+          recording: { host, recording, ...boundsOf(span, endNs) },
           filter: pid === undefined ? {} : { pids: [pid] },
-          groupBy: grouping.keys,
+          groupBy: grouping.by.map((key) => kKeys[key]),
           limit: kLimit,
         },
         { signal, timeoutMs: kUnaryMs },
-      ),
-    chosen.grows ? kAgainMs : Infinity,
+      );
+      kept.current = grows ? undefined : { wanted, answer };
+      return answer;
+    },
+    kAgainMs,
   );
-  const { sort, onSort } = useSort(query, grouping.columns, { column: "excess.sum", descending: true });
+  const columns = columnsOf(grouping, query);
+  const { sort, onSort } = useSort(query, columns, { column: "excess.sum", descending: true });
   const rows = (state?.rows ?? []).filter(({ kind }) => userTasks || kind !== "user");
   return (
     <Fed feed={feed} what="waits">
@@ -233,7 +249,7 @@ function Answer({ chosen, query, grouping, userTasks, pid }: DelaysProps) {
       {rows.length > 0 && <Whole rows={rows} />}
       <Table
         caption={`Waits by ${grouping.title}`}
-        columns={grouping.columns}
+        columns={columns}
         rows={rows}
         rowKey={(row) => `${row.pid} ${row.comm} ${row.kind} ${row.cause}`}
         sort={sort}
@@ -281,6 +297,7 @@ function Whole({ rows }: { rows: readonly DelayRow[] }) {
   return (
     <div class="whole">
       <SplitBar split={split} />
+      <SplitLegend split={split} />
       <details>
         <summary>As a table</summary>
         <SplitTable split={split} whole="latency of all of them" />

@@ -43,7 +43,7 @@ function columnsFor(open: ReadonlySet<string>, turn: (name: string) => void): Co
     {
       id: "title",
       title: "What it says",
-      rem: 36,
+      rem: 44,
       cell: (rule) => (
         <span title={visible(rule.title)}>
           {rule.negativeControl && <span class="badge">control</span>} <Foreign text={rule.title} empty="–" />
@@ -110,7 +110,9 @@ export function ModelTab({
           sort={sort}
           onSort={onSort}
           onOpen={(rule) => turn(rule.name)}
-          more={(rule) => (open.has(rule.name) ? <RuleText host={host} rule={rule} /> : undefined)}
+          more={(rule) =>
+            open.has(rule.name) ? <RuleText host={host} recording={recording} rule={rule} /> : undefined
+          }
           empty="This server knows no rule of the scheduler."
         />
         <Oddities rules={state?.rules ?? []} />
@@ -133,8 +135,9 @@ function Verdict({ rules }: { rules: readonly SchedulerRule[] }) {
           </strong>
         </>
       ) : (
-        <strong>{totals.checkedRules === 0 ? "Nothing was checked" : "No rule is broken"}</strong>
-      )}{" "}
+        <strong>{totals.checkedRules === 0 ? "Nothing was checked" : "No rule was seen broken"}</strong>
+      )}
+      {totals.voided > 0n && <>, {plural(totals.voided, "place is", "places are")} not decidable as loss may be why</>}.{" "}
       <span class="quiet">
         {count(totals.checkedRules)} of {plural(totals.rules, "rule", "rules")} had something to check, together{" "}
         {count(totals.checked)} times. A control is known to be broken by healthy kernels and is not counted.
@@ -143,7 +146,7 @@ function Verdict({ rules }: { rules: readonly SchedulerRule[] }) {
   );
 }
 
-function RuleText({ host, rule }: { host: string; rule: SchedulerRule }) {
+function RuleText({ host, recording, rule }: { host: string; recording: string; rule: SchedulerRule }) {
   const shown = shownPlaces(rule.places, kPlacesShown);
   const all = placesOf(rule);
   return (
@@ -168,13 +171,20 @@ function RuleText({ host, rule }: { host: string; rule: SchedulerRule }) {
       {shown.length === 0 ? (
         <p class="quiet">{all === 0n ? "It was broken nowhere." : "Where is not kept."}</p>
       ) : (
-        <Places host={host} places={shown} all={all} />
+        <Places host={host} recording={recording} places={shown} all={all} />
       )}
     </div>
   );
 }
 
-function Places({ host, places, all }: { host: string; places: SchedulerRule["places"]; all: bigint }) {
+interface PlacesProps {
+  host: string;
+  recording: string;
+  places: SchedulerRule["places"];
+  all: bigint;
+}
+
+function Places({ host, recording, places, all }: PlacesProps) {
   return (
     <>
       <p class="quiet">
@@ -206,7 +216,7 @@ function Places({ host, places, all }: { host: string; places: SchedulerRule["pl
               <td class="number">{place.cpu}</td>
               <td class="number">{traceTime(place.tsNs)}</td>
               <td class="number">
-                {place.pid > 0 ? <a href={threadAddress(host, place.pid)}>{place.pid}</a> : place.pid}
+                {place.pid > 0 ? <a href={threadAddress(host, place.pid, { recording })}>{place.pid}</a> : place.pid}
               </td>
               <td>
                 <Foreign text={place.text} empty="–" />

@@ -27,7 +27,21 @@ export function SplitBar({ split, slim = false }: { split: Split; slim?: boolean
   );
 }
 
-/** The legend of the bar too. Every nanosecond is written out, so that a reader can add them up. */
+/** What the colours of bars mean, with values and shares. */
+export function SplitLegend({ split }: { split: Split }) {
+  return (
+    <ul class="split-legend">
+      {split.parts.map(({ id, name, words, ns }) => (
+        <li key={id} title={words}>
+          <span class={`swatch of-${id}`} aria-hidden="true" /> {name} {duration(ns)}{" "}
+          <span class="quiet">{share(ns, split.totalNs)}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** A legend that adds up. Every nanosecond is written out, so that a reader can add them up. */
 export function SplitTable({ split, whole }: { split: Split; whole: string }) {
   const { parts, totalNs, missingNs } = split;
   return (

@@ -36,6 +36,7 @@ export interface RuleTotals {
   checkedRules: number; // of these, those that could have been broken at least once
   brokenRules: number;
   violations: bigint;
+  voided: bigint;
   checked: bigint;
 }
 
@@ -46,6 +47,7 @@ export function ruleTotals(rules: readonly SchedulerRule[]): RuleTotals {
     checkedRules: own.filter(({ checked }) => checked > 0n).length,
     brokenRules: own.filter(isBroken).length,
     violations: own.reduce((sum, { violations }) => sum + violations, 0n),
+    voided: own.reduce((sum, { voided }) => sum + voided, 0n),
     checked: own.reduce((sum, { checked }) => sum + checked, 0n),
   };
 }

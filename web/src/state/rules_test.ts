@@ -23,8 +23,22 @@ it("a control that is broken breaks nothing", () => {
   ];
   expect(rules.map(isBroken)).toEqual([false, true, false, false]);
   expect(rules.map(placesOf)).toEqual([7n, 7n, 1n, 0n]);
-  expect(ruleTotals(rules)).toEqual({ rules: 3, checkedRules: 2, brokenRules: 1, violations: 2n, checked: 8n });
-  expect(ruleTotals([])).toEqual({ rules: 0, checkedRules: 0, brokenRules: 0, violations: 0n, checked: 0n });
+  expect(ruleTotals(rules)).toEqual({
+    rules: 3,
+    checkedRules: 2,
+    brokenRules: 1,
+    violations: 2n,
+    voided: 4n,
+    checked: 8n,
+  });
+  expect(ruleTotals([])).toEqual({
+    rules: 0,
+    checkedRules: 0,
+    brokenRules: 0,
+    violations: 0n,
+    voided: 0n,
+    checked: 0n,
+  });
 });
 
 it("places: the gravest first, then the earliest, and not all of a thousand", () => {

@@ -135,8 +135,8 @@ describe.skipIf(kReal)("on the mock", () => {
       await page.goto(hostAt("build-01"));
       await rows().first().waitFor();
       const headers = page.locator("thead th[aria-sort]");
-      expect(await headers.count()).toBe(15);
-      for (let i = 0; i < 15; i++) {
+      expect(await headers.count()).toBe(16);
+      for (let i = 0; i < 16; i++) {
         const header = headers.nth(i);
         const before = await header.getAttribute("aria-sort");
         await header.getByRole("button").click();
@@ -162,14 +162,14 @@ describe.skipIf(kReal)("on the mock", () => {
       expect(await row.getAttribute("data-seen")).toBe("yes");
     });
 
-    it("open with the keyboard alone, and their four distributions show", async () => {
+    it("open with the keyboard alone, and their five distributions show", async () => {
       await page.goto(hostAt("build-01", "?sort=pid&q=ksoftirqd/0"));
       const link = rows().first().getByRole("link");
       await link.focus();
       await page.keyboard.press("Enter");
       const detail = page.locator(".detail");
       await detail.locator(".histogram svg rect").first().waitFor();
-      for (const part of ["Delivery", "Run queue", "Preempted", "Wakeup latency"]) {
+      for (const part of ["Delivery", "Run queue", "Preempted", "Excess", "Wakeup latency"]) {
         await detail.getByRole("button", { name: part }).click();
         await detail.locator(`.histogram svg[aria-label^="${part}"]`).waitFor();
       }

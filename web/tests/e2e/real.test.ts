@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { launch, watchTrouble, type Trouble } from "./browser";
-import { ask, call, openTarget, type Target } from "./target";
+import { ask, call, openTarget, splitTable, type Target } from "./target";
 
 interface HostJson {
   name: string;
@@ -34,7 +34,7 @@ const listFindings = async (request: object) => {
   return { total: Number(answer["total"] ?? 0), findings: (answer["findings"] ?? []) as FindingJson[] };
 };
 const hostPage = (name: string, rest = "") => `${target.url}/#/host/${encodeURIComponent(name)}${rest}`;
-const rowsOf = (of: Page) => of.locator("table.grid tbody tr");
+const rowsOf = (of: Page) => of.locator("table.grid:not(.small) tbody tr");
 
 beforeAll(async () => {
   target = await openTarget();
@@ -100,6 +100,84 @@ describe("real: a host", () => {
       await page.goto(hostPage(host.name));
       await page.locator(".facts").waitFor();
       expect(await page.locator(".loss").count(), host.name).toBe(loss ? 1 : 0);
+    }
+  });
+});
+
+describe("real: a thread", () => {
+  interface ThreadJson {
+    pid: number;
+    wakeupLatencySumNs?: string;
+    assumedAffinity?: string;
+  }
+  interface WorstJson {
+    wakingNs: string;
+    inNs: string;
+    cause?: string;
+    events?: { event: string }[];
+  }
+  const sumOf = ({ wakeupLatencySumNs }: ThreadJson) => BigInt(wakeupLatencySumNs ?? 0);
+
+  it("shows its worst wakeups, and what each was spent on sums to its latency", async () => {
+    // The worst of a host that streams could change meanwhile.
+    const hosts = await listHosts();
+    const { name } = hosts.find(({ status }) => status !== "HOST_STATUS_STREAMING") ?? streaming;
+    const recording = { host: name };
+    const listed = (await call(target, "AnalysisService/ListThreads", { recording }))["threads"] as ThreadJson[];
+    const late = listed.reduce((a, b) => (sumOf(b) > sumOf(a) ? b : a));
+    const answer = await call(target, "AnalysisService/GetThread", { recording, pid: late.pid });
+    const threads = answer["threads"] as { summary: ThreadJson; worst?: WorstJson[] }[];
+    const worst = threads.flatMap((one) => one.worst ?? []);
+    expect(worst.length).toBeGreaterThan(0);
+
+    await page.goto(hostPage(name, `/thread/${late.pid}`));
+    const wakeups = page.locator(".wakeup");
+    await wakeups.nth(worst.length - 1).waitFor();
+    expect(await wakeups.count()).toBe(worst.length);
+    for (const [i, one] of worst.entries()) {
+      const shown = await splitTable(wakeups.nth(i));
+      expect(shown.parts.reduce((sum, ns) => sum + ns, 0n)).toBe(shown.sum);
+      expect(shown.sum).toBe(BigInt(one.inNs) - BigInt(one.wakingNs));
+      expect(shown.says).toBe("Sum = wakeup latency");
+      if (one.cause) expect(await wakeups.nth(i).locator(".cause").innerText()).toBe(one.cause);
+    }
+    const events = await wakeups.first().locator(".evidence td.event").allInnerTexts();
+    expect(events).toEqual((worst[0]!.events ?? []).map(({ event }) => event));
+    const whole = await splitTable(page.locator("section > .sides > section").first());
+    expect(whole.sum).toBe(sumOf(threads[0]!.summary));
+  });
+
+  it("has its delays by cause, which are part of its host's", async () => {
+    const waits = async (address: string) => {
+      await page.goto(address);
+      const told = page.locator("main p[role=status]", { hasText: "for a CPU" });
+      return Number(/^([\d\s]+) wait/.exec(await told.innerText())?.[1]?.replace(/\s/g, ""));
+    };
+    const { name } = (await listHosts()).find(({ status }) => status !== "HOST_STATUS_STREAMING") ?? streaming;
+    await page.goto(hostPage(name, "/delays?by=thread"));
+    const link = rowsOf(page).first().getByRole("link").first();
+    const empty = page.getByText("No wait was measured here.");
+    await link.or(empty).first().waitFor();
+    if (await empty.isVisible()) return;
+    const address = `${target.url}/${await link.getAttribute("href")}`;
+    const ofHost = await waits(hostPage(name, "/delays?by=thread"));
+    const ofThread = await waits(address);
+    expect(ofThread).toBeGreaterThan(0);
+    expect(ofThread).toBeLessThanOrEqual(ofHost);
+  });
+});
+
+describe("real: the scheduler's rules", () => {
+  it("are all there, with the counts that the server tells", async () => {
+    const { name } = (await listHosts()).find(({ status }) => status !== "HOST_STATUS_STREAMING") ?? streaming;
+    const answer = await call(target, "AnalysisService/GetModel", { recording: { host: name } });
+    const rules = answer["schedulerRules"] as { name: string; checked?: string }[];
+    await page.goto(hostPage(name, "/model"));
+    await page.getByRole("button", { name: rules[0]!.name, exact: true }).waitFor();
+    expect(await rowsOf(page).count()).toBe(rules.length);
+    for (const rule of rules) {
+      const row = rowsOf(page).filter({ has: page.getByRole("button", { name: rule.name, exact: true }) });
+      expect((await row.locator("td").nth(1).innerText()).replaceAll("\u202f", "")).toBe(rule.checked ?? "0");
     }
   });
 });
@@ -180,7 +258,7 @@ describe("real: security", () => {
       await page.goto(target.url + address);
       await page.locator("main h1, main h2").first().waitFor();
     }
-    for (const tab of ["", "/work", "/softirqs", "/findings"]) {
+    for (const tab of ["", "/work", "/softirqs", "/delays", "/model", "/findings"]) {
       await page.goto(hostPage(streaming.name, tab));
       await rowsOf(page).first().waitFor();
     }

@@ -3,6 +3,7 @@ import { exec } from "node:child_process";
 import { request } from "node:http";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { Locator } from "playwright-core";
 import { Mock } from "../mock/server";
 
 export interface Target {
@@ -70,4 +71,13 @@ export async function call(target: Target, method: string, message: object): Pro
   );
   if (answer.status !== 200) throw new Error(`${method}: ${answer.status} ${answer.text}`);
   return JSON.parse(answer.text) as Record<string, unknown>;
+}
+
+/** A table of what time was spent on, as it stands on the page: the nanoseconds of its parts, and its last line. */
+export async function splitTable(within: Locator): Promise<{ parts: bigint[]; sum: bigint; says: string }> {
+  const table = within.locator(".split-table").first();
+  const numbers = async (rows: string) =>
+    (await table.locator(`${rows} td:last-child`).allInnerTexts()).map((text) => BigInt(text.replace(/\s/g, "")));
+  const [parts, [sum = -1n]] = [await numbers("tbody tr"), await numbers("tfoot tr")];
+  return { parts, sum, says: await table.locator("tfoot th").innerText() };
 }

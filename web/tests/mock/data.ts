@@ -10,6 +10,7 @@ import {
 } from "../../src/gen/wakewatch/v1/analysis_pb";
 import { Confidence, FindingSchema, type Finding } from "../../src/gen/wakewatch/v1/findings_pb";
 import { HostSchema, HostStatus, type Host } from "../../src/gen/wakewatch/v1/fleet_pb";
+import { spent } from "./waits";
 
 export const kHostile = {
   image: "<img src=x onerror=alert(1)>",
@@ -118,17 +119,26 @@ export function quantiles(random: () => number, n: number, middleNs: number): Qu
 }
 
 function thread(random: () => number, pid: number, comm: string, kind: string, gaps: boolean): ThreadSummary {
-  const wakeups = Math.floor(random() ** 3 * 40_000) + (kind === "ksoftirqd" ? 800 : 0);
+  const wakeups = kind === "cpuhp" ? 0 : 1 + Math.floor(random() ** 3 * 40_000) + (kind === "ksoftirqd" ? 800 : 0);
+  const wakeupLatency = quantiles(random, wakeups, 14_000);
+  const preempted = quantiles(random, Math.floor(wakeups / 9), 40_000);
+  const sumNs = wakeupLatency.p50Ns * BigInt(wakeups) + wakeupLatency.maxNs;
   return create(ThreadSummarySchema, {
     pid,
     comm,
     kind,
     kindSource: kind === "user" ? "" : random() < 0.8 ? "inventory" : "name",
     wakeups: BigInt(wakeups),
-    wakeupLatency: quantiles(random, wakeups, 14_000),
+    wakeupLatency,
     delivery: quantiles(random, wakeups, 2_500),
     runqueue: quantiles(random, wakeups, 9_000),
-    preempted: quantiles(random, Math.floor(wakeups / 9), 40_000),
+    preempted,
+    excessLatency: quantiles(random, wakeups, 5_000),
+    assumedAffinity: BigInt(Math.floor(wakeups / 3)),
+    wakeupLatencySumNs: wakeups === 0 ? 0n : sumNs,
+    excessLatencySumNs: wakeups === 0 ? 0n : sumNs / 3n,
+    buckets: spent(wakeups === 0 ? 0n : sumNs, pid),
+    preemptedBuckets: spent(preempted.p50Ns * preempted.n, pid + 1),
     onCpuNs: BigInt(Math.floor(wakeups * 31_000 * (0.5 + random()))),
     censored: BigInt(random() < 0.1 ? 1 : 0),
     voided: BigInt(gaps && random() < 0.2 ? Math.floor(random() * 40) : 0),

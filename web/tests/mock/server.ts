@@ -8,6 +8,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { extname, join, normalize } from "node:path";
 import {
   AnalysisService,
+  type GetDelaysRequest,
   ListSoftirqsResponseSchema,
   ListWorkResponseSchema,
   type ListThreadsResponse,
@@ -17,6 +18,8 @@ import { FindingService, type Finding } from "../../src/gen/wakewatch/v1/finding
 import { FleetService, HostStatus, type Host } from "../../src/gen/wakewatch/v1/fleet_pb";
 import { kNoFilter, matches } from "../../src/state/findings";
 import { buckets, finding, hosts, nowNs, quantiles, randomFrom, threads } from "./data";
+import { kChecks, schedulerRules } from "./model";
+import { chainOf, delays, recordings, worst } from "./waits";
 
 // Stricter than what the dashboard needs to be served with: no HTML may be made out of strings at all.
 export const kPolicy =
@@ -37,6 +40,8 @@ export class Mock {
   missed = 0n;
   /** While set, streams say nothing and calls are refused, but connections stay. */
   stalled = false;
+  /** Every request of GetDelays, in order. */
+  readonly delaysAsked: GetDelaysRequest[] = [];
   port = 0;
   private tick = 0;
   private server: Server | undefined;
@@ -159,6 +164,7 @@ export class Mock {
     const self = this;
     router.service(FleetService, {
       listHosts: () => ({ hosts: self.hosts }),
+      listRecordings: (request) => ({ recordings: recordings(self.known(request.host)) }),
       async *watchHosts(_, context) {
         for (let first = true; !context.signal.aborted; first = false) {
           self.step();
@@ -228,6 +234,8 @@ export class Mock {
             delivery: buckets(summary.delivery, 2),
             runqueue: buckets(summary.runqueue, 3),
             preempted: buckets(summary.preempted, 4),
+            excessLatency: buckets(summary.excessLatency, 5),
+            worst: worst(summary),
           })),
         };
       },
@@ -281,15 +289,16 @@ export class Mock {
           ],
         });
       },
-      getModel: () => ({
-        checks: [
-          { name: "wakeup-latency", description: "a thread was woken and did not run for longer than the threshold" },
-          { name: "work-delay", description: "a queued work item did not start for longer than the threshold" },
-          { name: "lost-wakeup", description: "a thread slept on although what it waited for had happened" },
-          { name: "softirq-delay", description: "a raised softirq was not entered for longer than the threshold" },
-          { name: "hung-task", description: "a thread slept uninterruptibly for very long" },
-        ],
-      }),
+      getModel(request) {
+        const name = request.recording?.host ?? "";
+        const gaps = name === "" ? 0n : self.known(name).gaps;
+        return { checks: kChecks, modelVersion: 1, schedulerRules: schedulerRules(name !== "", gaps) };
+      },
+      getDelays(request) {
+        self.delaysAsked.push(request);
+        return delays(request, self.known(request.recording?.host));
+      },
+      getChain: (request) => chainOf(request),
     });
   }
 }
