@@ -69,6 +69,8 @@ class WebReal(Serving):
         kernel, every = self.total(host="ended-0", kernel_only=True), self.total(host="ended-0")
         self.assertGreater(kernel, 0)
         self.assertGreater(every, kernel)
+        delays = {"recording": {"host": "ended-0"}, "groupBy": ["DELAY_KEY_KIND"]}
+        self.assertGreater(int(self.server.call("AnalysisService/GetDelays", delays).get("waits", 0)), 0)
         self.server.wait_for_status("sim-0", "HOST_STATUS_STREAMING")
 
         self.restart_on_signals()

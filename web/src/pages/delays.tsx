@@ -1,14 +1,10 @@
 // Measured waits, summed up by what they have in common: of a host, or of one thread.
-import type { ComponentChildren } from "preact";
-import { useRef } from "preact/hooks";
-import { analysis, kUnaryMs } from "../api/client";
-import { kNewFeed } from "../api/feed";
-import { usePoll } from "../api/hooks";
+import { analysis } from "../api/client";
 import { DelayKey, type DelayRow, type GetDelaysResponse } from "../gen/wakewatch/v1/analysis_pb";
-import { Empty, Fed } from "../parts/feed_note";
+import { Fed } from "../parts/feed_note";
+import { InSpan, useSpanPoll } from "../parts/in_span";
 import { WarningGlyph } from "../parts/marks";
 import { RecordingChoice, useRecording, type Chosen } from "../parts/recording";
-import { SpanChoice } from "../parts/span_choice";
 import { SplitBar, SplitLegend, SplitTable } from "../parts/split";
 import { Table, type Column } from "../parts/table";
 import { Foreign } from "../parts/text";
@@ -17,12 +13,10 @@ import { hostAddress, replaceQuery, threadAddress } from "../router";
 import { splitOf, sumOfSplits } from "../state/buckets";
 import { delayTotals } from "../state/delays";
 import type { HostEntry } from "../state/hosts";
-import { boundsOf, spanOf } from "../state/span";
 import { traceTime } from "../text/times";
 import { count, duration, plural, share } from "../text/units";
 import { quantileColumns } from "./quantile_columns";
 
-const kAgainMs = 10_000; // the server reads all waits of the span each time
 const kLimit = 1000;
 
 /** A thread's page is about the same recording and span. */
@@ -62,6 +56,7 @@ const kCause: Column<DelayRow> = {
   cell: (row) => <Foreign text={row.cause} empty="not known" />,
 };
 const kFigures: readonly Column<DelayRow>[] = [
+  { id: "spent", title: "Spent on", rem: 12, cell: (row) => <SplitBar split={splitOf(row.buckets)} slim /> },
   ...quantileColumns<DelayRow>("latency", "Latency", (row) => row.latency, ["n", "p50Ns", "p99Ns", "maxNs"]),
   {
     id: "sum",
@@ -97,7 +92,6 @@ const kFigures: readonly Column<DelayRow>[] = [
     hint: "Waits of tasks of which it was not known where they may run; only CPUs they were seen on count for the excess",
     cell: (row) => count(row.assumedAffinity),
   },
-  { id: "spent", title: "Spent on", rem: 13, cell: (row) => <SplitBar split={splitOf(row.buckets)} slim /> },
 ];
 
 type GroupKey = "thread" | "kind" | "cause";
@@ -142,103 +136,67 @@ export function DelaysTab({
   return (
     <>
       {chosen.recording !== "" && chosen.recording !== entry?.host.recording && chosen.loss}
-      <Delays chosen={chosen} query={query} grouping={grouping} userTasks={userTasks}>
-        <RecordingChoice chosen={chosen} />
-        <label>
-          By
-          <select
-            aria-label="By"
-            value={grouping === kGroupings[by] ? by : kUsual}
-            onChange={(event) => replaceQuery({ by: event.currentTarget.value })}
-          >
-            {Object.entries(kGroupings).map(([name, { title }]) => (
-              <option key={name} value={name}>
-                {title}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label title="A recording keeps those of their waits that are as long as its latency threshold">
-          <input
-            type="checkbox"
-            checked={userTasks}
-            onChange={(event) => replaceQuery({ user: event.currentTarget.checked ? "1" : undefined })}
-          />
-          Long waits of user tasks too
-        </label>
-      </Delays>
+      <InSpan
+        chosen={chosen}
+        query={query}
+        tools={
+          <>
+            <RecordingChoice chosen={chosen} />
+            <label>
+              By
+              <select
+                aria-label="By"
+                value={grouping === kGroupings[by] ? by : kUsual}
+                onChange={(event) => replaceQuery({ by: event.currentTarget.value })}
+              >
+                {Object.entries(kGroupings).map(([name, { title }]) => (
+                  <option key={name} value={name}>
+                    {title}
+                  </option>
+                ))}
+              </select>
+            </label>
+            <label title="A recording keeps those of their waits that are as long as its latency threshold">
+              <input
+                type="checkbox"
+                checked={userTasks}
+                onChange={(event) => replaceQuery({ user: event.currentTarget.checked ? "1" : undefined })}
+              />
+              Long waits of user tasks too
+            </label>
+          </>
+        }
+      >
+        <Answer chosen={chosen} query={query} grouping={grouping} userTasks={userTasks} />
+      </InSpan>
     </>
   );
 }
 
-/** Those of one thread. */
-export function ThreadDelays({ chosen, query, pid }: { chosen: Chosen; query: URLSearchParams; pid: number }) {
-  return <Delays chosen={chosen} query={query} grouping={kByCause} userTasks pid={pid} />;
-}
-
-interface DelaysProps {
+interface AnswerProps {
   chosen: Chosen;
   query: URLSearchParams;
   grouping: Grouping;
   userTasks: boolean;
   pid?: number;
-  children?: ComponentChildren;
 }
 
-function Delays({ children, ...props }: DelaysProps) {
-  const span = spanOf(props.query);
-  const waitsForEnd = span.kind === "last" && props.chosen.endNs === 0n;
-  return (
-    <>
-      <div class="toolbar">
-        {children}
-        <SpanChoice span={span} query={props.query} />
-      </div>
-      {span.kind === "wrong" && <Empty title="No span to look at">{span.problem}</Empty>}
-      {waitsForEnd && (
-        <Fed feed={kNewFeed} what="end of the recording">
-          {null}
-        </Fed>
-      )}
-      {span.kind !== "wrong" && !waitsForEnd && <Answer {...props} />}
-    </>
-  );
+/** Those of one PID. Below InSpan. */
+export function ThreadDelays({ chosen, query, pid }: { chosen: Chosen; query: URLSearchParams; pid: number }) {
+  return <Answer chosen={chosen} query={query} grouping={kByCause} userTasks pid={pid} />;
 }
 
-function Answer({ chosen, query, grouping, userTasks, pid }: DelaysProps) {
-  const span = spanOf(query);
-  const { host, recording } = chosen;
-  // The last seconds of a recording that grows are others at each call; what does not grow is asked for once.
-  const now = useRef(chosen);
-  now.current = chosen;
-  const kept = useRef<{ wanted: string; answer: GetDelaysResponse }>();
-  const wanted = JSON.stringify([
-    host,
-    recording,
-    grouping.by,
-    pid,
-    query.get("span"),
-    query.get("from"),
-    query.get("to"),
-  ]);
-  const { state, feed } = usePoll(
-    `delays ${wanted}`,
-    async (signal) => {
-      const { grows, endNs } = now.current;
-      if (!grows && kept.current?.wanted === wanted) return kept.current.answer;
-      const answer = await analysis.getDelays(
-        {
-          recording: { host, recording, ...boundsOf(span, endNs) },
-          filter: pid === undefined ? {} : { pids: [pid] },
-          groupBy: grouping.by.map((key) => kKeys[key]),
-          limit: kLimit,
-        },
-        { signal, timeoutMs: kUnaryMs },
-      );
-      kept.current = grows ? undefined : { wanted, answer };
-      return answer;
-    },
-    kAgainMs,
+function Answer({ chosen, query, grouping, userTasks, pid }: AnswerProps) {
+  const { state, feed } = useSpanPoll(`delays ${grouping.by.join()} ${pid}`, chosen, query, (recording, options) =>
+    analysis.getDelays(
+      {
+        recording,
+        filter: pid === undefined ? {} : { pids: [pid] },
+        groupBy: grouping.by.map((key) => kKeys[key]),
+        limit: kLimit,
+      },
+      options,
+    ),
   );
   const columns = columnsOf(grouping, query);
   const { sort, onSort } = useSort(query, columns, { column: "excess.sum", descending: true });

@@ -137,7 +137,7 @@ function Verdict({ rules }: { rules: readonly SchedulerRule[] }) {
       ) : (
         <strong>{totals.checkedRules === 0 ? "Nothing was checked" : "No rule was seen broken"}</strong>
       )}
-      {totals.voided > 0n && <>, {plural(totals.voided, "place is", "places are")} not decidable as loss may be why</>}.{" "}
+      {totals.voided > 0n && <>; {plural(totals.voided, "place is", "places are")} not decidable as loss may be why</>}.{" "}
       <span class="quiet">
         {count(totals.checkedRules)} of {plural(totals.rules, "rule", "rules")} had something to check, together{" "}
         {count(totals.checked)} times. A control is known to be broken by healthy kernels and is not counted.

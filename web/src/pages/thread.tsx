@@ -4,6 +4,7 @@ import { usePoll } from "../api/hooks";
 import type { ThreadDistribution, ThreadSummary } from "../gen/wakewatch/v1/analysis_pb";
 import { Fact } from "../parts/fact";
 import { Fed } from "../parts/feed_note";
+import { InSpan } from "../parts/in_span";
 import { RecordingChoice, useRecording } from "../parts/recording";
 import { SplitBar, SplitTable } from "../parts/split";
 import { Foreign } from "../parts/text";
@@ -13,6 +14,7 @@ import type { HostEntry } from "../state/hosts";
 import { traceTime } from "../text/times";
 import { count, duration, plural, share } from "../text/units";
 import { ThreadDelays } from "./delays";
+import { LongestWaits } from "./longest_waits";
 import { ThreadFigures } from "./thread_figures";
 import { WorstWakeup } from "./worst_wakeup";
 
@@ -69,7 +71,17 @@ export function ThreadPage({ host, pid, query, entry, feed: hostFeed }: Props) {
       {threads.length > 0 && (
         <>
           <h2>Its delays by cause</h2>
-          <ThreadDelays chosen={chosen} query={query} pid={pid} />
+          {named?.kind === "user" && (
+            <p class="quiet">
+              Of a user task a recording keeps only the waits that are as long as its latency threshold, so these are
+              fewer than above.
+            </p>
+          )}
+          <InSpan chosen={chosen} query={query}>
+            <ThreadDelays chosen={chosen} query={query} pid={pid} />
+            <h2>Its longest waits</h2>
+            <LongestWaits chosen={chosen} query={query} pid={pid} />
+          </InSpan>
         </>
       )}
     </>
@@ -95,7 +107,13 @@ function One({ host, recording, distribution, several }: OneProps) {
       )}
       <Facts host={host} summary={summary} />
       <h2>Worst wakeups</h2>
-      {worst.length === 0 && <p class="quiet">No wait after a wakeup was measured.</p>}
+      {worst.length === 0 && (
+        <p class="quiet">
+          {summary.kind === "user" && summary.wakeupLatency?.n
+            ? "They are told of kernel threads only. The longest waits of this task are below."
+            : "No wait after a wakeup was measured."}
+        </p>
+      )}
       {worst.map((wait, i) => (
         <WorstWakeup
           key={String(wait.wakingNs)}
@@ -120,7 +138,7 @@ function Facts({ host, summary }: { host: string; summary: ThreadSummary }) {
   const { wakeupLatency, excessLatencySumNs, wakeupLatencySumNs } = summary;
   const none = wakeupLatency === undefined || wakeupLatency.n === 0n;
   return (
-    <dl class="facts">
+    <dl class="facts wide">
       <Fact name="Wakeup latency, p99">
         {none ? (
           <span class="quiet">nothing measured</span>

@@ -31,7 +31,7 @@ export function WorstWakeup({ host, recording, thread, wait, place }: Props) {
         </span>
       </h3>
       <SplitBar split={split} />
-      <dl class="facts">
+      <dl class="facts wide">
         <Fact name="Woken by">
           <Waker wait={wait} />
         </Fact>

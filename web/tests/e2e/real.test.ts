@@ -147,20 +147,20 @@ describe("real: a thread", () => {
     expect(whole.sum).toBe(sumOf(threads[0]!.summary));
   });
 
-  it("has its delays by cause, which are part of its host's", async () => {
+  it("has its delays by cause, which are part of its host's", async (test) => {
     const waits = async (address: string) => {
       await page.goto(address);
       const told = page.locator("main p[role=status]", { hasText: "for a CPU" });
       return Number(/^([\d\s]+) wait/.exec(await told.innerText())?.[1]?.replace(/\s/g, ""));
     };
-    const { name } = (await listHosts()).find(({ status }) => status !== "HOST_STATUS_STREAMING") ?? streaming;
-    await page.goto(hostPage(name, "/delays?by=thread"));
+    const asked = (host: string) => call(target, "AnalysisService/GetDelays", { recording: { host } });
+    const kept = await Promise.all((await listHosts()).map(async ({ name }) => ({ name, ...(await asked(name)) })));
+    const { name } = kept.find((answer) => "waits" in answer) ?? {};
+    if (name === undefined) test.skip("no host has a measured wait");
+    await page.goto(hostPage(name!, "/delays?by=thread"));
     const link = rowsOf(page).first().getByRole("link").first();
-    const empty = page.getByText("No wait was measured here.");
-    await link.or(empty).first().waitFor();
-    if (await empty.isVisible()) return;
     const address = `${target.url}/${await link.getAttribute("href")}`;
-    const ofHost = await waits(hostPage(name, "/delays?by=thread"));
+    const ofHost = await waits(hostPage(name!, "/delays?by=thread"));
     const ofThread = await waits(address);
     expect(ofThread).toBeGreaterThan(0);
     expect(ofThread).toBeLessThanOrEqual(ofHost);

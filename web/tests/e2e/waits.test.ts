@@ -49,6 +49,7 @@ describe.skipIf(kReal)("on the mock", () => {
         "Where the time went",
         "Latencies",
         "Its delays by cause",
+        "Its longest waits",
       ]);
     });
 
@@ -128,6 +129,12 @@ describe.skipIf(kReal)("on the mock", () => {
       expect(await page.locator(".wakeup").count()).toBe(0);
     });
 
+    it("of a user task says why it has no worst wakeups", async () => {
+      await page.goto(hostAt("build-01", "/thread/1200"));
+      await main().getByText("They are told of kernel threads only.").waitFor();
+      await main().getByText("only the waits that are as long as its latency threshold").waitFor();
+    });
+
     it("of a PID that nobody had says what the server says", async () => {
       await page.goto(hostAt("build-01", "/thread/999999"));
       await main().getByText("The server gave no thread of this PID").waitFor();
@@ -205,6 +212,10 @@ describe.skipIf(kReal)("on the mock", () => {
       const rows = rowsOf("Waits by cause");
       await rows.nth(2).waitFor();
       expect(await text(rows.first())).toMatch(/^real-time\s+40\s/);
+      const waits = rowsOf("The longest waits");
+      expect(await text(waits.first())).toMatch(/900 µs\s+300 µs\s+known\s+pile-up\s+woken\s+<script>.* 812\s+0$/);
+      expect(await waits.count()).toBe(20);
+      await main().getByText("The longest 20 of 100 waits.").waitFor();
       const { filter, groupBy, recording } = mock.delaysAsked.at(-1)!;
       expect([filter?.pids, groupBy.length, recording?.sinceNs]).toEqual([[kThread], 1, 1_000_000_000n]);
     });

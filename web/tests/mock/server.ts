@@ -19,7 +19,7 @@ import { FleetService, HostStatus, type Host } from "../../src/gen/wakewatch/v1/
 import { kNoFilter, matches } from "../../src/state/findings";
 import { buckets, finding, hosts, nowNs, quantiles, randomFrom, threads } from "./data";
 import { kChecks, schedulerRules } from "./model";
-import { chainOf, delays, recordings, worst } from "./waits";
+import { chainOf, delays, recordings, waits, worst } from "./waits";
 
 // Stricter than what the dashboard needs to be served with: no HTML may be made out of strings at all.
 export const kPolicy =
@@ -235,7 +235,7 @@ export class Mock {
             runqueue: buckets(summary.runqueue, 3),
             preempted: buckets(summary.preempted, 4),
             excessLatency: buckets(summary.excessLatency, 5),
-            worst: worst(summary),
+            worst: summary.kind === "user" ? [] : worst(summary),
           })),
         };
       },
@@ -298,6 +298,7 @@ export class Mock {
         self.delaysAsked.push(request);
         return delays(request, self.known(request.recording?.host));
       },
+      listWaits: (request) => waits(request, self.known(request.recording?.host)),
       getChain: (request) => chainOf(request),
     });
   }

@@ -5,12 +5,15 @@ import {
   DelayKey,
   GetChainResponseSchema,
   GetDelaysResponseSchema,
+  ListWaitsResponseSchema,
   WorstWaitSchema,
   type DelayBuckets,
   type GetChainRequest,
   type GetChainResponse,
   type GetDelaysRequest,
   type GetDelaysResponse,
+  type ListWaitsRequest,
+  type ListWaitsResponse,
   type ThreadSummary,
   type WorstWait,
 } from "../../src/gen/wakewatch/v1/analysis_pb";
@@ -119,6 +122,38 @@ export function delays(request: GetDelaysRequest, host: Host): GetDelaysResponse
     waits: rows.reduce((sum, { latency }) => sum + latency.n, 0n),
     stored: host.name !== "edge-7",
     chunksUnreadable: host.name === "db-eu-1" ? 2n : 0n,
+  });
+}
+
+/** A hundred of which the longest are listed. */
+export function waits(request: ListWaitsRequest, host: Host): ListWaitsResponse {
+  const none = host.name === "edge-7";
+  return create(ListWaitsResponseSchema, {
+    recording: request.recording?.recording || host.recording,
+    watermarkNs: host.watermarkNs,
+    waitsTotal: none ? 0n : 100n,
+    stored: !none,
+    waits: Array.from({ length: none ? 0 : request.limit }, (_, i) => {
+      const latencyNs = BigInt(900_123 - 11_000 * i);
+      const startNs = kWaitedNs + BigInt((i * 7) % 20) * 1_000_003n;
+      return {
+        startNs,
+        wakeupNs: startNs + 900n,
+        endNs: startNs + latencyNs,
+        pid: request.filter?.pids[0] ?? 0,
+        comm: "late",
+        kind: "kworker",
+        cpu: i % 4,
+        wait: ["wake", "preempted", "new"][i % 3]!,
+        ...(i % 3 === 1 ? { wakerPid: -1, wakerContext: "unknown" } : { wakerPid: 812, wakerComm: kHostileName }),
+        cause: "pile-up",
+        latencyNs,
+        excessNs: latencyNs / 3n,
+        affinityKnown: i % 2 === 0,
+        hasWaking: true,
+        buckets: spent(latencyNs, i),
+      };
+    }),
   });
 }
 
