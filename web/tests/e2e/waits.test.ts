@@ -72,6 +72,14 @@ describe.skipIf(kReal)("on the mock", () => {
       expect(bar).toMatch(/^Idle exit .*%.*; Higher rank .*%/);
     });
 
+    it("does not hide parts that do not sum to the latency", async () => {
+      mock.shortNs = 5n;
+      await page.goto(hostAt("build-01", `/thread/${kThread}`));
+      await page.locator(".wakeup").first().waitFor();
+      const { says } = await splitTable(page.locator(".wakeup").first());
+      expect(says.replaceAll("\u202f", " ").trim()).toBe("Sum, 5 ns less than the wakeup latency");
+    });
+
     it("names who was on the CPU, who woke whom, the cause, and the events", async () => {
       await page.goto(hostAt("build-01", `/thread/${kThread}`));
       const [first, second, third] = [0, 1, 2].map((i) => page.locator(".wakeup").nth(i)) as [

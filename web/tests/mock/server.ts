@@ -40,6 +40,8 @@ export class Mock {
   missed = 0n;
   /** While set, streams say nothing and calls are refused, but connections stay. */
   stalled = false;
+  /** What the parts of every worst wait are short of its latency. */
+  shortNs = 0n;
   /** Every request of GetDelays, in order. */
   readonly delaysAsked: GetDelaysRequest[] = [];
   port = 0;
@@ -235,7 +237,7 @@ export class Mock {
             runqueue: buckets(summary.runqueue, 3),
             preempted: buckets(summary.preempted, 4),
             excessLatency: buckets(summary.excessLatency, 5),
-            worst: summary.kind === "user" ? [] : worst(summary),
+            worst: summary.kind === "user" ? [] : worst(summary, self.shortNs),
           })),
         };
       },

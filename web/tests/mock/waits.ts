@@ -37,8 +37,8 @@ export function spent(ns: bigint, seed: number): DelayBuckets {
   return made;
 }
 
-/** The three longest waits of a thread that was ever woken. */
-export function worst(thread: ThreadSummary): WorstWait[] {
+/** The three longest waits of a thread that was ever woken; their parts are short of the latency by `shortNs`. */
+export function worst(thread: ThreadSummary, shortNs: bigint): WorstWait[] {
   const longest = thread.wakeupLatency?.maxNs ?? 0n;
   if (longest === 0n) return [];
   return [0n, 1n, 2n].map((i) => {
@@ -55,7 +55,7 @@ export function worst(thread: ThreadSummary): WorstWait[] {
       ...(i === 1n
         ? { wakerPid: -1, wakerContext: "hardirq" }
         : { wakerPid: 812, wakerComm: kHostileName, wakerContext: "task" }),
-      buckets: spent(latency, Number(i)),
+      buckets: spent(latency - shortNs, Number(i)),
       cause: ["real-time", "irq-off", ""][Number(i)]!,
       excessNs: i === 0n ? latency / 2n : 0n,
       affinityKnown: i === 0n,
