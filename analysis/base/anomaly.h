@@ -37,6 +37,8 @@ enum class Severity { kInfo, kDataLoss, kCorrupt };
     "too many measurements were open at once; the oldest were given up uncounted")                                    \
   X(kFindingsLimit, "findings-limit", kDataLoss,                                                                      \
     "findings beyond the limit that one report keeps; they were counted here only")                                   \
+  X(kPrioMissing, "prio-missing", kInfo,                                                                              \
+    "switches that carry no priority; their tasks were taken for fair ones, and ranks above them are not seen")       \
   X(kTasksRetired, "tasks-retired", kInfo,                                                                            \
     "tasks that had died were retired to save memory; no thread's row shows them")                                    \
   X(kWakeupsRetired, "wakeups-retired", kInfo, "wakeups of retired tasks; no thread's row shows them")                \

@@ -97,17 +97,21 @@ std::string SharesText(const DelayBuckets& buckets) {
   return text;
 }
 
+std::string PrioText(std::string_view field, int32_t prio) {
+  return prio == kPrioUnknown ? std::string() : " " + std::string(field) + "=" + std::to_string(prio);
+}
+
 std::string WakeText(std::string_view event, const Task& task, const Wait& wait, int64_t target_cpu) {
   return std::string(event) + " comm=" + std::string(task.comm()) + " pid=" + std::to_string(task.pid) +
-         " prio=" + std::to_string(wait.prio) + " target_cpu=" + std::to_string(target_cpu);
+         PrioText("prio", wait.prio) + " target_cpu=" + std::to_string(target_cpu);
 }
 
 std::string SwitchText(const Step& step, const Task& task) {
   const Event::Switch& sw = step.event->sw;
   const std::string prev = step.prev != nullptr ? std::string(step.prev->comm()) : "swapper";
   return "sched_switch prev_comm=" + prev + " prev_pid=" + std::to_string(sw.prev_pid) +
-         " prev_prio=" + std::to_string(sw.prev_prio) + " next_comm=" + std::string(task.comm()) +
-         " next_pid=" + std::to_string(sw.next_pid) + " next_prio=" + std::to_string(sw.next_prio);
+         PrioText("prev_prio", sw.prev_prio) + " next_comm=" + std::string(task.comm()) +
+         " next_pid=" + std::to_string(sw.next_pid) + PrioText("next_prio", sw.next_prio);
 }
 
 }  // namespace

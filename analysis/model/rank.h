@@ -23,7 +23,7 @@ inline constexpr Rank kRanks = kIdleRank + 1;
 
 // Never kIdleRank: the idle task has no rank among tasks. SCHED_IDLE and sched_ext cannot be told from fair tasks.
 constexpr Rank RankOf(int32_t prio, ThreadKind kind) {
-  if (prio >= kFirstFairPrio) return kFairRank;
+  if (prio >= kFirstFairPrio) return kFairRank;  // kPrioUnknown too
   if (prio < 0) return kDeadlineRank;
   if (prio == 0 && kind == ThreadKind::kMigration) return kStopRank;
   return static_cast<Rank>(kFirstRealTimeRank + prio);

@@ -151,6 +151,8 @@ void SchedModel::OnSwitch(CpuState* cpu, const Event& event) {
   cpu->current_known = true;
   cpu->irq_depth = 0;
   cpu->in_softirq = false;
+  if (event.sw.next_prio == kPrioUnknown) [[unlikely]]
+    anomalies_.Add(Anomaly::kPrioMissing);
   const Rank before = cpu->rank;
   const Rank rank = step_.next == nullptr ? kIdleRank : RankOf(event.sw.next_prio, step_.next->kind);
   if (step_.next != nullptr && step_.next->kind == ThreadKind::kCpuhp) cpu->hotplug = true;

@@ -349,5 +349,47 @@ TEST(SchedModel, UsesSumToTheTime) {
   EXPECT_EQ(0u, usage.Of(Use::kHardirq));
 }
 
+// A format without priorities: nobody is taken for a real-time task.
+TEST(SchedModel, WithoutPrioritiesEveryTaskIsFair) {
+  const ScriptInput input;
+  SchedModel model(input);
+  const Script script = Script()
+                            .On(0)
+                            .Switch(10, 0, 0, 8, kPrioUnknown)
+                            .Wakeup(20, 8, 7, 0)
+                            .Switch(30, 8, kSleepS, 7, kPrioUnknown);
+  for (Event event : script.events()) {
+    if (event.type == EventType::kSchedWakeup) event.wake.prio = kPrioUnknown;
+    const Step& step = model.Apply(event);
+    if (step.ended == nullptr) continue;
+    EXPECT_EQ(kFairRank, step.ended->rank);
+    EXPECT_EQ(10u, step.ended->buckets.Of(Bucket::kEqual));
+  }
+  EXPECT_EQ(2u, model.anomalies().Of(Anomaly::kPrioMissing));
+}
+
+// The most CPUs that a machine has, tasks that may run on all of them, and CPUs that come late.
+TEST(SchedModel, AThousandCpus) {
+  ScriptInput input;
+  input.AddThread(7, "kworker/u2048:1", kPfKthreadFlag, 0, "0-1023");
+  SchedModel model(input);
+  Script script;
+  for (uint16_t cpu = 0; cpu < 1024; ++cpu) {
+    script.On(cpu).Switch(10 + cpu, 0, 0, 2000 + cpu);
+  }
+  script.On(1023).Waking(3000, 3023, 7, 5).Wakeup(3001, 3023, 7, 5);
+  script.On(900).Switch(4000, 2900, kSleepS, 0);
+  script.On(5).Switch(5000, 2005, kPreemptedR, 7);
+  for (const Event& event : script.events()) {
+    const Step& step = model.Apply(event);
+    if (event.ts_ns != 5000) continue;
+    ASSERT_NE(nullptr, step.ended);
+    EXPECT_EQ(2000u, step.ended->buckets.Total());
+    EXPECT_EQ(1999u, step.ended->buckets.Of(Bucket::kEqual));
+    EXPECT_EQ(1000u, step.ended->place.deserved_ns) << "CPU 900 was idle for so long";
+    EXPECT_EQ(900, step.ended->place.idle_cpu);
+  }
+}
+
 }  // namespace
 }  // namespace wakewatch

@@ -93,6 +93,9 @@ struct TextRef {
   uint16_t offset, size;
 };
 
+// Of an event whose format has no priority. Not a priority of any class.
+inline constexpr int16_t kPrioUnknown = INT16_MAX;
+
 enum class GapCause : uint8_t {
   kOverrun,    // the kernel's ring buffer overwrote or dropped events
   kCorrupt,    // bytes that could not be decoded were skipped

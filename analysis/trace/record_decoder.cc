@@ -115,6 +115,7 @@ const RecordDecoder::Binding& RecordDecoder::BindingOf(EventType type) {
 RecordDecoder::Number RecordDecoder::BindNumber(const EventFormat& format, std::string_view name) {
   Number number;
   if (name.ends_with("pid") || name.ends_with("cpu")) number.absent = -1;
+  if (name.ends_with("prio")) number.absent = kPrioUnknown;
   const FieldSpec* field = format.Find(name);
   if (field == nullptr || !IsInteger(*field) || field->offset + field->size < 8) return number;
   number.absent = 0;

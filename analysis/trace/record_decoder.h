@@ -53,7 +53,7 @@ class RecordDecoder {
     uint64_t mask = 0;    // of the bits it has; 0: absent on this kernel
     uint16_t offset = 0;  // of the eight bytes
     uint8_t shift = 0;
-    int8_t absent = 0;  // the value when it is absent; else 0
+    int16_t absent = 0;  // the value when it is absent; else 0
   };
   struct Text {
     uint16_t offset = 0, size = 0;  // size 0: absent

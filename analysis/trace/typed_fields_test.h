@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "analysis/trace/event.h"
 
@@ -64,6 +65,12 @@ inline TypedFields OfSched(const Event& e) {
           {}};
     default: return {};
   }
+}
+
+// That of a field which the kernel's format does not have.
+inline int64_t AbsentValue(std::string_view name) {
+  if (name.ends_with("prio")) return kPrioUnknown;
+  return name.ends_with("pid") || name.ends_with("cpu") ? -1 : 0;
 }
 
 inline TypedFields OfTimer(const Event& e, const std::string& timer) {
