@@ -275,6 +275,10 @@ class Answers(Command):
         for wakeup in answer["wakeups"]:
             self.assertEqual(wakeup["in_ns"] - wakeup["waking_ns"], wakeup["latency_ns"])
             self.assertLessEqual(wakeup["waking_ns"], wakeup["wakeup_ns"])
+            self.assertEqual(wakeup["latency_ns"], sum(wakeup["buckets_ns"].values()))
+            self.assertEqual(wakeup["wakeup_ns"] - wakeup["waking_ns"], wakeup["buckets_ns"]["delivery"])
+            self.assertLessEqual(wakeup["excess_ns"], wakeup["latency_ns"])
+            self.assertIn(wakeup["affinity"], ("known", "assumed"))
             measured[wakeup["pid"]] = measured.get(wakeup["pid"], 0) + 1
         counted = {thread["pid"]: thread["wakeup_latency_ns"]["n"] for thread in answer["threads"]}
         self.assertEqual({pid: n for pid, n in counted.items() if n > 0}, measured)

@@ -16,6 +16,7 @@
 
 #include "analysis/trace/formats_list.h"
 #include "analysis/trace/test_files.h"
+#include "tests/recordings.h"
 
 namespace wakewatch {
 namespace {
@@ -23,11 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 using Counts = std::map<std::pair<uint32_t, std::string>, uint64_t>;  // by CPU and event
-
-fs::path Lab() {
-  const char* const named = std::getenv("WAKEWATCH_LAB");
-  return named != nullptr ? fs::path(named) : fs::path(WAKEWATCH_SOURCE_DIR) / "../shared/lab";
-}
 
 bool HasCommand(const std::string& name) {
   return std::system(("command -v " + name + " >/dev/null 2>&1").c_str()) == 0;
@@ -93,31 +89,16 @@ Counts ByOurselves(const fs::path& file) {
 }
 
 TEST(LabCounts, EqualTraceCmdReport) {
-  if (!fs::is_directory(Lab() / "traces")) GTEST_SKIP() << "no lab at " << Lab() << "; set WAKEWATCH_LAB";
+  const std::vector<fs::path> traces = recordings_test::TracesBelow(recordings_test::Lab() / "traces");
+  if (traces.empty()) GTEST_SKIP() << "no lab at " << recordings_test::Lab() << "; set WAKEWATCH_LAB";
   if (!HasCommand("trace-cmd")) GTEST_SKIP() << "trace-cmd is not installed";
-  const bool unpacks = HasCommand("xz");
-  std::vector<fs::path> folders(fs::directory_iterator(Lab() / "traces"), fs::directory_iterator());
-  std::sort(folders.begin(), folders.end());
-  const file_test::TempFolder work;
-  int compared = 0, left_out = 0;
-  for (const fs::path& folder : folders) {
-    fs::path file = folder / "trace.dat";
-    if (!fs::exists(file) && fs::exists(folder / "trace.dat.xz") && unpacks) {
-      file = work.path() / "trace.dat";
-      const std::string command = "xz -dc '" + (folder / "trace.dat.xz").string() + "' > '" + file.string() + "'";
-      ASSERT_EQ(std::system(command.c_str()), 0) << folder;
-    }
-    if (!fs::exists(file)) {
-      ++left_out;
-      continue;
-    }
+  const file_test::TempFolder scratch;
+  for (const fs::path& trace : traces) {
+    const fs::path file = recordings_test::Unpacked(trace, scratch);
     const Counts expected = ByTraceCmd(file);
-    EXPECT_FALSE(expected.empty()) << folder;
-    EXPECT_TRUE(ByOurselves(file) == expected) << folder;
-    ++compared;
+    EXPECT_FALSE(expected.empty()) << trace;
+    EXPECT_TRUE(ByOurselves(file) == expected) << trace;
   }
-  EXPECT_GT(compared, 0);
-  if (left_out > 0) std::printf("%d recordings left out: packed with xz, which is not installed\n", left_out);
 }
 
 }  // namespace

@@ -27,44 +27,18 @@
 #include "server/store/recording.h"
 #include "server/store/session_store.h"
 #include "server/store/wait_rows.h"
+#include "tests/recordings.h"
 
 namespace wakewatch {
 namespace {
 
 namespace fs = std::filesystem;
 using file_test::TempFolder;
+using recordings_test::BundledTraces;
+using recordings_test::Lab;
+using recordings_test::TracesBelow;
+using recordings_test::Unpacked;
 using std::chrono::milliseconds;
-
-fs::path Lab() {
-  const char* const named = std::getenv("WAKEWATCH_LAB");
-  return named != nullptr ? fs::path(named) : fs::path(WAKEWATCH_SOURCE_DIR) / "../shared/lab";
-}
-
-// Every recording below `folder`, whatever it is packed with.
-std::vector<fs::path> TracesBelow(const fs::path& folder) {
-  std::vector<fs::path> traces;
-  if (!fs::exists(folder)) return traces;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.ends_with(".dat") || name.ends_with(".dat.zst") || name.ends_with(".dat.xz")) {
-      traces.push_back(entry.path());
-    }
-  }
-  std::sort(traces.begin(), traces.end());
-  return traces;
-}
-
-std::vector<fs::path> BundledTraces() { return TracesBelow(fs::path(WAKEWATCH_SOURCE_DIR) / "tests/data/traces"); }
-
-// The recording as a file that OpenTrace takes.
-fs::path Unpacked(const fs::path& trace, const TempFolder& scratch) {
-  if (trace.extension() == ".dat") return trace;
-  const fs::path file = scratch.path() / "trace.dat";
-  const std::string program = trace.extension() == ".xz" ? "xz" : "zstd";
-  const std::string command = program + " -dc '" + trace.string() + "' >'" + file.string() + "'";
-  EXPECT_EQ(std::system(command.c_str()), 0) << command;
-  return file;
-}
 
 using Lines = std::vector<std::string>;
 

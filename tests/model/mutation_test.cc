@@ -17,6 +17,7 @@
 #include "analysis/report/engine_test_support.h"
 #include "analysis/trace/test_files.h"
 #include "tests/model/oracle.h"
+#include "tests/recordings.h"
 
 namespace wakewatch {
 namespace {
@@ -24,33 +25,14 @@ namespace {
 namespace fs = std::filesystem;
 using engine_test::Recorded;
 using file_test::TempFolder;
-
-fs::path Lab() {
-  const char* const named = std::getenv("WAKEWATCH_LAB");
-  return named != nullptr ? fs::path(named) : fs::path(WAKEWATCH_SOURCE_DIR) / "../shared/lab";
-}
-
-std::vector<fs::path> TracesBelow(const fs::path& folder) {
-  std::vector<fs::path> traces;
-  if (!fs::exists(folder)) return traces;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.ends_with(".dat") || name.ends_with(".dat.zst") || name.ends_with(".dat.xz")) {
-      traces.push_back(entry.path());
-    }
-  }
-  std::sort(traces.begin(), traces.end());
-  return traces;
-}
+using recordings_test::BundledTraces;
+using recordings_test::Lab;
+using recordings_test::TracesBelow;
+using recordings_test::Unpacked;
 
 Recorded Load(const fs::path& trace) {
-  if (trace.extension() == ".dat") return Recorded::Read(trace.string());
   const TempFolder scratch;
-  const fs::path file = scratch.path() / "trace.dat";
-  const std::string program = trace.extension() == ".xz" ? "xz" : "zstd";
-  const std::string command = program + " -dc '" + trace.string() + "' >'" + file.string() + "'";
-  EXPECT_EQ(std::system(command.c_str()), 0) << command;
-  return Recorded::Read(file.string());
+  return Recorded::Read(Unpacked(trace, scratch).string());
 }
 
 struct Place {
@@ -286,11 +268,9 @@ std::vector<Event> WithGaps(std::vector<Event> events, std::mt19937* random) {
   return events;
 }
 
-std::vector<fs::path> Bundled() { return TracesBelow(fs::path(WAKEWATCH_SOURCE_DIR) / "tests/data/traces"); }
-
 TEST(Recordings, BreakNoRule) {
-  ASSERT_FALSE(Bundled().empty());
-  for (const fs::path& trace : Bundled()) ExpectClean(trace);
+  ASSERT_FALSE(BundledTraces().empty());
+  for (const fs::path& trace : BundledTraces()) ExpectClean(trace);
 }
 
 TEST(Recordings, OfTheLabBreakNoRule) {
@@ -300,7 +280,7 @@ TEST(Recordings, OfTheLabBreakNoRule) {
 }
 
 TEST(CutRecordings, BreakNoRule) {
-  std::vector<fs::path> traces = Bundled();
+  std::vector<fs::path> traces = BundledTraces();
   const auto lab = TracesBelow(Lab());
   for (size_t i = 0; i < lab.size(); i += 7) traces.push_back(lab[i]);
   std::mt19937 random(1);
@@ -316,7 +296,7 @@ TEST(CutRecordings, BreakNoRule) {
 }
 
 TEST(ChangedRecordings, BreakARuleWhereTheyWereChanged) {
-  std::vector<fs::path> traces = Bundled();
+  std::vector<fs::path> traces = BundledTraces();
   const auto lab = TracesBelow(Lab());
   for (size_t i = 0; i < lab.size(); i += 3) traces.push_back(lab[i]);
   std::mt19937 random(2);

@@ -22,6 +22,7 @@
 #include "analysis/trace/zstd_frame.h"
 #include "tests/model/random_schedule.h"
 #include "tests/model/slow_schedule.h"
+#include "tests/recordings.h"
 
 namespace wakewatch {
 namespace {
@@ -282,34 +283,13 @@ TEST(RecordedSchedules, OfThisTree) {
   EXPECT_GT(compared, 0);
 }
 
-fs::path Lab() {
-  const char* const named = std::getenv("WAKEWATCH_LAB");
-  return named != nullptr ? fs::path(named) : fs::path(WAKEWATCH_SOURCE_DIR) / "../shared/lab";
-}
-
 TEST(RecordedSchedules, OfTheLab) {
-  if (!fs::is_directory(Lab() / "traces")) GTEST_SKIP() << "no lab at " << Lab() << "; set WAKEWATCH_LAB";
-  const bool unpacks = std::system("command -v xz >/dev/null 2>&1") == 0;
-  std::vector<fs::path> folders(fs::directory_iterator(Lab() / "traces"), fs::directory_iterator());
-  std::sort(folders.begin(), folders.end());
-  const file_test::TempFolder work;
-  int compared = 0, left_out = 0;
-  for (const fs::path& folder : folders) {
-    fs::path file = folder / "trace.dat";
-    if (!fs::exists(file) && fs::exists(folder / "trace.dat.xz") && unpacks) {
-      file = work.path() / "trace.dat";
-      const std::string command = "xz -dc '" + (folder / "trace.dat.xz").string() + "' > '" + file.string() + "'";
-      ASSERT_EQ(std::system(command.c_str()), 0) << folder;
-    }
-    if (!fs::exists(file)) {
-      ++left_out;
-      continue;
-    }
-    EXPECT_GT(CompareRecording(file), 0u) << folder;
-    ++compared;
+  const std::vector<fs::path> traces = recordings_test::TracesBelow(recordings_test::Lab() / "traces");
+  if (traces.empty()) GTEST_SKIP() << "no lab at " << recordings_test::Lab() << "; set WAKEWATCH_LAB";
+  const file_test::TempFolder scratch;
+  for (const fs::path& trace : traces) {
+    EXPECT_GT(CompareRecording(recordings_test::Unpacked(trace, scratch)), 0u) << trace;
   }
-  EXPECT_GT(compared, 0);
-  if (left_out > 0) std::printf("%d recordings left out: packed with xz, which is not installed\n", left_out);
 }
 
 }  // namespace
