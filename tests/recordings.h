@@ -1,4 +1,5 @@
-// Why: tests of several rooms run over the recordings of the tree, and over those of the lab where it is beside the tree.
+// Why: tests of several rooms run over the recordings of the tree, and over those of the lab where it is beside the
+// tree.
 #pragma once
 
 #include <gtest/gtest.h>

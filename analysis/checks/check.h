@@ -26,8 +26,8 @@ struct CheckOptions {
   uint64_t latency_threshold_ns = 5'000'000;     // a wait at least this long is a finding
   uint64_t sleep_threshold_ns = 100'000'000;     // floor of the deadline for sleeps (lost wakeups)
   uint64_t hung_threshold_ns = 120'000'000'000;  // uninterruptible sleep at least this long is a finding, as khungtaskd
-  uint64_t dispatch_tolerance_ns = 100'000;         // of the time that a wait deserved to end, this much is no excess
-  uint64_t conservation_span_ns = 50'000'000;       // a CPU idle for this long beside a task that waits is a finding
+  uint64_t dispatch_tolerance_ns = 100'000;      // of the time that a wait deserved to end, this much is no excess
+  uint64_t conservation_span_ns = 50'000'000;    // a CPU idle for this long beside a task that waits is a finding
   uint64_t since_ns = 0, until_ns = UINT64_MAX;  // findings and samples that start outside are left out
   std::function<void(const MeasuredWait&)> on_wait;  // called for every wait that is measured; may be empty
 

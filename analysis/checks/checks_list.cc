@@ -20,9 +20,10 @@ namespace wakewatch {
 
 std::span<const CheckInfo> Checks() {
   static const std::array kChecks = {
-      WakeupLatency::kInfo,    WorkDelay::kInfo,  KthreadWorkDelay::kInfo, SoftirqDelay::kInfo,   TaskletDelay::kInfo,
-      KsoftirqdStarved::kInfo, Starvation::kInfo, HungTask::kInfo,         SpuriousWakeup::kInfo,
-      WorkConservation::kInfo, PriorityInversion::kInfo, ModelViolation::kInfo, KthreadLifecycle::kInfo,
+      WakeupLatency::kInfo,    WorkDelay::kInfo,        KthreadWorkDelay::kInfo,  SoftirqDelay::kInfo,
+      TaskletDelay::kInfo,     KsoftirqdStarved::kInfo, Starvation::kInfo,        HungTask::kInfo,
+      SpuriousWakeup::kInfo,   WorkConservation::kInfo, PriorityInversion::kInfo, ModelViolation::kInfo,
+      KthreadLifecycle::kInfo,
   };
   return kChecks;
 }

@@ -72,7 +72,7 @@ std::string_view WordsOf(Bucket bucket) {
   return "not explained";
 }
 
-// "; hog (pid 12) had 8.1 ms of it": whoever was on the CPU for most of the time that is known of.
+// "; hog (pid 12) was on it for 8.10 ms of the 9.00 ms in which that is known": who was on the CPU longest.
 std::string CompetitorsText(const Competitors& competitors) {
   if (competitors.tasks.empty() || competitors.tasks.front().pid < 0) return {};
   const Competitor& first = competitors.tasks.front();
@@ -134,11 +134,12 @@ DelayCause CauseOfUse(const CpuUsage& used, const CpuState& cpu, uint64_t start_
   // A real-time task keeps a fair one waiting whatever else is true of the CPU; the next two say more than who ran.
   const bool waiter_is_real_time = prio >= 0 && prio < kFirstFairPrio;
   const uint64_t time_ns = end_ns - start_ns;
-  const uint64_t real_time_ns = used.Of(Use::kStop) + used.Of(Use::kDeadline) + used.Of(Use::kRealTime) +
-                                used.Of(Use::kRealTimeOff);
+  const uint64_t real_time_ns =
+      used.Of(Use::kStop) + used.Of(Use::kDeadline) + used.Of(Use::kRealTime) + used.Of(Use::kRealTimeOff);
   const Row rows[] = {
       {waiter_is_real_time ? 0 : real_time_ns, "real-time", " ran real-time tasks for "},
-      {used.Of(Use::kPreemptOff) + (waiter_is_real_time ? used.Of(Use::kRealTimeOff) : 0), "preempt-off", " was to reschedule and did not for "},
+      {used.Of(Use::kPreemptOff) + (waiter_is_real_time ? used.Of(Use::kRealTimeOff) : 0), "preempt-off",
+       " was to reschedule and did not for "},
       {cpu.silences.LongestWithin(start_ns, end_ns), "irq-off", " was busy and took no interrupt for "},
       {used.Of(Use::kHardirq), "hardirq", " ran hard interrupt handlers for "},
       {used.Of(Use::kSoftirq), "softirq", " ran softirqs for "},
@@ -194,8 +195,7 @@ std::vector<Evidence> EvidenceOf(const Wait& wait, const Task& task, const Step*
   return evidence;
 }
 
-Competitors CompetitorsOn(const CpuState& cpu, uint64_t start_ns, uint64_t end_ns, Rank rank,
-                          const SchedModel& model) {
+Competitors CompetitorsOn(const CpuState& cpu, uint64_t start_ns, uint64_t end_ns, Rank rank, const SchedModel& model) {
   Competitors found;
   const auto add = [&](int32_t pid, Rank running, uint64_t ns) {
     if (pid == 0 || pid == RunLog::kNobody) return;
@@ -255,8 +255,13 @@ Finding WaitFinding(std::string_view check, const Wait& wait, const Task& task, 
                            MillisText(end_ns - wait.wakeup_ns) + " on the run queue)";
   }
   finding.explanation += ": " + cause.explanation;
-  finding.explanation += CompetitorsText(
-      CompetitorsOn(model.cpu(wait.cpu), wait.wakeup_ns == 0 ? wait.start_ns : wait.wakeup_ns, end_ns, wait.rank, model));
+  finding.explanation += CompetitorsText(CompetitorsOn(
+      model.cpu(wait.cpu), wait.wakeup_ns == 0 ? wait.start_ns : wait.wakeup_ns, end_ns, wait.rank, model));
+  if (cause.cls == "pile-up" && wait.ahead > 0) {
+    finding.explanation += "; " + std::to_string(wait.ahead) +
+                           " fair tasks were in front of it, for which slices alone " + "would take " +
+                           MillisText(SliceBound(wait)) + " (a comparison, not a rule)";
+  }
   if (ended == nullptr) finding.explanation += "; it had not run when the trace ended";
   return finding;
 }

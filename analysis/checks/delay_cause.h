@@ -50,8 +50,7 @@ struct Competitors {
   std::vector<Competitor> tasks;
   uint64_t covered_ns = 0;  // of that time the CPU's log still knows who it was
 };
-Competitors CompetitorsOn(const CpuState& cpu, uint64_t start_ns, uint64_t end_ns, Rank rank,
-                                      const SchedModel& model);
+Competitors CompetitorsOn(const CpuState& cpu, uint64_t start_ns, uint64_t end_ns, Rank rank, const SchedModel& model);
 
 // Names who woke, queued or raised: `pid` was on the CPU then. In an interrupt it was a bystander and is not named.
 void SetWaker(WakeContext context, int32_t pid, const SchedModel& model, Finding* finding);

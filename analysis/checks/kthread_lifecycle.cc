@@ -18,9 +18,12 @@ constexpr std::string_view kHelperFunction = "call_usermodehelper_exec_work";
 }  // namespace
 
 const CheckInfo KthreadLifecycle::kInfo = {
-    "kthread-lifecycle", "how kernel threads are created and stopped, and user-mode helpers started", kEvents,
+    "kthread-lifecycle",
+    "how kernel threads are created and stopped, and user-mode helpers started",
+    kEvents,
     [](const CheckInput& input) -> std::unique_ptr<Check> { return std::make_unique<KthreadLifecycle>(input); },
-    /*long_waits=*/false, /*adds_findings=*/false};
+    /*long_waits=*/false,
+    /*adds_findings=*/false};
 
 void KthreadLifecycle::OnStep(const Step& step) {
   const Event& event = *step.event;

@@ -9,7 +9,9 @@ const CheckInfo PriorityInversion::kInfo = {
     .name = "priority-inversion",
     .description = "a real-time task waited for a CPU while a task of lower rank ran there",
     .events = {},
-    .make = [](const CheckInput& input) -> std::unique_ptr<Check> { return std::make_unique<PriorityInversion>(input); },
+    .make = [](const CheckInput& input) -> std::unique_ptr<Check> {
+      return std::make_unique<PriorityInversion>(input);
+    },
     .long_waits = true};
 
 void PriorityInversion::OnLongWait(const Step& step) {

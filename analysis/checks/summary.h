@@ -43,8 +43,8 @@ struct WorstWait {
   std::vector<ChainLink> chain;         // who woke it, who woke that one, and so on
   static void Fields(auto& self, auto& archive) {
     archive(self.start_ns, self.wakeup_ns, self.in_ns, self.cpu, self.context, self.waker_pid, self.waker_comm,
-            self.buckets, self.cause, self.excess_ns, self.affinity_known, self.competitors,
-            self.competitors_of_ns, self.evidence, self.chain);
+            self.buckets, self.cause, self.excess_ns, self.affinity_known, self.competitors, self.competitors_of_ns,
+            self.evidence, self.chain);
   }
 };
 

@@ -30,7 +30,8 @@ class WakeupLatency : public Check {
     uint64_t wakeups = 0, voided = 0, assumed_affinity = 0;
     static void Fields(auto& self, auto& archive) {
       archive(self.wakeup_latency_ns, self.delivery_ns, self.runqueue_ns, self.preempted_ns, self.excess_latency_ns,
-              self.buckets, self.preempted_buckets, self.worst, self.in_time, self.wakeups, self.voided, self.assumed_affinity);
+              self.buckets, self.preempted_buckets, self.worst, self.in_time, self.wakeups, self.voided,
+              self.assumed_affinity);
     }
   };
   static void Fields(auto& self, auto& archive) { archive(self.counts_, self.forgotten_wakeups_); }

@@ -18,8 +18,7 @@ void WorkConservation::OnLongWait(const Step& step) {
   // Where it waited nobody else ran: its wakeup or the way out of idle was late, which is told as a latency.
   const CpuState& waited_on = input_.model.cpu(step.ended->cpu);
   const uint64_t end_ns = place.idle_streak_start + place.idle_streak_ns;
-  const Competitors there =
-      CompetitorsOn(waited_on, place.idle_streak_start, end_ns, step.ended->rank, input_.model);
+  const Competitors there = CompetitorsOn(waited_on, place.idle_streak_start, end_ns, step.ended->rank, input_.model);
   if (there.tasks.empty() || place.idle_cpu == static_cast<int32_t>(waited_on.cpu)) return;
   if (IsRealTime(step.ended->rank) && input_.model.MayThrottle(waited_on)) return;
   Finding finding = WaitFinding(kInfo.name, *step.ended, task, &step, step.event->ts_ns, input_.model);

@@ -82,7 +82,8 @@ void WorkerLog::OnSwitch(const Step& step) {
   const uint64_t end_ns = step.event->ts_ns;
   if (end_ns - step.ended->start_ns < span_min_ns_ || !IsKernelThread(step.next->kind)) return;
   Waited& waited = Own(step.next->pid).waits.Push();
-  waited = Waited{step.ended->start_ns, end_ns, CauseOfWait(*step.ended, SplitOf(*step.next, &step, model_), end_ns, *step.cpu),
+  waited = Waited{step.ended->start_ns, end_ns,
+                  CauseOfWait(*step.ended, SplitOf(*step.next, &step, model_), end_ns, *step.cpu),
                   EvidenceOf(*step.ended, *step.next, &step)};
 }
 

@@ -77,9 +77,9 @@ struct CpuState {
   // All but its number and who runs there, which are places.
   static void Fields(auto& self, auto& archive) {
     archive(self.seen, self.current_known, self.in_softirq, self.hotplug, self.going_offline, self.irq_depth,
-            self.last_flags, self.flags_before, self.rank, self.current_pid, self.task_use, self.use, self.queued, self.last_ns,
-            self.last_tick_ns, self.dark_end_ns, self.usage, self.real_time_usage, self.silences, self.runs,
-            self.real_time_log, self.arrivals);
+            self.last_flags, self.flags_before, self.rank, self.current_pid, self.task_use, self.use, self.queued,
+            self.last_ns, self.last_tick_ns, self.dark_end_ns, self.usage, self.real_time_usage, self.silences,
+            self.runs, self.real_time_log, self.arrivals);
   }
   // Up to `now_ns`, which may lie behind the last event: as if the open span were not off.
   CpuUsage UsageAt(uint64_t now_ns) const {

@@ -4,9 +4,9 @@
 //   hardirq   inside an irq handler.
 //   softirq   inside a softirq vector's handler.
 //   off       a task is on the CPU and the CPU does not reschedule: the events at both ends of that moment's span carry
-//             need-resched (preemption is off, or the kernel cannot preempt there), or its end does and the span is longer
-//             than the tick allows (interrupts are off, or a hypervisor does not run the CPU). Without need-resched
-//             nobody asked the CPU to do otherwise, and the task on it is the reason.
+//             need-resched (preemption is off, or the kernel cannot preempt there), or its end does and the span is
+//             longer than the tick allows (interrupts are off, or a hypervisor does not run the CPU). Without
+//             need-resched nobody asked the CPU to do otherwise, and the task on it is the reason.
 //   migration the CPU's migration thread runs, or the CPU is idle and the task was moved to it while it waited.
 //   higher, equal, lower   a task of that rank, compared to the one that waits, is on the CPU.
 //   idle_exit the CPU is idle.

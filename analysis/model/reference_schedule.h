@@ -1,7 +1,7 @@
 // Why: no tool says how long a task should have waited. A scheduler that keeps no CPU idle in front of a task that may
 // run there, and that puts higher classes in front of lower ones, would have run some tasks earlier: what a task waited
-// longer than under it is its excess latency. This class follows which tasks wait and what the CPUs run, and adds up the
-// time in which a waiting task deserved to run:
+// longer than under it is its excess latency. This class follows which tasks wait and what the CPUs run, and adds up
+// the time in which a waiting task deserved to run:
 //
 //   It does while more of the CPUs that it may run on are idle, or run a strictly lower rank, than there are other
 //   waiting tasks of its rank or better that may run on one of these CPUs.
@@ -12,8 +12,8 @@
 // runnable tasks: Lozi et al., "The Linux Scheduler: a Decade of Wasted Cores", EuroSys 2016; the order of classes:
 // kernel/sched/sched.h.
 //
-// Tasks of one rank that may run on the same CPUs deserve at the same times, so they share a group and a clock: an event
-// costs the number of groups with waiting tasks, not the number of tasks. Not thread-safe.
+// Tasks of one rank that may run on the same CPUs deserve at the same times, so they share a group and a clock: an
+// event costs the number of groups with waiting tasks, not the number of tasks. Not thread-safe.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,7 @@
-// Why: a reader wants to know who was on the CPU while a task waited, by name and time. The newest switches of a CPU are
-// kept one by one, and for half a second how long each of its busiest tasks ran in every stretch of some milliseconds, so
-// that a long wait behind thousands of switches has an answer too. Time in interrupts counts as the task's under them.
+// Why: a reader wants to know who was on the CPU while a task waited, by name and time. The newest switches of a CPU
+// are kept one by one, and for half a second how long each of its busiest tasks ran in every stretch of some
+// milliseconds, so that a long wait behind thousands of switches has an answer too. Time in interrupts counts as the
+// task's under them.
 #pragma once
 
 #include <algorithm>

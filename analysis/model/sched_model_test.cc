@@ -353,11 +353,8 @@ TEST(SchedModel, UsesSumToTheTime) {
 TEST(SchedModel, WithoutPrioritiesEveryTaskIsFair) {
   const ScriptInput input;
   SchedModel model(input);
-  const Script script = Script()
-                            .On(0)
-                            .Switch(10, 0, 0, 8, kPrioUnknown)
-                            .Wakeup(20, 8, 7, 0)
-                            .Switch(30, 8, kSleepS, 7, kPrioUnknown);
+  const Script script =
+      Script().On(0).Switch(10, 0, 0, 8, kPrioUnknown).Wakeup(20, 8, 7, 0).Switch(30, 8, kSleepS, 7, kPrioUnknown);
   for (Event event : script.events()) {
     if (event.type == EventType::kSchedWakeup) event.wake.prio = kPrioUnknown;
     const Step& step = model.Apply(event);

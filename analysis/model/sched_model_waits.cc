@@ -24,9 +24,7 @@ RealTimeParts PartsAt(const CpuState& cpu, Rank rank, uint64_t now_ns) {
 
 }  // namespace
 
-void SchedModel::Join(Task* task) {
-  schedule_.Join(&task->affinity, task->wait.rank, now_ns_, &task->wait.place);
-}
+void SchedModel::Join(Task* task) { schedule_.Join(&task->affinity, task->wait.rank, now_ns_, &task->wait.place); }
 
 void SchedModel::Queue(Task* task, CpuState* cpu) {
   Wait& wait = task->wait;
@@ -64,9 +62,7 @@ void SchedModel::AddStay(const Wait& wait, DelayBuckets* buckets, OffParts* off)
   const CpuState& cpu = cpus_[wait.cpu];
   // Differences of unsigned counters: what the copy expected too much of a use comes back with the open span.
   const uint64_t open_ns = cpu.seen && now_ns_ > cpu.last_ns ? now_ns_ - cpu.last_ns : 0;
-  const auto used = [&](Use use) {
-    return cpu.usage.Of(use) - wait.usage_at.Of(use) + (use == cpu.use ? open_ns : 0);
-  };
+  const auto used = [&](Use use) { return cpu.usage.Of(use) - wait.usage_at.Of(use) + (use == cpu.use ? open_ns : 0); };
   const uint64_t irq_off = used(Use::kIrqOff), real_time_off = used(Use::kRealTimeOff);
   off->irq_ns += irq_off;
   off->real_time_ns += real_time_off;

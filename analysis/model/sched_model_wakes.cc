@@ -95,8 +95,7 @@ void SchedModel::Deliver(Task* task, const Event& event) {
   Wait& wait = task->wait;
   wait.wakeup_ns = event.ts_ns;
   wait.wakeup_cpu = event.cpu;
-  if (CpuState* const from = Seen(wait.cpu);
-      from != nullptr && event.ts_ns - wait.start_ns >= kDeliveryOfNoteNs) {
+  if (CpuState* const from = Seen(wait.cpu); from != nullptr && event.ts_ns - wait.start_ns >= kDeliveryOfNoteNs) {
     wait.delivery_usage = from->UsageAt(event.ts_ns).Since(wait.usage_at);
     wait.slow_delivery = true;
     wait.delivery_silent_ns = from->silences.LongestWithin(wait.start_ns, event.ts_ns);

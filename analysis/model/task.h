@@ -64,24 +64,24 @@ struct Wait {
   bool idle_target = false;          // the CPU it was to be delivered to was idle at start_ns
   bool preempted_in_kernel = false;  // R+
   uint64_t start_ns = 0;
-  uint64_t wakeup_ns = 0;           // sched_wakeup; 0: not delivered yet
-  int32_t waker_pid = -1;           // common_pid of what began the wait; a bystander unless context is kTask
-  int32_t prio = 0;                 // of the woken task, as the event says
-  uint32_t waker_cpu = 0;           // where the event that began the wait was recorded
-  uint32_t wakeup_cpu = 0;          // where sched_wakeup was recorded
-  int32_t waking_target = -1;       // sched_waking's target_cpu: where it slept
-  uint32_t cpu = 0;                 // whose run queue it is on, as far as is known
-  uint32_t migrations = 0;          // since it became runnable
+  uint64_t wakeup_ns = 0;      // sched_wakeup; 0: not delivered yet
+  int32_t waker_pid = -1;      // common_pid of what began the wait; a bystander unless context is kTask
+  int32_t prio = 0;            // of the woken task, as the event says
+  uint32_t waker_cpu = 0;      // where the event that began the wait was recorded
+  uint32_t wakeup_cpu = 0;     // where sched_wakeup was recorded
+  int32_t waking_target = -1;  // sched_waking's target_cpu: where it slept
+  uint32_t cpu = 0;            // whose run queue it is on, as far as is known
+  uint32_t migrations = 0;     // since it became runnable
   Rank rank = kFairRank;
-  bool queued = false;              // it is on the run queue of `cpu`, since queued_ns
-  bool has_earlier = false;         // `earlier` and earlier_off hold
-  bool slow_delivery = false;       // delivery_usage and delivery_silent_ns hold
-  uint32_t ahead = 0;               // fair tasks on `cpu` when it came there for the first time, waiting or running
+  bool queued = false;         // it is on the run queue of `cpu`, since queued_ns
+  bool has_earlier = false;    // `earlier` and earlier_off hold
+  bool slow_delivery = false;  // delivery_usage and delivery_silent_ns hold
+  uint32_t ahead = 0;          // fair tasks on `cpu` when it came there for the first time, waiting or running
   uint64_t queued_ns = 0;
   CpuUsage usage_at;                // of `cpu`, when the wait on that run queue (or the delivery) began
   uint64_t real_time_above_at = 0;  // of a real-time task: how long higher ranks and its own had run on `cpu` by then
   uint64_t real_time_equal_at = 0;
-  DelayBuckets earlier;             // on run queues that it was moved away from
+  DelayBuckets earlier;  // on run queues that it was moved away from
   OffParts earlier_off;
   CpuUsage delivery_usage;          // of the target CPU from waking to wakeup
   uint64_t delivery_silent_ns = 0;  // its longest silence in that time
@@ -106,8 +106,8 @@ struct Wait {
             self.idle_target, self.preempted_in_kernel, self.start_ns, self.wakeup_ns, self.waker_pid, self.prio,
             self.waker_cpu, self.wakeup_cpu, self.waking_target, self.cpu, self.migrations, self.slow_delivery,
             self.rank, self.queued, self.has_earlier, self.ahead, self.queued_ns, self.usage_at,
-            self.real_time_above_at, self.real_time_equal_at, self.earlier, self.earlier_off,
-            self.delivery_usage, self.delivery_silent_ns, self.place, self.buckets, self.off);
+            self.real_time_above_at, self.real_time_equal_at, self.earlier, self.earlier_off, self.delivery_usage,
+            self.delivery_silent_ns, self.place, self.buckets, self.off);
   }
 };
 
@@ -125,12 +125,12 @@ struct Task {
   TaskState state = TaskState::kUnknown;
   ThreadKind kind = ThreadKind::kUser;
   KindSource kind_source = KindSource::kName;
-  bool exiting = false;        // sched_process_exit seen
-  bool retired = false;        // nobody's: a place that waits for another task
-  char sleep_letter = 0;       // of the last switch-out: 'S', 'D', 'I' …
-  int16_t prio = 0;            // last seen
-  int32_t cpu = -1;            // last known
-  int32_t only_cpu = -1;       // the one CPU it may run on; -1: more than one, or unknown
+  bool exiting = false;   // sched_process_exit seen
+  bool retired = false;   // nobody's: a place that waits for another task
+  char sleep_letter = 0;  // of the last switch-out: 'S', 'D', 'I' …
+  int16_t prio = 0;       // last seen
+  int32_t cpu = -1;       // last known
+  int32_t only_cpu = -1;  // the one CPU it may run on; -1: more than one, or unknown
   Affinity affinity;
   uint64_t state_ns = 0;       // when `state` began
   uint64_t sleep_ns = 0;       // when its last sleep began; 0: it did not sleep since it last ran, or not known

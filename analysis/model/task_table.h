@@ -136,8 +136,8 @@ class TaskTable {
   Task* Make(int32_t pid, uint64_t now_ns, uint64_t not_before_ns);
   void Put(int32_t pid, Task* task);
   static void Fields(auto& self, auto& archive) {
-    archive(self.cpu_sets_, self.begun_, self.numbered_, self.upcoming_, self.known_, self.free_, self.deaths_, self.dead_kthreads_,
-            self.given_up_);
+    archive(self.cpu_sets_, self.begun_, self.numbered_, self.upcoming_, self.known_, self.free_, self.deaths_,
+            self.dead_kthreads_, self.given_up_);
   }
   void TakeInfos(uint64_t now_ns);
   void Take(const ThreadInfo& info, uint64_t now_ns);

@@ -1,5 +1,5 @@
-// Why: the links of a chain of wakes stand in the answer about a chain and under each of a thread's worst waits; both are
-// written here.
+// Why: the links of a chain of wakes stand in the answer about a chain and under each of a thread's worst waits; both
+// are written here.
 #pragma once
 
 #include <string>

@@ -82,9 +82,8 @@ std::string ChainText(const ChainAnswer& answer) {
   if (answer.wait) {
     const WorstWake& wait = *answer.wait;
     out += fmt::format("WORST WAIT of {}: {}, woken at {} s, running on CPU {} at {} s\n",
-                       TaskText(wait.pid, wait.comm),
-                       DurationText(wait.in_ns - wait.waking_ns), TraceTimeText(wait.waking_ns), wait.cpu,
-                       TraceTimeText(wait.in_ns));
+                       TaskText(wait.pid, wait.comm), DurationText(wait.in_ns - wait.waking_ns),
+                       TraceTimeText(wait.waking_ns), wait.cpu, TraceTimeText(wait.in_ns));
     out += ChainLinksText(TaskText(wait.pid, wait.comm), wait.chain, 2);
     out += '\n';
   }

@@ -108,7 +108,7 @@ class CriticalPathFinder {
   const uint64_t from_ns_, to_ns_;
   const size_t intervals_max_;
   bool seeded_ = false;
-  bool goes_on_ = false;  // an event behind to_ns was seen
+  bool goes_on_ = false;                      // an event behind to_ns was seen
   uint64_t first_ns_ = 0, last_ns_ = 0;       // of the events; 0: none
   size_t kept_ = 0;                           // intervals of tasks and of CPUs
   std::vector<std::vector<Interval>> tasks_;  // by Task::index, by time

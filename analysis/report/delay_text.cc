@@ -63,8 +63,9 @@ std::string WaitText(size_t number, const ThreadSummary& thread, const WorstWait
     out += fmt::format("{}{} {}", before, Words(bucket), DurationText(wait.buckets.Of(bucket)));
     before = ", ";
   }
-  out += fmt::format("\n     {} more than a scheduler that leaves no CPU idle would have let it wait ({} allowed CPUs)\n",
-                     DurationText(wait.excess_ns), wait.affinity_known ? "known" : "assumed");
+  out +=
+      fmt::format("\n     {} more than a scheduler that leaves no CPU idle would have let it wait ({} allowed CPUs)\n",
+                  DurationText(wait.excess_ns), wait.affinity_known ? "known" : "assumed");
   if (!wait.competitors.empty()) {
     out += fmt::format("     on the CPU in the {} that are known:", DurationText(wait.competitors_of_ns));
     before = " ";
@@ -85,9 +86,7 @@ std::string WaitText(size_t number, const ThreadSummary& thread, const WorstWait
   return out;
 }
 
-}  // namespace
-
-std::string DelaysText(const Report& report, const TextOptions& options) {
+std::string TableText(const Report& report, const TextOptions& options) {
   std::vector<const ThreadSummary*> threads = Waiters(report, options);
   if (threads.empty()) return {};
   std::stable_sort(threads.begin(), threads.end(), [](const ThreadSummary* a, const ThreadSummary* b) {
@@ -109,8 +108,9 @@ std::string DelaysText(const Report& report, const TextOptions& options) {
     size_t shares = 0;
     for (const Bucket bucket : LargestFirst(thread.buckets)) {
       if (shares++ == kSharesShown) break;
-      spent += fmt::format("{}{} % {}", spent.empty() ? "" : ", ", 100 * (thread.buckets.Of(bucket) / 1000) / std::max<uint64_t>(total / 1000, 1),
-                           Words(bucket));
+      spent +=
+          fmt::format("{}{} % {}", spent.empty() ? "" : ", ",
+                      100 * (thread.buckets.Of(bucket) / 1000) / std::max<uint64_t>(total / 1000, 1), Words(bucket));
     }
     const uint64_t n = thread.wakeup_latency_ns.n();
     table.AddRow({std::to_string(thread.pid), thread.comm, CountText(n), DurationText(total),
@@ -121,7 +121,8 @@ std::string DelaysText(const Report& report, const TextOptions& options) {
                   spent});
   }
   std::string out =
-      "WHERE THE TIME WENT: of all waits after a wakeup, and what of it no work-conserving schedule needs (excess)\n" +
+      "\nWHERE THE TIME WENT: of all waits after a wakeup, and what of it no work-conserving schedule needs "
+      "(excess)\n" +
       table.Text();
   if (threads.size() > table.rows()) {
     out += fmt::format("  … and {} more threads\n", CountText(threads.size() - table.rows()));
@@ -139,10 +140,16 @@ std::string WorstWaitsText(const Report& report, const TextOptions& options) {
   };
   std::stable_sort(threads.begin(), threads.end(),
                    [&](const ThreadSummary* a, const ThreadSummary* b) { return longest(a) > longest(b); });
-  std::string out = "WORST WAKEUPS: of each thread the longest wait, to the last nanosecond\n";
+  std::string out = "\nWORST WAKEUPS: of each thread the longest wait, to the last nanosecond\n";
   const size_t shown = std::min({threads.size(), kWorstShown, options.rows_max});
   for (size_t i = 0; i < shown; ++i) out += WaitText(i + 1, *threads[i], threads[i]->worst.front());
   return out;
+}
+
+}  // namespace
+
+std::string DelaysText(const Report& report, const TextOptions& options) {
+  return TableText(report, options) + WorstWaitsText(report, options);
 }
 
 }  // namespace wakewatch

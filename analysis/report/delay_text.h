@@ -9,9 +9,8 @@
 
 namespace wakewatch {
 
-// One line a thread that waited after a wakeup, the longest sum of waits first; empty where there is none.
+// Two paragraphs, each with an empty line in front: one line a thread that waited after a wakeup, the longest sum of
+// waits first; and the longest waits of the threads whose waits were the longest. Empty where there are none.
 std::string DelaysText(const Report& report, const TextOptions& options);
-// The longest waits of the threads whose waits were the longest; empty where there is none.
-std::string WorstWaitsText(const Report& report, const TextOptions& options);
 
 }  // namespace wakewatch

@@ -275,8 +275,8 @@ Report CheckingEngine::Summary(bool final, const AnomalyCounts& readers) const {
 std::vector<uint8_t> CheckingEngine::Terms(size_t formats) const {
   ArchiveWriter archive;
   archive(options_.latency_threshold_ns, options_.sleep_threshold_ns, options_.hung_threshold_ns,
-          options_.dispatch_tolerance_ns, options_.conservation_span_ns, options_.since_ns,
-          options_.until_ns, options_.checks, options_.findings_max, options_.live);
+          options_.dispatch_tolerance_ns, options_.conservation_span_ns, options_.since_ns, options_.until_ns,
+          options_.checks, options_.findings_max, options_.live);
   for (const CheckInfo& info : Checks()) archive(std::string(info.name));
   const std::vector<EventFormat>& events = input_.formats().events();
   for (size_t i = 0; i < formats && i < events.size(); ++i) archive(events[i].system, events[i].name);

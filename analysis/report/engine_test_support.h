@@ -92,9 +92,8 @@ class MadeUpRun {
     }
   }
   void Interrupt(int32_t current) {
-    const EventType types[] = {EventType::kIrqEntry,         EventType::kIrqExit,
-                               EventType::kTimerExpireEntry, EventType::kTimerExpireExit,
-                               EventType::kHrtimerExpireExit};
+    const EventType types[] = {EventType::kIrqEntry, EventType::kIrqExit, EventType::kTimerExpireEntry,
+                               EventType::kTimerExpireExit, EventType::kHrtimerExpireExit};
     const EventType type = types[Below(5)];
     if (type == EventType::kIrqEntry || type == EventType::kIrqExit) {
       script_.Irq(now_ns_, type, static_cast<int32_t>(Below(40)), current);

@@ -73,6 +73,23 @@ std::string ModelText(const Report& report, size_t places_max) {
   return "Rules of the scheduler, version " + std::to_string(kModelVersion) + "\n" + table.Text() + control + places;
 }
 
+std::string ModelLine(const Report& report) {
+  RuleSummary sum;
+  size_t rules = 0;
+  for (const RuleSummary& rule : report.rules) {
+    if (IsControl(rule)) continue;
+    rules += rule.checked > 0 ? 1 : 0;
+    sum.checked += rule.checked;
+    sum.violations += rule.violations;
+    sum.missing += rule.missing;
+    sum.voided += rule.voided;
+  }
+  if (rules == 0) return {};
+  return "model   " + CountText(sum.checked) + " checks of " + std::to_string(rules) +
+         " rules of the scheduler: " + CountText(sum.violations) + " violations, " + CountText(sum.missing) +
+         " events missing, " + CountText(sum.voided) + " voided; `wakewatch model` has them\n";
+}
+
 std::string ModelJson(const Report& report) {
   Json rules = Json::array();
   for (const RuleSummary& rule : report.rules) {

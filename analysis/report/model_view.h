@@ -12,6 +12,8 @@ namespace wakewatch {
 // A table of the rules, then the first `places_max` places of each rule's violations.
 std::string ModelText(const Report& report, size_t places_max);
 // All rules with their explanations, counts and places.
+// One line that sums up all rules but the negative control; empty where none was checked.
+std::string ModelLine(const Report& report);
 std::string ModelJson(const Report& report);
 
 // The rules alone, for a reader who has no recording.

@@ -56,6 +56,7 @@ void AddThread(const ThreadSummary& thread, LongTable* table) {
   table->Distribution(subject, "delivery", thread.delivery_ns);
   table->Distribution(subject, "runqueue", thread.runqueue_ns);
   table->Distribution(subject, "preempted", thread.preempted_ns);
+  table->Distribution(subject, "excess_latency", thread.excess_latency_ns);
   table->Count(subject, "on_cpu_ns", thread.on_cpu_ns);
   table->Count(subject, "censored", thread.censored);
   table->Count(subject, "voided", thread.voided);

@@ -95,8 +95,7 @@ Json WorstValue(const WorstWait& wait) {
           {"wakeup_ns", wait.wakeup_ns},
           {"in_ns", wait.in_ns},
           {"latency_ns", wait.in_ns - wait.start_ns},
-          {"waker",
-           {{"pid", PidOrNull(wait.waker_pid)}, {"comm", wait.waker_comm}, {"context", Name(wait.context)}}},
+          {"waker", {{"pid", PidOrNull(wait.waker_pid)}, {"comm", wait.waker_comm}, {"context", Name(wait.context)}}},
           {"cause", wait.cause},
           {"excess_ns", wait.excess_ns},
           {"affinity", AffinityText(wait.affinity_known)},
@@ -195,6 +194,12 @@ Json LifecycleValue(const LifecycleSummary& lifecycle) {
           {"voided", lifecycle.voided}};
 }
 
+// Without its places: `wakewatch model` has them.
+Json RuleValue(const RuleSummary& rule) {
+  return {{"name", rule.name},       {"checked", rule.checked},     {"violations", rule.violations},
+          {"missing", rule.missing}, {"artefacts", rule.artefacts}, {"voided", rule.voided}};
+}
+
 Json UndecidableValue(const Undecidable& undecidable) {
   return {{"class", undecidable.cls}, {"sleeps", undecidable.sleeps}, {"needs", undecidable.needs}};
 }
@@ -258,19 +263,19 @@ void AppendArray(std::string* out, std::string_view key, const Items& items, ToJ
 
 std::string FindingJson(const Finding& finding) { return Dump(FindingValue(finding)); }
 std::string WakeupJson(const MeasuredWait& wait) {
-  return Dump({{"pid", wait.pid},
-               {"comm", wait.comm},
-               {"cpu", wait.cpu},
-               {"waking_ns", wait.start_ns},
-               {"wakeup_ns", wait.wakeup_ns},
-               {"in_ns", wait.in_ns},
-               {"waker",
-                {{"pid", PidOrNull(wait.waker_pid)}, {"comm", wait.waker_comm}, {"context", Name(wait.context)}}},
-               {"latency_ns", wait.latency_ns()},
-               {"excess_ns", wait.excess_ns},
-               {"affinity", AffinityText(wait.affinity_known)},
-               {"cause", wait.cause},
-               {"buckets_ns", BucketsValue(wait.buckets)}});
+  return Dump(
+      {{"pid", wait.pid},
+       {"comm", wait.comm},
+       {"cpu", wait.cpu},
+       {"waking_ns", wait.start_ns},
+       {"wakeup_ns", wait.wakeup_ns},
+       {"in_ns", wait.in_ns},
+       {"waker", {{"pid", PidOrNull(wait.waker_pid)}, {"comm", wait.waker_comm}, {"context", Name(wait.context)}}},
+       {"latency_ns", wait.latency_ns()},
+       {"excess_ns", wait.excess_ns},
+       {"affinity", AffinityText(wait.affinity_known)},
+       {"cause", wait.cause},
+       {"buckets_ns", BucketsValue(wait.buckets)}});
 }
 
 std::string ThreadJson(const ThreadSummary& thread) { return Dump(ThreadValue(thread)); }
@@ -294,6 +299,7 @@ std::string ReportJson(const Report& report, bool all_threads) {
   out += ",\n\"lifecycle\": " + Dump(LifecycleValue(report.lifecycle));
   AppendArray(&out, "undecidable", report.undecidable, UndecidableValue);
   AppendArray(&out, "findings", report.findings, FindingValue);
+  AppendArray(&out, "rules", report.rules, RuleValue);
   size_t index = 0;
   AppendArray(&out, "anomalies", report.anomalies.all(), [&](uint64_t count) {
     const size_t at = index++;
@@ -326,6 +332,7 @@ std::string ReportNdjson(const Report& report, bool all_threads) {
   for (const HelperRun& run : report.lifecycle.helpers) append("helper", HelperValue(run));
   append("lifecycle", LifecycleValue(report.lifecycle));
   for (const Undecidable& undecidable : report.undecidable) append("undecidable", UndecidableValue(undecidable));
+  for (const RuleSummary& rule : report.rules) append("rule", RuleValue(rule));
   for (const Finding& finding : report.findings) append("finding", FindingValue(finding));
   for (size_t i = 0; i < kAnomalyCount; ++i) {
     if (report.anomalies.all()[i] > 0) append("anomaly", AnomalyValue(i, report.anomalies.all()[i]));

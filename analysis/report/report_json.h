@@ -6,8 +6,8 @@
 #include <string>
 
 #include "analysis/checks/finding.h"
-#include "analysis/checks/summary.h"
 #include "analysis/checks/measured_wait.h"
+#include "analysis/checks/summary.h"
 #include "analysis/report/report.h"
 
 namespace wakewatch {

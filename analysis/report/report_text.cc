@@ -10,6 +10,7 @@
 #include "analysis/report/delay_text.h"
 #include "analysis/report/finding_groups.h"
 #include "analysis/report/lifecycle_text.h"
+#include "analysis/report/model_view.h"
 #include "analysis/report/printable.h"
 #include "analysis/report/text_table.h"
 
@@ -93,7 +94,7 @@ std::string HeaderText(const Report& report) {
                ? fmt::format("skew    none seen: no clock ran ahead in {}\n", pairs)
                : fmt::format("skew    CPUs' clocks were up to {} apart in {}\n", DurationText(report.skew_ns), pairs);
   }
-  return out + fmt::format("events  {}\n", EventsLine(report));
+  return out + fmt::format("events  {}\n", EventsLine(report)) + ModelLine(report);
 }
 
 // One line a kind that occurs: what it is for, what it was once called.
@@ -303,9 +304,7 @@ std::string ReportText(const Report& report, const TextOptions& options) {
   if (!out.empty()) out += '\n';
   out += HeaderText(report);
   out += '\n' + ThreadsText(report, options);
-  for (const std::string& part : {DelaysText(report, options), WorstWaitsText(report, options)}) {
-    if (!part.empty()) out += '\n' + part;
-  }
+  out += DelaysText(report, options);
   out += '\n' + FindingsText(report, options);
   out += WorkText(report, options.rows_max);
   out += SoftirqText(report, options.rows_max);

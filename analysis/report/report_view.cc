@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "analysis/report/delay_text.h"
 #include "analysis/report/model_view.h"
 #include "analysis/report/printable.h"
 #include "analysis/report/report_csv.h"
@@ -32,12 +33,14 @@ std::string ThreadsCsv(const std::vector<const ThreadSummary*>& threads) {
   constexpr Measure kMeasures[] = {{"wakeup_latency", &ThreadSummary::wakeup_latency_ns},
                                    {"delivery", &ThreadSummary::delivery_ns},
                                    {"runqueue", &ThreadSummary::runqueue_ns},
-                                   {"preempted", &ThreadSummary::preempted_ns}};
+                                   {"preempted", &ThreadSummary::preempted_ns},
+                                   {"excess_latency", &ThreadSummary::excess_latency_ns}};
   std::string out = "pid,comm,kind,kind_source,wakeups";
   for (const Measure& measure : kMeasures) {
     out += fmt::format(",{0}_n,{0}_p50_ns,{0}_p90_ns,{0}_p99_ns,{0}_max_ns", measure.name);
   }
-  out += ",censored,voided\n";
+  for (size_t i = 0; i < kBucketCount; ++i) out += fmt::format(",sum_{}_ns", Name(static_cast<Bucket>(i)));
+  out += ",assumed_affinity,censored,voided\n";
   for (const ThreadSummary* thread : threads) {
     out += fmt::format("{},{},{},{},{}", thread->pid, CsvField(thread->comm), Info(thread->kind).name,
                        Name(thread->kind_source), thread->wakeups);
@@ -46,7 +49,8 @@ std::string ThreadsCsv(const std::vector<const ThreadSummary*>& threads) {
       out += fmt::format(",{},{},{},{},{}", histogram.n(), histogram.Quantile(0.5), histogram.Quantile(0.9),
                          histogram.Quantile(0.99), histogram.max());
     }
-    out += fmt::format(",{},{}\n", thread->censored, thread->voided);
+    for (const uint64_t sum_ns : thread->buckets.ns) out += fmt::format(",{}", sum_ns);
+    out += fmt::format(",{},{},{}\n", thread->assumed_affinity, thread->censored, thread->voided);
   }
   return out;
 }
@@ -86,7 +90,8 @@ void ViewWriter::FinishLatency(const Report& report) {
     if (options_.all_threads || IsKernelThread(thread.kind)) threads.push_back(&thread);
   }
   switch (options_.format) {
-    case OutputFormat::kText: return write_(LossText(report) + ThreadsText(report, ForText(options_)));
+    case OutputFormat::kText:
+      return write_(LossText(report) + ThreadsText(report, ForText(options_)) + DelaysText(report, ForText(options_)));
     case OutputFormat::kCsv: return write_(ThreadsCsv(threads));
     case OutputFormat::kNdjson: return;
     case OutputFormat::kJson: break;

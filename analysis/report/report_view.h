@@ -1,5 +1,5 @@
-// Why: a report is looked at in four ways: whole, its latencies, its findings, the scheduler's rules. The command line and the server write
-// them by this one writer, so that an answer is the same bytes whichever of them gave it.
+// Why: a report is looked at in four ways: whole, its latencies, its findings, the scheduler's rules. The command line
+// and the server write them by this one writer, so that an answer is the same bytes whichever of them gave it.
 #pragma once
 
 #include <cstddef>

@@ -115,8 +115,8 @@ TEST(ReportJson, LinesEachParseAndSayWhatTheyAre) {
   for (const std::string& line : Lines(ReportNdjson(SampleReportWithLoss(), false))) {
     ++records[json::parse(line)["record"]];
   }
-  const std::map<std::string, int> expected = {{"trace", 1},   {"thread", 2},  {"work", 1},      {"softirq", 1},
-                                               {"tasklet", 1}, {"kthread", 1}, {"helper", 1},    {"lifecycle", 1},
+  const std::map<std::string, int> expected = {{"trace", 1},   {"thread", 2},  {"work", 1},       {"softirq", 1},
+                                               {"tasklet", 1}, {"kthread", 1}, {"helper", 1},     {"lifecycle", 1},
                                                {"finding", 3}, {"anomaly", 1}, {"undecidable", 1}};
   EXPECT_EQ(records, expected);
 }

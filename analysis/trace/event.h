@@ -10,49 +10,49 @@
 namespace wakewatch {
 
 // enumerator, system, event name. kGeneric stands for every other event the kernel or a probe may define.
-#define WAKEWATCH_EVENT_TYPES(X)                                               \
-  X(kSchedSwitch, "sched", "sched_switch")                                     \
-  X(kSchedWaking, "sched", "sched_waking")                                     \
-  X(kSchedWakeup, "sched", "sched_wakeup")                                     \
-  X(kSchedWakeupNew, "sched", "sched_wakeup_new")                              \
-  X(kSchedMigrateTask, "sched", "sched_migrate_task")                          \
-  X(kSchedProcessFork, "sched", "sched_process_fork")                          \
-  X(kSchedProcessExec, "sched", "sched_process_exec")                          \
-  X(kSchedProcessExit, "sched", "sched_process_exit")                          \
-  X(kSchedProcessFree, "sched", "sched_process_free")                          \
-  X(kSchedPiSetprio, "sched", "sched_pi_setprio")                              \
-  X(kSchedStatRuntime, "sched", "sched_stat_runtime")                          \
-  X(kSchedKthreadStop, "sched", "sched_kthread_stop")                          \
-  X(kSchedKthreadStopRet, "sched", "sched_kthread_stop_ret")                   \
-  X(kKthreadWorkQueue, "sched", "sched_kthread_work_queue_work")               \
-  X(kKthreadWorkStart, "sched", "sched_kthread_work_execute_start")            \
-  X(kKthreadWorkEnd, "sched", "sched_kthread_work_execute_end")                \
-  X(kWakeIdleWithoutIpi, "sched", "sched_wake_idle_without_ipi")               \
-  X(kIrqEntry, "irq", "irq_handler_entry")                                     \
-  X(kIrqExit, "irq", "irq_handler_exit")                                       \
-  X(kSoftirqRaise, "irq", "softirq_raise")                                     \
-  X(kSoftirqEntry, "irq", "softirq_entry")                                     \
-  X(kSoftirqExit, "irq", "softirq_exit")                                       \
-  X(kTaskletEntry, "irq", "tasklet_entry")                                     \
-  X(kTaskletExit, "irq", "tasklet_exit")                                       \
-  X(kWorkQueue, "workqueue", "workqueue_queue_work")                           \
-  X(kWorkActivate, "workqueue", "workqueue_activate_work")                     \
-  X(kWorkStart, "workqueue", "workqueue_execute_start")                        \
-  X(kWorkEnd, "workqueue", "workqueue_execute_end")                            \
-  X(kTimerInit, "timer", "timer_init")                                         \
-  X(kTimerStart, "timer", "timer_start")                                       \
-  X(kTimerExpireEntry, "timer", "timer_expire_entry")                          \
-  X(kTimerExpireExit, "timer", "timer_expire_exit")                            \
-  X(kTimerCancel, "timer", "timer_cancel")                                     \
-  X(kHrtimerInit, "timer", "hrtimer_init")                                     \
-  X(kHrtimerStart, "timer", "hrtimer_start")                                   \
-  X(kHrtimerExpireEntry, "timer", "hrtimer_expire_entry")                      \
-  X(kHrtimerExpireExit, "timer", "hrtimer_expire_exit")                        \
-  X(kHrtimerCancel, "timer", "hrtimer_cancel")                                 \
-  X(kTickStop, "timer", "tick_stop")                                           \
-  X(kIpiSendCpu, "ipi", "ipi_send_cpu")                                        \
-  X(kCsdQueueCpu, "csd", "csd_queue_cpu")                                      \
-  X(kCsdFunctionEntry, "csd", "csd_function_entry")                            \
+#define WAKEWATCH_EVENT_TYPES(X)                                    \
+  X(kSchedSwitch, "sched", "sched_switch")                          \
+  X(kSchedWaking, "sched", "sched_waking")                          \
+  X(kSchedWakeup, "sched", "sched_wakeup")                          \
+  X(kSchedWakeupNew, "sched", "sched_wakeup_new")                   \
+  X(kSchedMigrateTask, "sched", "sched_migrate_task")               \
+  X(kSchedProcessFork, "sched", "sched_process_fork")               \
+  X(kSchedProcessExec, "sched", "sched_process_exec")               \
+  X(kSchedProcessExit, "sched", "sched_process_exit")               \
+  X(kSchedProcessFree, "sched", "sched_process_free")               \
+  X(kSchedPiSetprio, "sched", "sched_pi_setprio")                   \
+  X(kSchedStatRuntime, "sched", "sched_stat_runtime")               \
+  X(kSchedKthreadStop, "sched", "sched_kthread_stop")               \
+  X(kSchedKthreadStopRet, "sched", "sched_kthread_stop_ret")        \
+  X(kKthreadWorkQueue, "sched", "sched_kthread_work_queue_work")    \
+  X(kKthreadWorkStart, "sched", "sched_kthread_work_execute_start") \
+  X(kKthreadWorkEnd, "sched", "sched_kthread_work_execute_end")     \
+  X(kWakeIdleWithoutIpi, "sched", "sched_wake_idle_without_ipi")    \
+  X(kIrqEntry, "irq", "irq_handler_entry")                          \
+  X(kIrqExit, "irq", "irq_handler_exit")                            \
+  X(kSoftirqRaise, "irq", "softirq_raise")                          \
+  X(kSoftirqEntry, "irq", "softirq_entry")                          \
+  X(kSoftirqExit, "irq", "softirq_exit")                            \
+  X(kTaskletEntry, "irq", "tasklet_entry")                          \
+  X(kTaskletExit, "irq", "tasklet_exit")                            \
+  X(kWorkQueue, "workqueue", "workqueue_queue_work")                \
+  X(kWorkActivate, "workqueue", "workqueue_activate_work")          \
+  X(kWorkStart, "workqueue", "workqueue_execute_start")             \
+  X(kWorkEnd, "workqueue", "workqueue_execute_end")                 \
+  X(kTimerInit, "timer", "timer_init")                              \
+  X(kTimerStart, "timer", "timer_start")                            \
+  X(kTimerExpireEntry, "timer", "timer_expire_entry")               \
+  X(kTimerExpireExit, "timer", "timer_expire_exit")                 \
+  X(kTimerCancel, "timer", "timer_cancel")                          \
+  X(kHrtimerInit, "timer", "hrtimer_init")                          \
+  X(kHrtimerStart, "timer", "hrtimer_start")                        \
+  X(kHrtimerExpireEntry, "timer", "hrtimer_expire_entry")           \
+  X(kHrtimerExpireExit, "timer", "hrtimer_expire_exit")             \
+  X(kHrtimerCancel, "timer", "hrtimer_cancel")                      \
+  X(kTickStop, "timer", "tick_stop")                                \
+  X(kIpiSendCpu, "ipi", "ipi_send_cpu")                             \
+  X(kCsdQueueCpu, "csd", "csd_queue_cpu")                           \
+  X(kCsdFunctionEntry, "csd", "csd_function_entry")                 \
   X(kCsdFunctionExit, "csd", "csd_function_exit")
 
 enum class EventType : uint8_t {
@@ -73,7 +73,7 @@ inline constexpr std::array<EventTypeInfo, kEventTypeCount> kEventTypeInfo = {{
 #define X(id, system, name) {system, name},
     WAKEWATCH_EVENT_TYPES(X)
 #undef X
-    {"", "gap"},
+        {"", "gap"},
 }};
 // kGeneric when the pair is not one of ours.
 EventType EventTypeOf(std::string_view system, std::string_view name);

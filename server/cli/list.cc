@@ -107,8 +107,8 @@ std::string Write(const Listing& listing, OutputFormat format) {
 }  // namespace
 
 ListVerb::ListVerb(CommandLine* line)
-    : Verb(line->AddVerb("list",
-                         "Formats, checks, rules, profiles, thread kinds, the events a trace holds, or what a server has")),
+    : Verb(line->AddVerb(
+          "list", "Formats, checks, rules, profiles, thread kinds, the events a trace holds, or what a server has")),
       server_(options()),
       format_(options(), {"text", "json", "csv"}) {
   options()->Text({.names = "what",

@@ -94,7 +94,8 @@ Status WriteCpus(Database& db, const Report& report) {
 Status WriteRules(Database& db, const Report& report) {
   return InsertAll(db, InsertSql("model_rule", 8), report.rules, [&](Statement& s, const RuleSummary& r) {
     const RuleInfo* const info = RuleNamed(r.name);
-    return s.Run(r.name, kModelVersion, std::string(info == nullptr ? "" : info->title), r.checked, r.violations, r.missing, r.artefacts, r.voided);
+    return s.Run(r.name, kModelVersion, std::string(info == nullptr ? "" : info->title), r.checked, r.violations,
+                 r.missing, r.artefacts, r.voided);
   });
 }
 
