@@ -275,7 +275,9 @@ std::string WakeupJson(const MeasuredWait& wait) {
        {"excess_ns", wait.excess_ns},
        {"affinity", AffinityText(wait.affinity_known)},
        {"cause", wait.cause},
-       {"buckets_ns", BucketsValue(wait.buckets)}});
+       {"buckets_ns", BucketsValue(wait.buckets)},
+       // A comparison, not a rule: one slice for each fair task in front of it.
+       {"slice_bound_ns", wait.slice_bound_ns == 0 ? Json(nullptr) : Json(wait.slice_bound_ns)}});
 }
 
 std::string ThreadJson(const ThreadSummary& thread) { return Dump(ThreadValue(thread)); }
