@@ -258,9 +258,9 @@ Finding WaitFinding(std::string_view check, const Wait& wait, const Task& task, 
   finding.explanation += CompetitorsText(CompetitorsOn(
       model.cpu(wait.cpu), wait.wakeup_ns == 0 ? wait.start_ns : wait.wakeup_ns, end_ns, wait.rank, model));
   if (cause.cls == "pile-up" && wait.ahead > 0) {
-    finding.explanation += "; " + std::to_string(wait.ahead) +
-                           " fair tasks were in front of it, for which slices alone " + "would take " +
-                           MillisText(SliceBound(wait)) + " (a comparison, not a rule)";
+    finding.explanation += "; fair tasks in front of it: " + std::to_string(wait.ahead) +
+                           ", for which slices alone would take " + MillisText(SliceBound(wait)) +
+                           " (a comparison, not a rule)";
   }
   if (ended == nullptr) finding.explanation += "; it had not run when the trace ended";
   return finding;
