@@ -1,5 +1,6 @@
 // Why: what an analyser says. One finding stands for one occurrence; its id follows from what happened alone, so the
-// same events give the same id live, offline and after a restart.
+// same events give the same id live, offline and after a restart. What goes on for long is told while it does: a
+// finding that is `open` is followed by another of its id, which takes its place.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,16 @@ struct Evidence {
   static void Fields(auto& self, auto& archive) { archive(self.cpu, self.ts_ns, self.event); }
 };
 
+// What /proc told of a task when a finding was made, asked for because the finding is a suspicion. Taken by the host's
+// collector, after the events that the finding is made of: it supports a verdict, and is no part of it.
+struct TaskSnapshot {
+  int32_t pid = 0;
+  std::string role;    // "suspect", "waker"
+  uint64_t ts_ns = 0;  // trace clock
+  std::string stack, wchan, status;
+  std::string error;  // why there is none of them
+};
+
 struct Finding {
   std::string id;        // 16 hex digits over check, task, start and object
   std::string group_id;  // 16 hex digits over check, class, task and waker: occurrences that belong together
@@ -36,14 +47,19 @@ struct Finding {
   std::string waker_comm;
   std::vector<Evidence> evidence;
   std::string explanation;  // one or two sentences
+  std::string rule;         // the rule that was applied, in one sentence; empty for a measured delay
+  std::string assumption;   // what the events leave open; empty: nothing
+  std::string would_raise;  // what would raise the confidence; empty: nothing can
+  bool open = false;        // it had not ended by end_ns: a later finding of this id says more
   std::string kind;         // of the thread that suffered, "kworker", "user"; empty: not known. Set by the sink
+  std::vector<TaskSnapshot> snapshots;  // added by the server
 
   // Fills id and group_id from the fields above; `object` as in FindingSink::Add.
   void Seal(uint64_t object);
   static void Fields(auto& self, auto& archive) {
     archive(self.id, self.group_id, self.check, self.cls, self.confidence, self.pid, self.comm, self.cpu, self.start_ns,
-            self.end_ns, self.waited_ns, self.waker_pid, self.waker_comm, self.evidence, self.explanation,
-            self.kind);
+            self.end_ns, self.waited_ns, self.waker_pid, self.waker_comm, self.evidence, self.explanation, self.rule,
+            self.assumption, self.would_raise, self.open, self.kind);
   }
 };
 

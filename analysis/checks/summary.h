@@ -113,10 +113,28 @@ struct RuleSummary {
   std::vector<RulePlace> places;  // the first of them
 };
 
+// Sleeps of kernel threads that may have lost a wakeup of this class, and of which the recorded events cannot tell.
 struct Undecidable {
-  std::string cls;
+  std::string cls;  // "check-before-sleep"
   uint64_t sleeps = 0;
-  std::vector<std::string> needs;
+  std::vector<std::string> needs;  // the probes that would decide them; empty: no events do
+};
+
+// How the obligations of one class ended: what somebody had to do by a deadline. See checks/lost_wakeup/obligation.h.
+struct ObligationSummary {
+  std::string cls;
+  uint64_t opened = 0;      // the sum of all below
+  uint64_t discharged = 0;  // in time
+  uint64_t late = 0;        // after the deadline: a delay
+  uint64_t expired = 0;     // not by the deadline: findings
+  uint64_t censored = 0;    // the trace ended before the deadline
+  uint64_t voided = 0;      // a gap, an exit or a change of CPUs touches it
+  uint64_t unlearned = 0;   // too little was seen of the thread to set a deadline
+  uint64_t open = 0;        // not over yet
+  static void Fields(auto& self, auto& archive) {
+    archive(self.cls, self.opened, self.discharged, self.late, self.expired, self.censored, self.voided, self.unlearned,
+            self.open);
+  }
 };
 
 // A kernel thread that was created or stopped, or both. A time of 0 was not seen; -1 for a pid is not known.
@@ -182,6 +200,7 @@ struct Summaries {
   std::vector<SoftirqSummary> softirq;
   std::vector<TaskletSummary> tasklets;
   std::vector<Undecidable> undecidable;
+  std::vector<ObligationSummary> obligations;
   std::vector<RuleSummary> rules;
   LifecycleSummary lifecycle;
   AnomalyCounts anomalies;

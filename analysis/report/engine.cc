@@ -38,30 +38,45 @@ class Findings : public FindingSink {
     const auto& checks = options_.checks;
     if (!checks.empty() && std::find(checks.begin(), checks.end(), finding.check) == checks.end()) return;
     if (!options_.Inside(finding.start_ns)) return;
+    const Task* const task = model_.tasks().Peek(finding.pid, model_.now_ns());
+    if (task != nullptr) finding.kind = Info(task->kind).name;
+    finding.Seal(object);
+    if (ReplaceOpen(&finding)) return;
     if (findings_.size() >= options_.findings_max) {
       ++beyond_;
       return;
     }
-    const Task* const task = model_.tasks().Peek(finding.pid, model_.now_ns());
-    if (task != nullptr) finding.kind = Info(task->kind).name;
-    finding.Seal(object);
+    if (finding.open) ++open_;
     findings_.push_back(std::move(finding));
   }
 
   std::vector<Finding> Take() {
+    open_ = 0;
     std::sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
       return a.start_ns != b.start_ns ? a.start_ns < b.start_ns : a.id < b.id;
     });
     return std::exchange(findings_, {});
   }
   uint64_t beyond() const { return beyond_; }
-  static void Fields(auto& self, auto& archive) { archive(self.findings_, self.beyond_); }
+  static void Fields(auto& self, auto& archive) { archive(self.findings_, self.beyond_, self.open_); }
 
  private:
+  // An open finding of the same id makes way.
+  bool ReplaceOpen(Finding* finding) {
+    if (open_ == 0) return false;
+    const auto known = std::find_if(findings_.rbegin(), findings_.rend(),
+                                    [finding](const Finding& other) { return other.open && other.id == finding->id; });
+    if (known == findings_.rend()) return false;
+    if (!finding->open) --open_;
+    *known = std::move(*finding);
+    return true;
+  }
+
   const EngineOptions& options_;
   const SchedModel& model_;
   std::vector<Finding> findings_;
   uint64_t beyond_ = 0;
+  uint64_t open_ = 0;  // of findings_
 };
 
 // Functions of one name (static ones of several files, both kinds of work items) become one row.
@@ -258,6 +273,7 @@ Report CheckingEngine::Summary(bool final, const AnomalyCounts& readers) const {
   report.softirq = std::move(summaries.softirq);
   report.tasklets = std::move(summaries.tasklets);
   report.undecidable = std::move(summaries.undecidable);
+  report.obligations = std::move(summaries.obligations);
   report.rules = std::move(summaries.rules);
   report.lifecycle = std::move(summaries.lifecycle);
   report.anomalies = readers;

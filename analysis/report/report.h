@@ -32,6 +32,7 @@ struct Report {
   std::vector<SoftirqSummary> softirq;
   std::vector<TaskletSummary> tasklets;
   std::vector<Undecidable> undecidable;
+  std::vector<ObligationSummary> obligations;
   std::vector<RuleSummary> rules;  // the scheduler model's, in their order
   LifecycleSummary lifecycle;
   std::vector<Finding> findings;  // by start_ns
