@@ -1,10 +1,13 @@
 # A room is a folder with a static library of the same name: its *.cc files, less the *_test.cc beside them, which become
-# one test program a room.
+# one test program a room. ALSO names folders inside of it that belong to it.
 set_property(GLOBAL PROPERTY WAKEWATCH_ROOMS "")
 
 function(wakewatch_room name)
-  cmake_parse_arguments(ROOM "" "DIR" "LINK" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${ROOM_DIR}/*.cc)
+  cmake_parse_arguments(ROOM "" "DIR" "LINK;ALSO" ${ARGN})
+  set(folders ${ROOM_ALSO})
+  list(TRANSFORM folders PREPEND "${ROOM_DIR}/")
+  list(TRANSFORM folders APPEND "/*.cc")
+  file(GLOB sources CONFIGURE_DEPENDS ${ROOM_DIR}/*.cc ${folders})
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")

@@ -51,6 +51,11 @@ class FindingSink {
   void Add(Finding&& finding) { Add(std::move(finding), 0); }
 };
 
+// Checks that wait for something not to happen set it to the next moment that they want to look at.
+struct Alarm {
+  uint64_t ns = UINT64_MAX;
+};
+
 // What a check may look at; all of it outlives the check.
 struct CheckInput {
   const SymbolTable& symbols;
@@ -59,6 +64,7 @@ struct CheckInput {
   FindingSink& findings;
   const WakeHistory& wakes;  // has taken each step before the checks do
   const FormatTable& formats;
+  Alarm& alarm;
 };
 
 class Check {
@@ -70,6 +76,9 @@ class Check {
   // Where its CheckInfo asks for long waits: for every switch that ends a measured wait of at least
   // CheckOptions::long_wait_ns(). Nearly all waits are short, and most checks have nothing to say about those.
   virtual void OnLongWait(const Step& /*step*/) {}
+  // Nothing happened between the last event and now_ns, which is behind CheckInput::alarm: before the model applies the
+  // event of now_ns.
+  virtual void OnAlarm(uint64_t /*now_ns*/) {}
   // Adds to *summaries what was measured up to `end_ns`, up to which every CPU is known; what is open counts as
   // censored. Changes nothing: a live run asks again and again.
   virtual void Summarise(uint64_t /*end_ns*/, Summaries* /*summaries*/) const {}

@@ -26,9 +26,11 @@ class CheckRun : public FindingSink {
   CheckRun& Play(const std::vector<Event>& events) {
     SchedModel model(input_);
     WakeHistory wakes(model, input_.symbols());
-    const auto check = info_.make({input_.symbols(), model, options_, *this, wakes, input_.formats()});
+    Alarm alarm;
+    const auto check = info_.make({input_.symbols(), model, options_, *this, wakes, input_.formats(), alarm});
     uint64_t end_ns = 0;
     for (const Event& event : events) {
+      if (event.ts_ns > alarm.ns) check->OnAlarm(event.ts_ns);
       const Step& step = model.Apply(event);
       wakes.OnStep(step);
       if (event.type != EventType::kGap) end_ns = event.ts_ns;

@@ -6,6 +6,7 @@
 #include "analysis/checks/ksoftirqd_starved.h"
 #include "analysis/checks/kthread_lifecycle.h"
 #include "analysis/checks/kthread_work_delay.h"
+#include "analysis/checks/lost_wakeup/lost_wakeup.h"
 #include "analysis/checks/model_violation.h"
 #include "analysis/checks/priority_inversion.h"
 #include "analysis/checks/softirq_delay.h"
@@ -23,7 +24,7 @@ std::span<const CheckInfo> Checks() {
       WakeupLatency::kInfo,    WorkDelay::kInfo,        KthreadWorkDelay::kInfo,  SoftirqDelay::kInfo,
       TaskletDelay::kInfo,     KsoftirqdStarved::kInfo, Starvation::kInfo,        HungTask::kInfo,
       SpuriousWakeup::kInfo,   WorkConservation::kInfo, PriorityInversion::kInfo, ModelViolation::kInfo,
-      KthreadLifecycle::kInfo,
+      KthreadLifecycle::kInfo, LostWakeup::kInfo,
   };
   return kChecks;
 }

@@ -107,7 +107,7 @@ class CheckingEngine final : public Engine {
         findings_(options_, model_),
         model_(input),
         wakes_(model_, input.symbols()) {
-    const CheckInput check_input{input.symbols(), model_, options_, findings_, wakes_, input.formats()};
+    const CheckInput check_input{input.symbols(), model_, options_, findings_, wakes_, input.formats(), alarm_};
     for (const CheckInfo& info : Checks()) {
       checks_.push_back(info.make(check_input));
       for (const EventType type : info.events) interested_[static_cast<size_t>(type)].push_back(checks_.back().get());
@@ -122,6 +122,9 @@ class CheckingEngine final : public Engine {
       AddGap(event);
     } else {
       Count(event);
+    }
+    if (event.ts_ns > alarm_.ns) [[unlikely]] {
+      for (const auto& check : checks_) check->OnAlarm(event.ts_ns);
     }
     const Step& step = model_.Apply(event);
     wakes_.OnStep(step);
@@ -183,6 +186,7 @@ class CheckingEngine final : public Engine {
   Findings findings_;
   SchedModel model_;
   WakeHistory wakes_;
+  Alarm alarm_;
   std::vector<std::unique_ptr<Check>> checks_;
   std::array<std::vector<Check*>, kEventTypeCount> interested_;
   std::vector<Check*> of_long_waits_;

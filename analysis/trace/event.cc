@@ -19,6 +19,15 @@ EventType EventTypeOf(std::string_view system, std::string_view name) {
   return it == kByName->end() ? EventType::kGeneric : it->second;
 }
 
+EventType ProbeTypeOf(std::string_view name) {
+  const EventType exact = EventTypeOf("wakewatch", name);
+  if (exact != EventType::kGeneric) return exact;
+  if (name.starts_with("wait_for_completion")) return EventType::kProbeCompletionWait;
+  if (name == "prepare_to_wait_event") return EventType::kProbePrepareToWait;
+  if (name == "remove_wait_queue") return EventType::kProbeFinishWait;
+  return EventType::kGeneric;
+}
+
 std::string_view Name(GapCause cause) {
   switch (cause) {
     case GapCause::kOverrun: return "overrun";

@@ -10,50 +10,61 @@
 namespace wakewatch {
 
 // enumerator, system, event name. kGeneric stands for every other event the kernel or a probe may define.
-#define WAKEWATCH_EVENT_TYPES(X)                                    \
-  X(kSchedSwitch, "sched", "sched_switch")                          \
-  X(kSchedWaking, "sched", "sched_waking")                          \
-  X(kSchedWakeup, "sched", "sched_wakeup")                          \
-  X(kSchedWakeupNew, "sched", "sched_wakeup_new")                   \
-  X(kSchedMigrateTask, "sched", "sched_migrate_task")               \
-  X(kSchedProcessFork, "sched", "sched_process_fork")               \
-  X(kSchedProcessExec, "sched", "sched_process_exec")               \
-  X(kSchedProcessExit, "sched", "sched_process_exit")               \
-  X(kSchedProcessFree, "sched", "sched_process_free")               \
-  X(kSchedPiSetprio, "sched", "sched_pi_setprio")                   \
-  X(kSchedStatRuntime, "sched", "sched_stat_runtime")               \
-  X(kSchedKthreadStop, "sched", "sched_kthread_stop")               \
-  X(kSchedKthreadStopRet, "sched", "sched_kthread_stop_ret")        \
-  X(kKthreadWorkQueue, "sched", "sched_kthread_work_queue_work")    \
-  X(kKthreadWorkStart, "sched", "sched_kthread_work_execute_start") \
-  X(kKthreadWorkEnd, "sched", "sched_kthread_work_execute_end")     \
-  X(kWakeIdleWithoutIpi, "sched", "sched_wake_idle_without_ipi")    \
-  X(kIrqEntry, "irq", "irq_handler_entry")                          \
-  X(kIrqExit, "irq", "irq_handler_exit")                            \
-  X(kSoftirqRaise, "irq", "softirq_raise")                          \
-  X(kSoftirqEntry, "irq", "softirq_entry")                          \
-  X(kSoftirqExit, "irq", "softirq_exit")                            \
-  X(kTaskletEntry, "irq", "tasklet_entry")                          \
-  X(kTaskletExit, "irq", "tasklet_exit")                            \
-  X(kWorkQueue, "workqueue", "workqueue_queue_work")                \
-  X(kWorkActivate, "workqueue", "workqueue_activate_work")          \
-  X(kWorkStart, "workqueue", "workqueue_execute_start")             \
-  X(kWorkEnd, "workqueue", "workqueue_execute_end")                 \
-  X(kTimerInit, "timer", "timer_init")                              \
-  X(kTimerStart, "timer", "timer_start")                            \
-  X(kTimerExpireEntry, "timer", "timer_expire_entry")               \
-  X(kTimerExpireExit, "timer", "timer_expire_exit")                 \
-  X(kTimerCancel, "timer", "timer_cancel")                          \
-  X(kHrtimerInit, "timer", "hrtimer_init")                          \
-  X(kHrtimerStart, "timer", "hrtimer_start")                        \
-  X(kHrtimerExpireEntry, "timer", "hrtimer_expire_entry")           \
-  X(kHrtimerExpireExit, "timer", "hrtimer_expire_exit")             \
-  X(kHrtimerCancel, "timer", "hrtimer_cancel")                      \
-  X(kTickStop, "timer", "tick_stop")                                \
-  X(kIpiSendCpu, "ipi", "ipi_send_cpu")                             \
-  X(kCsdQueueCpu, "csd", "csd_queue_cpu")                           \
-  X(kCsdFunctionEntry, "csd", "csd_function_entry")                 \
-  X(kCsdFunctionExit, "csd", "csd_function_exit")
+#define WAKEWATCH_EVENT_TYPES(X)                                      \
+  X(kSchedSwitch, "sched", "sched_switch")                            \
+  X(kSchedWaking, "sched", "sched_waking")                            \
+  X(kSchedWakeup, "sched", "sched_wakeup")                            \
+  X(kSchedWakeupNew, "sched", "sched_wakeup_new")                     \
+  X(kSchedMigrateTask, "sched", "sched_migrate_task")                 \
+  X(kSchedProcessFork, "sched", "sched_process_fork")                 \
+  X(kSchedProcessExec, "sched", "sched_process_exec")                 \
+  X(kSchedProcessExit, "sched", "sched_process_exit")                 \
+  X(kSchedProcessFree, "sched", "sched_process_free")                 \
+  X(kSchedPiSetprio, "sched", "sched_pi_setprio")                     \
+  X(kSchedStatRuntime, "sched", "sched_stat_runtime")                 \
+  X(kSchedKthreadStop, "sched", "sched_kthread_stop")                 \
+  X(kSchedKthreadStopRet, "sched", "sched_kthread_stop_ret")          \
+  X(kKthreadWorkQueue, "sched", "sched_kthread_work_queue_work")      \
+  X(kKthreadWorkStart, "sched", "sched_kthread_work_execute_start")   \
+  X(kKthreadWorkEnd, "sched", "sched_kthread_work_execute_end")       \
+  X(kWakeIdleWithoutIpi, "sched", "sched_wake_idle_without_ipi")      \
+  X(kIrqEntry, "irq", "irq_handler_entry")                            \
+  X(kIrqExit, "irq", "irq_handler_exit")                              \
+  X(kSoftirqRaise, "irq", "softirq_raise")                            \
+  X(kSoftirqEntry, "irq", "softirq_entry")                            \
+  X(kSoftirqExit, "irq", "softirq_exit")                              \
+  X(kTaskletEntry, "irq", "tasklet_entry")                            \
+  X(kTaskletExit, "irq", "tasklet_exit")                              \
+  X(kWorkQueue, "workqueue", "workqueue_queue_work")                  \
+  X(kWorkActivate, "workqueue", "workqueue_activate_work")            \
+  X(kWorkStart, "workqueue", "workqueue_execute_start")               \
+  X(kWorkEnd, "workqueue", "workqueue_execute_end")                   \
+  X(kTimerInit, "timer", "timer_init")                                \
+  X(kTimerStart, "timer", "timer_start")                              \
+  X(kTimerExpireEntry, "timer", "timer_expire_entry")                 \
+  X(kTimerExpireExit, "timer", "timer_expire_exit")                   \
+  X(kTimerCancel, "timer", "timer_cancel")                            \
+  X(kHrtimerInit, "timer", "hrtimer_init")                            \
+  X(kHrtimerStart, "timer", "hrtimer_start")                          \
+  X(kHrtimerExpireEntry, "timer", "hrtimer_expire_entry")             \
+  X(kHrtimerExpireExit, "timer", "hrtimer_expire_exit")               \
+  X(kHrtimerCancel, "timer", "hrtimer_cancel")                        \
+  X(kTickStop, "timer", "tick_stop")                                  \
+  X(kIpiSendCpu, "ipi", "ipi_send_cpu")                               \
+  X(kCsdQueueCpu, "csd", "csd_queue_cpu")                             \
+  X(kCsdFunctionEntry, "csd", "csd_function_entry")                   \
+  X(kCsdFunctionExit, "csd", "csd_function_exit")                     \
+  X(kProbeTtwu, "wakewatch", "ttwu")                                  \
+  X(kProbeTtwuRet, "wakewatch", "ttwu_ret")                           \
+  X(kProbeWakeUp, "wakewatch", "wake_up")                             \
+  X(kProbeComplete, "wakewatch", "complete")                          \
+  X(kProbeCompleteAll, "wakewatch", "complete_all")                   \
+  X(kProbeCompletionWait, "wakewatch", "wait_for_completion")         \
+  X(kProbePrepareToWait, "wakewatch", "prepare_to_wait")              \
+  X(kProbePrepareExclusive, "wakewatch", "prepare_to_wait_exclusive") \
+  X(kProbeAddWaitQueue, "wakewatch", "add_wait_queue")                \
+  X(kProbeAddExclusive, "wakewatch", "add_wait_queue_exclusive")      \
+  X(kProbeFinishWait, "wakewatch", "finish_wait")
 
 enum class EventType : uint8_t {
   kGeneric,
@@ -77,6 +88,10 @@ inline constexpr std::array<EventTypeInfo, kEventTypeCount> kEventTypeInfo = {{
 }};
 // kGeneric when the pair is not one of ours.
 EventType EventTypeOf(std::string_view system, std::string_view name);
+// Of a kprobe or fprobe event, whose group and exact name are the choice of whoever defined it. Names as in our own
+// group "wakewatch"; variants of one function share a type (wait_for_completion_timeout, prepare_to_wait_event,
+// remove_wait_queue). kGeneric for all others.
+EventType ProbeTypeOf(std::string_view name);
 
 // Bits of common_flags (kernel: enum trace_flag_type).
 inline constexpr uint8_t kFlagIrqsOff = 0x01;
@@ -170,6 +185,15 @@ struct Event {
     int32_t cpu;
     uint64_t function;  // 0: not in this event
   };
+  // Fields of kProbe* that the probe does not have are 0.
+  struct Probe {
+    uint64_t object;  // the wait queue head or the completion
+    uint64_t head;    // its list's first entry: of an empty list an address inside of the object itself
+    int32_t pid;      // ttwu: of the task to be woken
+    uint32_t state;   // ttwu: its __state; prepare_to_wait: the state that it sets
+    uint32_t mode;    // ttwu, wake_up: the states that are to be woken
+    uint32_t value;  // completions: `done` before the call; wake_up: how many exclusive waiters; ttwu: on_cpu; ttwu_ret
+  };
   struct Gap {
     uint64_t end_ns;  // time of the first event after the gap; UINT64_MAX: nothing came after it
     uint64_t lost;    // events; kLostUnknown when the kernel did not count
@@ -189,6 +213,7 @@ struct Event {
     KthreadWork kwork;
     Timer timer;
     Ipi ipi;
+    Probe probe;
     Gap gap;
   };
 

@@ -191,6 +191,10 @@ Status FormatTable::TryAdd(std::string_view system, std::string_view text) {
   format.system = system;
   format.name = std::move(learned->name);
   format.fields = std::move(learned->fields);
+  // kernel/trace/trace_probe.h: FIELD_STRING_IP, and FIELD_STRING_FUNC of return probes.
+  if (format.Find("__probe_ip") != nullptr || format.Find("__probe_func") != nullptr) {
+    format.type = ProbeTypeOf(format.name);
+  }
   format.text = text;
   format.fixed_size = common_.size;
   for (const FieldSpec& field : format.fields) {

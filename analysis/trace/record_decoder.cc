@@ -62,6 +62,11 @@ const RecordDecoder::Binding& RecordDecoder::BindingOf(EventType type) {
   static constexpr Binding kHrtimer = {Shape::kTimer, {"hrtimer", "function", "expires", "now"}};
   static constexpr Binding kIpi = {Shape::kIpi, {"cpu", "callback"}};
   static constexpr Binding kCsd = {Shape::kIpi, {"cpu", "func"}};
+  static constexpr Binding kTtwu = {Shape::kProbeTask, {"pid", "st", "mode", "oncpu"}};
+  static constexpr Binding kTtwuRet = {Shape::kProbeObject, {"", "", "ret"}};
+  static constexpr Binding kWakeUp = {Shape::kProbeObject, {"wq", "head", "nr", "", "mode"}};
+  static constexpr Binding kWaitQueue = {Shape::kProbeObject, {"wq", "", "", "state"}};
+  static constexpr Binding kCompletion = {Shape::kProbeObject, {"x", "head", "done"}};
   switch (type) {
     case EventType::kSchedSwitch: return kSwitch;
     case EventType::kSchedWaking:
@@ -105,6 +110,17 @@ const RecordDecoder::Binding& RecordDecoder::BindingOf(EventType type) {
     case EventType::kCsdQueueCpu:
     case EventType::kCsdFunctionEntry:
     case EventType::kCsdFunctionExit: return kCsd;
+    case EventType::kProbeTtwu: return kTtwu;
+    case EventType::kProbeTtwuRet: return kTtwuRet;
+    case EventType::kProbeWakeUp: return kWakeUp;
+    case EventType::kProbeComplete:
+    case EventType::kProbeCompleteAll:
+    case EventType::kProbeCompletionWait: return kCompletion;
+    case EventType::kProbePrepareToWait:
+    case EventType::kProbePrepareExclusive:
+    case EventType::kProbeAddWaitQueue:
+    case EventType::kProbeAddExclusive:
+    case EventType::kProbeFinishWait: return kWaitQueue;
     case EventType::kGeneric:
     case EventType::kTickStop:
     case EventType::kGap: return kNone;
@@ -185,6 +201,7 @@ template <std::endian kOrder>
 void RecordDecoder::FillOther(const Plan& plan, Event* event, AnomalyCounts* anomalies) {
   const auto number = [&](int i) { return LoadNumber<kOrder>(event->record, plan.number[i]); };
   const auto integer = [&](int i) { return static_cast<int32_t>(number(i)); };
+  const auto bits = [&](int i) { return static_cast<uint32_t>(number(i)); };
   const auto text = [&](int i) { return FindText<kOrder>(*event, plan.text[i], anomalies); };
   switch (plan.shape) {
     case Shape::kStopRet: event->stop_ret = {integer(0)}; return;
@@ -195,6 +212,8 @@ void RecordDecoder::FillOther(const Plan& plan, Event* event, AnomalyCounts* ano
     case Shape::kKthreadWork: event->kwork = {number(0), number(1), number(2)}; return;
     case Shape::kTimer: event->timer = {number(0), number(1), number(2), number(3)}; return;
     case Shape::kIpi: event->ipi = {integer(0), number(1)}; return;
+    case Shape::kProbeTask: event->probe = {0, 0, integer(0), bits(1), bits(2), bits(3)}; return;
+    case Shape::kProbeObject: event->probe = {number(0), number(1), 0, bits(3), bits(4), bits(2)}; return;
     default: return;
   }
 }

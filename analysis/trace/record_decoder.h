@@ -46,6 +46,8 @@ class RecordDecoder {
     kKthreadWork,
     kTimer,
     kIpi,
+    kProbeTask,
+    kProbeObject,
   };
   // An integer of any width is loaded as the eight bytes that end where it ends, and shifted: no branch, and no byte
   // outside the record, because at least eight bytes of common fields stand in front of it.

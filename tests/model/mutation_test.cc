@@ -46,7 +46,8 @@ class Verdicts : public FindingSink {
   Verdicts(const TraceInput& input, const std::vector<Event>& events) {
     SchedModel model(input);
     const WakeHistory wakes(model, input.symbols());
-    ModelViolation check({input.symbols(), model, options_, *this, wakes, input.formats()});
+    Alarm alarm;
+    ModelViolation check({input.symbols(), model, options_, *this, wakes, input.formats(), alarm});
     std::array<bool, kEventTypeCount> wanted{};
     for (const EventType type : ModelViolation::kInfo.events) wanted[static_cast<size_t>(type)] = true;
     for (const Event& event : events) {

@@ -1,0 +1,12 @@
+// Why: the one list of the rules against lost wakeups. A new rule is its file pair and a line in rules_list.cc.
+#pragma once
+
+#include <span>
+
+#include "analysis/checks/lost_wakeup/rule.h"
+
+namespace wakewatch {
+
+std::span<const RuleInfo* const> LostWakeupRules();
+
+}  // namespace wakewatch
