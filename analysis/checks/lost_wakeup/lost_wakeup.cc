@@ -47,7 +47,7 @@ const CheckInfo LostWakeup::kInfo = {
     [](const CheckInput& input) -> std::unique_ptr<Check> { return std::make_unique<LostWakeup>(input); }};
 
 LostWakeup::LostWakeup(const CheckInput& input) : input_(input) {
-  for (const RuleInfo* const info : LostWakeupRules()) {
+  for (const LostWakeupRuleInfo* const info : LostWakeupRules()) {
     const auto number = static_cast<uint8_t>(rules_.size());
     rules_.push_back(info->make({input_, ledger_, deadlines_, verdicts_, number}));
     for (const EventType type : info->events) interested_[static_cast<size_t>(type)].push_back(rules_.back().get());

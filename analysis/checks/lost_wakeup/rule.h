@@ -12,7 +12,7 @@
 namespace wakewatch {
 
 // What a rule may use; all of it outlives the rule.
-struct RuleInput {
+struct LostWakeupInput {
   const CheckInput& check;
   ObligationLedger& ledger;
   Deadlines& deadlines;
@@ -23,8 +23,8 @@ struct RuleInput {
 class LostWakeupRule {
  public:
   virtual ~LostWakeupRule() = default;
-  // Once for every event of the types that its RuleInfo names. The model has applied the event already; deadlines that
-  // lie before it have been called.
+  // Once for every event of the types that its LostWakeupRuleInfo names. The model has applied the event already;
+  // deadlines that lie before it have been called.
   virtual void OnStep(const Step& step) = 0;
   // Events have passed deadline.ns.
   virtual void OnDeadline(const Deadline& /*deadline*/) {}
@@ -37,9 +37,9 @@ class LostWakeupRule {
   virtual void Load(ArchiveReader& /*archive*/) {}
 };
 
-struct RuleInfo {
+struct LostWakeupRuleInfo {
   std::span<const EventType> events;
-  std::unique_ptr<LostWakeupRule> (*make)(const RuleInput& input);
+  std::unique_ptr<LostWakeupRule> (*make)(const LostWakeupInput& input);
 };
 
 }  // namespace wakewatch

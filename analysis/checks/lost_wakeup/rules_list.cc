@@ -4,8 +4,8 @@
 
 namespace wakewatch {
 
-std::span<const RuleInfo* const> LostWakeupRules() {
-  static constexpr std::array<const RuleInfo*, 0> kRules = {};
+std::span<const LostWakeupRuleInfo* const> LostWakeupRules() {
+  static constexpr std::array<const LostWakeupRuleInfo*, 0> kRules = {};
   return kRules;
 }
 

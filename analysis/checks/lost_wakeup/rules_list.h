@@ -7,6 +7,6 @@
 
 namespace wakewatch {
 
-std::span<const RuleInfo* const> LostWakeupRules();
+std::span<const LostWakeupRuleInfo* const> LostWakeupRules();
 
 }  // namespace wakewatch
