@@ -2,10 +2,12 @@
 
 #include <array>
 
+#include "analysis/checks/lost_wakeup/sleeper_rule.h"
+
 namespace wakewatch {
 
 std::span<const LostWakeupRuleInfo* const> LostWakeupRules() {
-  static constexpr std::array<const LostWakeupRuleInfo*, 0> kRules = {};
+  static constexpr std::array kRules = {&SleeperRule::kInfo};
   return kRules;
 }
 
