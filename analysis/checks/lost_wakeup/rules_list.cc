@@ -2,12 +2,14 @@
 
 #include <array>
 
+#include "analysis/checks/lost_wakeup/completion_rule.h"
+#include "analysis/checks/lost_wakeup/kthread_stop.h"
 #include "analysis/checks/lost_wakeup/sleeper_rule.h"
 
 namespace wakewatch {
 
 std::span<const LostWakeupRuleInfo* const> LostWakeupRules() {
-  static constexpr std::array kRules = {&SleeperRule::kInfo};
+  static constexpr std::array kRules = {&KthreadStop::kInfo, &CompletionRule::kInfo, &SleeperRule::kInfo};
   return kRules;
 }
 

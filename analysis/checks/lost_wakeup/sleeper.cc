@@ -1,6 +1,7 @@
 #include "analysis/checks/lost_wakeup/sleeper.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace wakewatch {
@@ -100,6 +101,23 @@ void Sleeper::BeginWindow(uint64_t now_ns) {
   prepared_queue = 0;
 }
 
+namespace {
+
+// A caller sets its condition first and wakes then; when it is slow in between, the sleeper may have found the
+// condition by itself, and the call comes after its answer. Then it has answered more often than it was woken.
+bool AnsweredBefore(const WakeCall& call, const DoubtfulSleep& sleep, const ActHabit& habit) {
+  size_t wakes = sleep.wakes;
+  for (const WakeCall& other : sleep.calls) wakes += other.ns < call.ns && other.kind != CallKind::kWrongMask;
+  std::map<uint32_t, size_t> answers;
+  for (const Act& act : sleep.acts) {
+    if (act.ns < call.ns && habit.Usual(act.key)) ++answers[act.key];
+  }
+  if (answers.empty()) return false;
+  return std::all_of(answers.begin(), answers.end(), [&](const auto& answer) { return answer.second > wakes; });
+}
+
+}  // namespace
+
 Answer AnswerTo(const WakeCall& call, const DoubtfulSleep& sleep, const Sleeper& sleeper) {
   const ActHabit* habit = sleeper.HabitOf(call.pid, sleep.sleep.letter);
   if (habit == nullptr || habit->n() < kLearnedMin) habit = sleeper.HabitOf(Sleeper::kAnybody, sleep.sleep.letter);
@@ -110,7 +128,7 @@ Answer AnswerTo(const WakeCall& call, const DoubtfulSleep& sleep, const Sleeper&
   if (sleep.acts.size() >= Sleeper::kActsMax && sleep.acts.front().ns > call.ns) return Answer::kAnswered;
   const bool answered = std::any_of(sleep.acts.begin(), sleep.acts.end(),
                                     [&](const Act& act) { return act.ns > call.ns && habit->Usual(act.key); });
-  return answered ? Answer::kAnswered : Answer::kMissing;
+  return answered || AnsweredBefore(call, sleep, *habit) ? Answer::kAnswered : Answer::kMissing;
 }
 
 }  // namespace wakewatch

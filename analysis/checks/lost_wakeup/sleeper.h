@@ -94,9 +94,12 @@ class ActHabit {
 struct DoubtfulSleep {
   Verdicts::Sleep sleep;
   uint64_t window_ns = 0;
+  uint32_t wakes = 0;  // that the window began with, and that something is owed for: 0 or 1
   std::vector<WakeCall> calls;
   std::vector<Act> acts;
-  static void Fields(auto& self, auto& archive) { archive(self.sleep, self.window_ns, self.calls, self.acts); }
+  static void Fields(auto& self, auto& archive) {
+    archive(self.sleep, self.window_ns, self.wakes, self.calls, self.acts);
+  }
 };
 
 struct Sleeper {
@@ -105,6 +108,8 @@ struct Sleeper {
   int32_t pid = 0;
   bool coming = true;           // it is asleep, or woken and not on a CPU yet
   uint64_t window_ns = 0;       // it came onto a CPU out of a sleep; 0: not seen
+  uint32_t window_wakes = 0;    // as DoubtfulSleep::wakes
+  bool owing = false;           // the sleep that it was in had calls in front of it
   uint32_t sleeps = 0;          // tells one sleep from the next
   std::vector<WakeCall> calls;  // in this window, the newest
   std::vector<Act> acts;        // in this window, the newest
@@ -130,8 +135,9 @@ struct Sleeper {
   void AddAct(ActKind kind, uint64_t object, uint64_t now_ns);
   void BeginWindow(uint64_t now_ns);
   static void Fields(auto& self, auto& archive) {
-    archive(self.pid, self.coming, self.window_ns, self.sleeps, self.calls, self.acts, self.prepared_queue,
-            self.prepared_ns, self.prepared_state, self.prepared_cpu, self.habits, self.pending, self.held);
+    archive(self.pid, self.coming, self.window_ns, self.window_wakes, self.owing, self.sleeps, self.calls, self.acts,
+            self.prepared_queue, self.prepared_ns, self.prepared_state, self.prepared_cpu, self.habits, self.pending,
+            self.held);
   }
 };
 

@@ -115,9 +115,11 @@ void SleeperRule::OnSwitch(const Step& step) {
 void SleeperRule::OnSleep(const Task& task, Sleeper* sleeper) {
   ++sleeper->sleeps;
   sleeper->coming = true;
-  if (sleeper->calls.empty() || sleeper->window_ns == 0) return;
+  sleeper->owing = !sleeper->calls.empty();
+  if (!sleeper->owing || sleeper->window_ns == 0) return;
   sleeper->pending.assign(1, {{task.sleep_ns, 0, task.cpu, task.sleep_letter},
                               sleeper->window_ns,
+                              sleeper->window_wakes,
                               std::move(sleeper->calls),
                               std::move(sleeper->acts)});
   sleeper->calls.clear();
@@ -160,7 +162,9 @@ void SleeperRule::OnWaking(const Step& step) {
     return sleeper->AddCall(std::move(call));
   }
   EndSleep(*step.task, sleeper, event.ts_ns);
-  if (timers_.IsOwnTimer(*step.task)) return;
+  const bool own_timer = timers_.IsOwnTimer(*step.task);
+  sleeper->window_wakes = !own_timer || sleeper->owing ? 1 : 0;
+  if (own_timer) return;
   sleeper->BeginHabits(by_task && event.pid > 0 ? event.pid : -1, step.task->sleep_letter, event.ts_ns);
   if (!sleeper->held.empty()) JudgeHeld(*step.task, sleeper);
 }
@@ -216,7 +220,7 @@ void SleeperRule::OnWrongMask(const Task& task, Sleeper* sleeper, WakeCall call)
   if (task.sleep_ns == 0 || sleeper->window_ns == 0) return;
   if (sleeper->pending.empty()) {
     if (input_.verdicts.Accused(task)) return;
-    const DoubtfulSleep doubtful = {{task.sleep_ns, 0, task.cpu, task.sleep_letter}, sleeper->window_ns, {}, {}};
+    const DoubtfulSleep doubtful = {{task.sleep_ns, 0, task.cpu, task.sleep_letter}, sleeper->window_ns, 0, {}, {}};
     sleeper->pending.push_back(doubtful);
   }
   DoubtfulSleep& doubtful = sleeper->pending.front();
