@@ -82,6 +82,9 @@ class TaskTable {
   // Of the infos at hand only those later than `now_ns` are taken: the others are in what was saved.
   void Load(uint64_t now_ns, ArchiveReader& archive);
   // Null when nobody has that place.
+  const Task* At(uint64_t index) const {
+    return index < tasks_.size() && !tasks_[index].retired ? &tasks_[index] : nullptr;
+  }
   Task* At(uint64_t index) { return index < tasks_.size() && !tasks_[index].retired ? &tasks_[index] : nullptr; }
 
   // Calls visit(const Task&) for every task that is kept.

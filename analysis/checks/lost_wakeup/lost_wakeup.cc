@@ -1,5 +1,8 @@
 #include "analysis/checks/lost_wakeup/lost_wakeup.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "analysis/checks/lost_wakeup/rules_list.h"
 
 namespace wakewatch {
@@ -75,7 +78,18 @@ void LostWakeup::OnStep(const Step& step) {
 
 void LostWakeup::Summarise(uint64_t, Summaries* summaries) const {
   ledger_.Summarise(finished_, &summaries->obligations);
-  for (const auto& rule : rules_) rule->Summarise(summaries);
+  Summaries of_rules;
+  for (const auto& rule : rules_) rule->Summarise(&of_rules);
+  for (Undecidable& row : of_rules.undecidable) {
+    auto& rows = summaries->undecidable;
+    const auto same = std::find_if(rows.begin(), rows.end(), [&](const Undecidable& it) { return it.cls == row.cls; });
+    if (same == rows.end()) {
+      rows.push_back(std::move(row));
+      continue;
+    }
+    same->sleeps += row.sleeps;
+    same->needs.insert(same->needs.end(), row.needs.begin(), row.needs.end());
+  }
 }
 
 void LostWakeup::Finish(uint64_t end_ns) {

@@ -58,16 +58,10 @@ const LostWakeupRuleInfo SleeperRule::kInfo = {kEvents,
 
 Sleeper* SleeperRule::Of(const Task* task, bool make) {
   if (task == nullptr || !MayBeVictim(*task)) return nullptr;
-  if (task->index >= sleepers_.size()) {
-    if (!make) return nullptr;
-    sleepers_.resize(task->index + size_t{1});
-  }
-  auto& sleeper = sleepers_[task->index];
-  if (sleeper == nullptr && make) {
-    sleeper = std::make_unique<Sleeper>();
-    sleeper->pid = task->pid;
-  }
-  return sleeper.get();
+  if (!make) return sleepers_.Find(task->index);
+  Sleeper* const sleeper = sleepers_.Make(task->index);
+  sleeper->pid = task->pid;
+  return sleeper;
 }
 
 void SleeperRule::OnStep(const Step& step) {
@@ -239,8 +233,9 @@ void SleeperRule::OnReturn(const Step& step) {
   --stack.depth;
   if (event.probe.value == 0 || stack.depth >= stack.victims.size()) return;
   const uint32_t victim = stack.victims[stack.depth];
-  if (victim >= sleepers_.size() || sleepers_[victim] == nullptr) return;
-  std::vector<WakeCall>& calls = sleepers_[victim]->calls;
+  Sleeper* const sleeper = sleepers_.Find(victim);
+  if (sleeper == nullptr) return;
+  std::vector<WakeCall>& calls = sleeper->calls;
   const auto last = std::find_if(calls.rbegin(), calls.rend(), [&](const WakeCall& call) {
     return call.kind == CallKind::kNoOp && call.cpu == event.cpu;
   });
@@ -295,8 +290,8 @@ std::string SleeperRule::CommOf(int32_t pid) const {
 
 void SleeperRule::OnDeadline(const Deadline& deadline) {
   const auto index = static_cast<uint32_t>(deadline.key >> 32);
-  if (index >= sleepers_.size() || sleepers_[index] == nullptr) return;
-  Sleeper* const sleeper = sleepers_[index].get();
+  Sleeper* const sleeper = sleepers_.Find(index);
+  if (sleeper == nullptr) return;
   if (sleeper->pending.empty() || sleeper->sleeps != static_cast<uint32_t>(deadline.key)) return;
   const Task* const task = input_.check.model.tasks().Holder(sleeper->pid);
   if (task == nullptr || task->index != index) return;
@@ -355,11 +350,10 @@ void SleeperRule::GiveUp(const DoubtfulSleep& doubtful) {
 }
 
 void SleeperRule::Finish(uint64_t) {
-  for (const auto& sleeper : sleepers_) {
-    if (sleeper == nullptr) continue;
+  sleepers_.ForEach([this](Sleeper* sleeper) {
     for (const DoubtfulSleep& doubtful : sleeper->held) GiveUp(doubtful);
     sleeper->held.clear();
-  }
+  });
 }
 
 void SleeperRule::Summarise(Summaries* summaries) const {
@@ -370,33 +364,21 @@ void SleeperRule::Summarise(Summaries* summaries) const {
 }
 
 void SleeperRule::Forget(const Task& task) {
-  if (task.index >= sleepers_.size() || sleepers_[task.index] == nullptr) return;
-  Sleeper* const sleeper = sleepers_[task.index].get();
+  const Sleeper* const sleeper = sleepers_.Find(task.index);
+  if (sleeper == nullptr) return;
   for (const DoubtfulSleep& doubtful : sleeper->pending) EndAll(doubtful, Outcome::kVoid);
   for (const DoubtfulSleep& doubtful : sleeper->held) GiveUp(doubtful);
-  sleepers_[task.index] = nullptr;
+  sleepers_.Erase(task.index);
 }
 
 void SleeperRule::Save(ArchiveWriter& archive) const {
   Fields(*this, archive);
-  archive(sleepers_.size());
-  for (const auto& sleeper : sleepers_) {
-    archive(sleeper != nullptr);
-    if (sleeper != nullptr) archive(*sleeper);
-  }
+  sleepers_.Save(archive);
 }
 
 void SleeperRule::Load(ArchiveReader& archive) {
   Fields(*this, archive);
-  size_t count = 0;
-  archive(count);
-  sleepers_.clear();
-  for (; count > 0 && archive.ok(); --count) {
-    bool present = false;
-    archive(present);
-    sleepers_.push_back(present ? std::make_unique<Sleeper>() : nullptr);
-    if (present) archive(*sleepers_.back());
-  }
+  sleepers_.Load(archive);
 }
 
 }  // namespace wakewatch

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "analysis/checks/lost_wakeup/records.h"
 #include "analysis/checks/lost_wakeup/rule.h"
 #include "analysis/checks/lost_wakeup/sleeper.h"
 #include "analysis/checks/lost_wakeup/victims.h"
@@ -72,8 +73,8 @@ class SleeperRule : public LostWakeupRule {
   void EndAll(const DoubtfulSleep& doubtful, Outcome outcome);
 
   const LostWakeupInput input_;
-  bool probes_ = false;                             // try_to_wake_up() is probed
-  std::vector<std::unique_ptr<Sleeper>> sleepers_;  // by Task::index
+  bool probes_ = false;  // try_to_wake_up() is probed
+  Records<Sleeper> sleepers_;
   OwnTimers timers_{input_.check};
   std::vector<EmptyWake> empty_wakes_ = std::vector<EmptyWake>(kEmptyWakes);
   std::vector<CallStack> calls_;  // by CPU

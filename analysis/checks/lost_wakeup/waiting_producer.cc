@@ -1,0 +1,181 @@
+#include "analysis/checks/lost_wakeup/waiting_producer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "analysis/checks/delay_cause.h"
+
+namespace wakewatch {
+namespace {
+
+constexpr EventType kEvents[] = {EventType::kSchedSwitch, EventType::kSchedWaking, EventType::kProbeTtwu};
+constexpr size_t kSuspectsMax = 4;
+
+}  // namespace
+
+const LostWakeupRuleInfo WaitingProducer::kInfo = {kEvents,
+                                                   [](const LostWakeupInput& input) -> std::unique_ptr<LostWakeupRule> {
+                                                     return std::make_unique<WaitingProducer>(input);
+                                                   }};
+
+void WaitingProducer::OnStep(const Step& step) {
+  if (probed_) return;
+  switch (step.event->type) {
+    case EventType::kSchedSwitch: return OnSwitch(step);
+    case EventType::kSchedWaking: return OnWaking(step);
+    default: probed_ = true;
+  }
+}
+
+void WaitingProducer::OnSwitch(const Step& step) {
+  if (step.prev != nullptr && step.prev->state == TaskState::kSleeping) {
+    if (Victim* const victim = victims_.Find(step.prev->index)) victim->coming = true;
+    if (Producer* const producer = producers_.Find(step.prev->index)) OnBlock(step, producer);
+  }
+  if (step.next == nullptr) return;
+  Victim* const victim = victims_.Find(step.next->index);
+  if (victim == nullptr || !victim->coming) return;
+  victim->coming = false;
+  victim->window_ns = step.event->ts_ns;
+  victim->suspects.clear();
+}
+
+// The producer goes to sleep: of whom may it be waiting for an answer?
+void WaitingProducer::OnBlock(const Step& step, Producer* producer) {
+  const uint64_t now_ns = step.event->ts_ns, run_ns = step.prev_since_ns;
+  producer->block_ns = now_ns;
+  producer->run_ns = run_ns;
+  producer->block_cpu = step.event->cpu;
+  producer->victim = kNobody;
+  if (run_ns == 0) return;
+  for (const Woken& woken : producer->woken) {
+    Victim* const victim = victims_.Find(woken.index);
+    if (victim == nullptr || victim->window_ns == 0) continue;
+    // Its run began while the thread was on its CPU; a run that began before may have been the one that woke it.
+    if (run_ns <= victim->window_ns || victim->woken_ns >= run_ns) continue;
+    const Task* const task = input_.check.model.tasks().At(woken.index);
+    if (task == nullptr) continue;
+    if (victim->coming && (task->state != TaskState::kSleeping || task->sleep_ns <= run_ns)) continue;
+    if (victim->suspects.size() >= kSuspectsMax) victim->suspects.erase(victim->suspects.begin());
+    victim->suspects.push_back({step.prev->index, now_ns});
+  }
+}
+
+void WaitingProducer::OnWaking(const Step& step) {
+  const Event& event = *step.event;
+  if (step.task == nullptr) return;
+  const Task* const by =
+      ContextOf(event) == WakeContext::kTask && step.cpu->current != nullptr && step.cpu->current->pid == event.pid
+          ? step.cpu->current
+          : nullptr;
+  if (by == step.task) return;
+  if (Victim* const victim = victims_.Find(step.task->index)) OnVictimWoken(step, victim);
+  if (Producer* const producer = producers_.Find(step.task->index)) OnProducerWoken(step, producer, by);
+  if (by == nullptr || !MayBeVictim(*step.task)) return;
+  Victim* const victim = victims_.Make(step.task->index);
+  victim->woken_ns = event.ts_ns;
+  Producer* const producer = producers_.Make(by->index);
+  Woken* rarest = producer->woken.data();
+  for (Woken& woken : producer->woken) {
+    if (woken.index == step.task->index) {
+      ++woken.wakes;
+      return;
+    }
+    if (woken.wakes < rarest->wakes) rarest = &woken;
+  }
+  *rarest = {step.task->index, 1, 0};
+}
+
+void WaitingProducer::OnVictimWoken(const Step& step, Victim* victim) {
+  victim->woken_ns = step.event->ts_ns;
+  const std::vector<Suspect> suspects = std::exchange(victim->suspects, {});
+  if (step.slept_since_ns == 0) return;
+  victim->coming = true;
+  for (const Suspect& suspect : suspects) {
+    Producer* const producer = producers_.Find(suspect.producer);
+    const Task* const task = input_.check.model.tasks().At(suspect.producer);
+    if (producer == nullptr || task == nullptr || producer->block_ns != suspect.block_ns) continue;
+    if (task->state != TaskState::kSleeping || task->sleep_ns != suspect.block_ns) continue;
+    const uint64_t since_ns = std::max(suspect.block_ns, step.slept_since_ns);
+    const uint64_t floor_ns = input_.check.options.sleep_threshold_ns;
+    const uint64_t usual_ns = Learned(producer->waits) ? DeadlineOf(producer->waits, floor_ns) : floor_ns;
+    if (step.event->ts_ns - since_ns < usual_ns) continue;
+    producer->victim = step.task->index;
+    producer->sleep = {step.slept_since_ns, step.event->ts_ns, step.task->cpu, step.task->sleep_letter};
+    input_.ledger.Open(LostClass::kUndecided);
+  }
+}
+
+void WaitingProducer::OnProducerWoken(const Step& step, Producer* producer, const Task* by) {
+  const uint32_t victim = std::exchange(producer->victim, kNobody);
+  bool answered = false;
+  if (by != nullptr) {
+    for (Woken& woken : producer->woken) {
+      if (woken.index != by->index) continue;
+      answered = true;
+      if (victim != by->index) ++woken.answers;
+    }
+  }
+  if (victim == kNobody) {
+    if (answered && step.slept_since_ns != 0) producer->waits.Add(step.event->ts_ns - step.slept_since_ns);
+    return;
+  }
+  if (by == nullptr || by->index != victim) return input_.ledger.End(LostClass::kUndecided, Outcome::kDischarged);
+  if (input_.check.model.Dark(producer->run_ns)) return input_.ledger.End(LostClass::kUndecided, Outcome::kVoid);
+  input_.ledger.End(LostClass::kUndecided, Outcome::kExpired);
+  Accuse(*by, *step.task, *producer, step);
+}
+
+void WaitingProducer::Accuse(const Task& victim, const Task& by, const Producer& producer, const Step& step) {
+  Verdict verdict;
+  verdict.cls = LostClass::kUndecided;
+  verdict.confidence = Confidence::kSuspicious;
+  verdict.waker_pid = by.pid;
+  verdict.waker_comm = by.comm();
+  verdict.evidence = {
+      {producer.block_cpu, producer.run_ns, "sched_switch next_pid=" + std::to_string(by.pid)},
+      {producer.block_cpu, producer.block_ns, "sched_switch prev_pid=" + std::to_string(by.pid) + ", asleep"},
+      {step.event->cpu, step.event->ts_ns, "sched_waking pid=" + std::to_string(by.pid) + " by the thread"}};
+  verdict.explanation = TaskText(by) +
+                        ", which wakes it as a rule, ran while it was on its CPU, did not wake it, and slept until it "
+                        "had come back and woke " +
+                        std::string(by.comm());
+  verdict.rule =
+      "a task that has woken the thread before ran inside the thread's last time on a CPU without a sched_waking of "
+      "it, "
+      "slept, and was next woken by the thread, after something else had woken that";
+  verdict.assumption = "that the task tried to wake it: a wake of a running thread leaves no event";
+  verdict.would_raise = "the probes try_to_wake_up, __wake_up and add_wait_queue (--evidence deep)";
+  input_.verdicts.AccuseAfterwards(victim, producer.sleep, std::move(verdict));
+}
+
+void WaitingProducer::Forget(const Task& task) {
+  if (const Producer* const own = producers_.Find(task.index); own != nullptr && own->victim != kNobody) {
+    input_.ledger.End(LostClass::kUndecided, Outcome::kVoid);
+  }
+  producers_.Erase(task.index);
+  victims_.Erase(task.index);
+  producers_.ForEach([&](Producer* producer) {
+    if (producer->victim == task.index) {
+      producer->victim = kNobody;
+      input_.ledger.End(LostClass::kUndecided, Outcome::kVoid);
+    }
+    for (Woken& woken : producer->woken) {
+      if (woken.index == task.index) woken = {};
+    }
+  });
+}
+
+void WaitingProducer::Save(ArchiveWriter& archive) const {
+  archive(probed_);
+  producers_.Save(archive);
+  victims_.Save(archive);
+}
+
+void WaitingProducer::Load(ArchiveReader& archive) {
+  archive(probed_);
+  producers_.Load(archive);
+  victims_.Load(archive);
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,81 @@
+// Why: without probes a lost wakeup leaves no event, but its waker may be seen to wait for the answer. A task P that
+// has woken the thread V before ran while V was on its CPU, did not wake it, and went to sleep; V slept on, far longer
+// than P usually waits, and when V was at last woken by something else, it woke P. So P had wanted something of V, and
+// V had not known. How the wakeup was lost is not seen, nor that there was one: suspicious, class undecided. Producers
+// that do not wait for an answer stay invisible. Where try_to_wake_up() is probed the probes decide, and this rule is
+// silent.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "analysis/checks/lost_wakeup/period.h"
+#include "analysis/checks/lost_wakeup/records.h"
+#include "analysis/checks/lost_wakeup/rule.h"
+#include "analysis/checks/lost_wakeup/victims.h"
+
+namespace wakewatch {
+
+class WaitingProducer : public LostWakeupRule {
+ public:
+  explicit WaitingProducer(const LostWakeupInput& input) : input_(input) {}
+  void OnStep(const Step& step) override;
+  void Forget(const Task& task) override;
+  void Save(ArchiveWriter& archive) const override;
+  void Load(ArchiveReader& archive) override;
+
+  static const LostWakeupRuleInfo kInfo;
+
+ private:
+  static constexpr uint32_t kNobody = UINT32_MAX;
+
+  // A thread that `Producer` has woken.
+  struct Woken {
+    uint32_t index = kNobody;
+    uint32_t wakes = 0;
+    uint32_t answers = 0;  // sleeps of the producer that this thread ended
+    static void Fields(auto& self, auto& archive) { archive(self.index, self.wakes, self.answers); }
+  };
+  struct Producer {
+    std::array<Woken, 4> woken;
+    uint64_t block_ns = 0;  // its last sleep began
+    uint64_t run_ns = 0;    // and the run before it
+    uint32_t block_cpu = 0;
+    // A sleep of one of them that is over, and looks like a loss if that thread wakes it next.
+    uint32_t victim = kNobody;
+    Verdicts::Sleep sleep;
+    Period waits;  // how long sleeps take that a thread that it has woken ends
+    static void Fields(auto& self, auto& archive) {
+      archive(self.woken, self.block_ns, self.run_ns, self.block_cpu, self.victim, self.sleep, self.waits);
+    }
+  };
+  struct Suspect {
+    uint32_t producer = kNobody;
+    uint64_t block_ns = 0;
+    static void Fields(auto& self, auto& archive) { archive(self.producer, self.block_ns); }
+  };
+  struct Victim {
+    bool coming = true;      // asleep, or woken and not on a CPU yet
+    uint64_t window_ns = 0;  // it came onto a CPU out of a sleep
+    uint64_t woken_ns = 0;   // the last sched_waking
+    std::vector<Suspect> suspects;
+    static void Fields(auto& self, auto& archive) {
+      archive(self.coming, self.window_ns, self.woken_ns, self.suspects);
+    }
+  };
+  void OnSwitch(const Step& step);
+  void OnWaking(const Step& step);
+  void OnBlock(const Step& step, Producer* producer);
+  void OnVictimWoken(const Step& step, Victim* victim);
+  void OnProducerWoken(const Step& step, Producer* producer, const Task* by);
+  void Accuse(const Task& victim, const Task& by, const Producer& producer, const Step& step);
+
+  const LostWakeupInput input_;
+  bool probed_ = false;
+  Records<Producer> producers_;
+  Records<Victim> victims_;
+};
+
+}  // namespace wakewatch
