@@ -14,7 +14,7 @@ constexpr size_t kFailuresMax = 16;
 
 BatchBuilder::BatchBuilder(const FormatTable& formats, const std::vector<uint32_t>& cpus, int compression,
                            uint32_t chunk_events_max)
-    : decoder_(formats), chunk_events_max_(chunk_events_max) {
+    : decoder_(formats), chunk_events_max_(chunk_events_max), by_format_(formats.events().size()) {
   for (const uint32_t cpu : cpus) {
     if (cpu >= streams_.size()) streams_.resize(cpu + 1);
     streams_[cpu] = std::make_unique<Stream>(decoder_, formats, cpu, compression);
@@ -26,20 +26,54 @@ void BatchBuilder::AddPage(uint32_t cpu, Bytes page) {
   if (stream == nullptr) return;
   block_.Clear();
   stream->pages.Decode(page, &block_, &anomalies_);
-  for (const Event& event : block_.events) {
-    if (event.type == EventType::kGap) {
-      OpenGap(stream, {cpu, event.ts_ns, UINT64_MAX, event.gap.lost, event.gap.cause});
-      if (event.gap.end_ns != UINT64_MAX) CloseGap(stream, event.gap.end_ns);
-      continue;
-    }
-    if (stream->open_gap) CloseGap(stream, event.ts_ns);
-    symbols_.See(event);
-    stream->encoder.Add(event);
-    stream->last_ns = event.ts_ns;
-    ++events_;
-    if (++stream->open_events >= chunk_events_max_) Cut(stream);
-  }
+  for (const Event& event : block_.events) AddEvent(stream, event);
   if (stream->encoder.pending_bytes() >= kOpenBytesMax) Cut(stream);
+}
+
+void BatchBuilder::AddEvent(Stream* stream, const Event& event) {
+  if (event.type == EventType::kGap) {
+    OpenGap(stream, {stream->cpu, event.ts_ns, UINT64_MAX, event.gap.lost, event.gap.cause});
+    // What follows is set aside: then the gap goes on.
+    const bool goes_on = event.gap.end_ns == UINT64_MAX ||
+                         (!stream->changes.empty() && event.gap.end_ns >= stream->changes.front().from_ns);
+    if (!goes_on) CloseGap(stream, event.gap.end_ns);
+    return;
+  }
+  ++by_format_[event.format];
+  if (!stream->changes.empty() && InChange(stream, event.ts_ns)) return;
+  if (stream->open_gap) CloseGap(stream, event.ts_ns);
+  symbols_.See(event);
+  stream->encoder.Add(event);
+  stream->last_ns = event.ts_ns;
+  ++events_;
+  if (++stream->open_events >= chunk_events_max_) Cut(stream);
+}
+
+bool BatchBuilder::InChange(Stream* stream, uint64_t now_ns) {
+  while (!stream->changes.empty() && stream->changes.front().until_ns <= now_ns) PassChange(stream);
+  if (stream->changes.empty() || now_ns < stream->changes.front().from_ns) return false;
+  ++stream->changes.front().lost;
+  ++set_aside_;
+  return true;
+}
+
+void BatchBuilder::PassChange(Stream* stream) {
+  const Change change = stream->changes.front();
+  stream->changes.erase(stream->changes.begin());
+  const Marked marked = stream->marked;
+  OpenGap(stream, {stream->cpu, stream->last_ns, UINT64_MAX, change.lost, GapCause::kCollector});
+  stream->marked = marked;  // that is what the kernel lost
+}
+
+void BatchBuilder::SetAside(uint64_t from_ns, uint64_t until_ns) {
+  for (const auto& stream : streams_) {
+    if (!stream) continue;
+    if (!stream->changes.empty() && from_ns <= stream->changes.back().until_ns) {
+      stream->changes.back().until_ns = std::max(stream->changes.back().until_ns, until_ns);
+    } else {
+      stream->changes.push_back({from_ns, until_ns});
+    }
+  }
 }
 
 void BatchBuilder::AddGap(uint32_t cpu, uint64_t lost, GapCause cause) {
@@ -112,6 +146,9 @@ void BatchBuilder::TakeInto(const Slice& slice, Batch* batch) {
   for (const auto& stream : streams_) {
     if (!stream) continue;
     Cut(stream.get());
+    while (!stream->changes.empty() && (slice.last || stream->changes.front().until_ns <= slice.frontier_ns)) {
+      PassChange(stream.get());
+    }
     if (stream->open_gap) HandOutGap(stream.get(), slice);
   }
   frontier_ns_ = std::max(frontier_ns_, slice.frontier_ns);

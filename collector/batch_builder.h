@@ -29,6 +29,11 @@ class BatchBuilder {
   void AddGap(uint32_t cpu, uint64_t lost, GapCause cause);
   // Nothing more will be read of `cpu`: a gap from here to the end.
   void EndCpu(uint32_t cpu);
+  // Between these times (trace clock) some kind of event began or ceased to be recorded. Each CPU gets one gap from its
+  // last event before `from_ns` to its first one at or after `until_ns`, so that nothing is concluded across; the
+  // events in between are left out and counted as lost. No event of that time was added yet, and the caller hands out
+  // no frontier between the two.
+  void SetAside(uint64_t from_ns, uint64_t until_ns);
 
   struct Slice {
     uint64_t now_ns = 0;       // trace clock; no loss that was reported so far lies behind it
@@ -52,11 +57,18 @@ class BatchBuilder {
     bool unknown = false;
   };
   Marked marked(uint32_t cpu) const;
+  uint64_t set_aside() const { return set_aside_; }  // events that SetAside left out
+  // Events of each format, those that were set aside too; by index into FormatTable::events().
+  const std::vector<uint64_t>& events_by_format() const { return by_format_; }
   const AnomalyCounts& anomalies() const { return anomalies_; }
   const std::vector<std::string>& failures() const { return failures_; }  // chunks that could not be encoded
   SymbolCollector& symbols() { return symbols_; }
 
  private:
+  struct Change {
+    uint64_t from_ns = 0, until_ns = 0;
+    uint64_t lost = 0;  // events left out
+  };
   struct Stream {
     Stream(const RecordDecoder& decoder, const FormatTable& formats, uint32_t cpu_number, int compression)
         : cpu(cpu_number), pages(decoder, cpu_number), encoder(formats, cpu_number, compression) {}
@@ -67,6 +79,7 @@ class BatchBuilder {
     uint64_t last_ns = 0;      // of the last event; 0: none yet
     Marked marked;
     bool ended = false;
+    std::vector<Change> changes;        // that its events have not reached, the earliest in front
     std::optional<GapRecord> open_gap;  // waits for the next event
     bool announced = false;             // it was handed out with an open end
     uint64_t lost_by_ns = 0;            // then: its loss does not lie behind this
@@ -77,6 +90,11 @@ class BatchBuilder {
   void OpenGap(Stream* stream, GapRecord gap);
   void CloseGap(Stream* stream, uint64_t end_ns);
   void HandOutGap(Stream* stream, const Slice& slice);
+  void AddEvent(Stream* stream, const Event& event);
+  // Opens the gaps of the changes that end by `now_ns`, and counts an event of that time if it belongs into one that
+  // has not ended. True: it does.
+  bool InChange(Stream* stream, uint64_t now_ns);
+  void PassChange(Stream* stream);
 
   const RecordDecoder decoder_;
   const uint32_t chunk_events_max_;
@@ -89,7 +107,8 @@ class BatchBuilder {
   std::vector<std::string> failures_;
   size_t finished_bytes_ = 0;
   uint64_t frontier_ns_ = 0;  // of the last slice
-  uint64_t events_ = 0, gaps_ = 0;
+  uint64_t events_ = 0, gaps_ = 0, set_aside_ = 0;
+  std::vector<uint64_t> by_format_;
 };
 
 }  // namespace wakewatch

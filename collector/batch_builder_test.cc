@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <string>
 
 #include "analysis/trace/format.h"
 
@@ -212,6 +213,62 @@ TEST_F(BatchBuilderTest, APageThatMakesNoSenseBecomesAGap) {
   EXPECT_EQ(batch.gaps[0].lost, kLostUnknown);
   EXPECT_EQ(builder_->anomalies().Of(Anomaly::kPageCommitPastEnd), 1u);
   EXPECT_EQ(builder_->events(), 20u);
+}
+
+// Gaps as "cpu:start..end-lost".
+std::string Told(const Batch& batch) {
+  std::string told;
+  for (const GapRecord& gap : batch.gaps) {
+    told += std::to_string(gap.cpu) + ":" + std::to_string(gap.start_ns) + ".." +
+            (gap.end_ns == UINT64_MAX ? "" : std::to_string(gap.end_ns)) + "-" + std::to_string(gap.lost) + " ";
+    EXPECT_EQ(gap.cause, GapCause::kCollector);
+  }
+  return told;
+}
+
+TEST_F(BatchBuilderTest, AChangeOfWhatIsRecordedIsAGapOnEveryCpu) {
+  builder_->AddPage(0, Page(1000, 3));
+  builder_->AddPage(2, Page(1000, 1));
+  builder_->SetAside(2000, 3000);
+  builder_->AddPage(0, Page(1500, 2));  // before it
+  builder_->AddPage(0, Page(1990, 3));  // 1990, 2000, 2010: two of them within
+  builder_->AddPage(0, Page(2990, 2));  // 2990 within, 3000 behind
+  Batch batch = TakeAt(2500, 1900);
+  EXPECT_EQ(Told(batch), "0:1990..3000-3 ");
+  ASSERT_THAT(batch.chunks, SizeIs(3));
+  EXPECT_EQ(batch.chunks[0].last_ns, 1990u);
+  EXPECT_EQ(batch.chunks[1].first_ns, 3000u);
+  // CPU 2 has nothing more to say: its gap is announced when the frontier has passed the change, and then closed.
+  EXPECT_EQ(Told(TakeAt(4000, 3900)), "2:1900..-0 ");
+  EXPECT_EQ(Told(TakeAt(4500, 4400)), "2:1900..4400-0 ");
+  EXPECT_EQ(builder_->set_aside(), 3u);
+  EXPECT_EQ(builder_->events(), 8u);
+  EXPECT_EQ(builder_->events_by_format(), std::vector<uint64_t>{11});
+  EXPECT_EQ(builder_->marked(0).lost, 0u) << "the kernel lost nothing";
+}
+
+TEST_F(BatchBuilderTest, AChangeAndALossThatMeetAreOneGap) {
+  builder_->AddPage(0, Page(1000, 3));
+  builder_->SetAside(2000, 3000);
+  builder_->AddPage(0, Page(2500, 2, 7));  // lost from 1020 to 2500, and what follows is within
+  builder_->AddPage(0, Page(3500, 1));
+  const Batch batch = TakeAt(5000, 4900);
+  ASSERT_THAT(batch.gaps, SizeIs(1));
+  EXPECT_EQ(batch.gaps[0].start_ns, 1020u);
+  EXPECT_EQ(batch.gaps[0].end_ns, 3500u);
+  EXPECT_EQ(batch.gaps[0].lost, 9u);
+  EXPECT_EQ(batch.gaps[0].cause, GapCause::kUnknown);
+  EXPECT_EQ(builder_->marked(0).lost, 7u);
+}
+
+TEST_F(BatchBuilderTest, ChangesThatTouchAreOneAndTheLastBatchHasThemAll) {
+  builder_->AddPage(0, Page(1000, 3));
+  builder_->AddPage(2, Page(1000, 3));
+  builder_->SetAside(2000, 3000);
+  builder_->SetAside(3000, 4000);
+  builder_->SetAside(6000, 7000);
+  builder_->AddPage(0, Page(5000, 2));
+  EXPECT_EQ(Told(TakeAt(8000, 8000, true)), "0:1020..5000-0 0:5010..-0 2:1020..-0 ");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "collector/event_formats.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "collector/file_io.h"
@@ -49,6 +50,20 @@ Result<EventFormats> LoadEventFormats(const std::string& events_folder, const st
   formats.delta.page_size = page_bytes;
   formats.delta.header_page = *header;
   return formats;
+}
+
+std::optional<size_t> FormatIndex(const FormatTable& table, const std::string& event) {
+  const size_t slash = std::min(event.find('/'), event.size() - 1);
+  const EventFormat* const format = table.Find(event.substr(0, slash), event.substr(slash + 1));
+  if (format == nullptr) return std::nullopt;
+  return static_cast<size_t>(format - table.events().data());
+}
+
+bool HasSameId(const std::string& events_folder, const FormatTable& table, const std::string& event) {
+  const auto index = FormatIndex(table, event);
+  const auto text = ReadTextFile(events_folder + "/" + event + "/id");
+  uint64_t id = 0;
+  return index && text && ParseUnsigned(*text, &id) && id == table.events()[*index].id;
 }
 
 }  // namespace wakewatch

@@ -3,6 +3,7 @@
 // from the top level's).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,5 +22,11 @@ struct EventFormats {
 // cannot be read or used is named in a warning and left out. Errors: header_page cannot be read or makes no sense.
 Result<EventFormats> LoadEventFormats(const std::string& events_folder, const std::vector<std::string>& events,
                                       uint32_t page_bytes, std::vector<std::string>* warnings);
+
+// Where `event` ("system/name") stands in table.events(); none when it does not.
+std::optional<size_t> FormatIndex(const FormatTable& table, const std::string& event);
+// True when the kernel still has `event` under the id that `table` knows it by. A probe that is removed and made again
+// gets another one.
+bool HasSameId(const std::string& events_folder, const FormatTable& table, const std::string& event);
 
 }  // namespace wakewatch

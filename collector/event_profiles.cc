@@ -81,6 +81,11 @@ Result<EventProfile> FindEventProfile(const std::string& name) {
       Error{ErrorCode::kInvalidArgument, "there is no event profile \"" + name + "\"", {}, {}, "use one of: " + known});
 }
 
+bool SmallerProfile(const std::string& a, const std::string& b) {
+  const auto size = [](const std::string& name) { return name == "light" ? 0 : name == "standard" ? 1 : 2; };
+  return size(a) < size(b);
+}
+
 Result<EventSelection> SelectEvents(const std::string& events_folder, const std::vector<std::string>& wanted) {
   if (!IsFolder(events_folder)) {
     return Fail(Error{ErrorCode::kNotFound,

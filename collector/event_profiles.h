@@ -12,6 +12,9 @@ namespace wakewatch {
 // kInvalidArgument, naming the profiles there are.
 Result<EventProfile> FindEventProfile(const std::string& name);
 
+// True when profile `a` records less than `b`. Names that there are not are as large as any.
+bool SmallerProfile(const std::string& a, const std::string& b);
+
 struct EventSelection {
   std::vector<std::string> present;  // "system/name", each once, in the order asked for
   std::vector<std::string> missing;  // as asked for

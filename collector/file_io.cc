@@ -49,8 +49,10 @@ Result<std::string> ReadTextFile(const std::string& path, size_t limit) {
   return text;
 }
 
-Status WriteTextFile(const std::string& path, std::string_view text) {
-  const Descriptor file(open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+namespace {
+
+Status WriteOnce(const std::string& path, std::string_view text, int mode) {
+  const Descriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC | mode));
   if (file.get() < 0) return Fail(ErrnoError(errno, "cannot open for writing", path));
   for (;;) {
     const ssize_t put = write(file.get(), text.data(), text.size());
@@ -60,6 +62,11 @@ Status WriteTextFile(const std::string& path, std::string_view text) {
     return {};
   }
 }
+
+}  // namespace
+
+Status WriteTextFile(const std::string& path, std::string_view text) { return WriteOnce(path, text, O_TRUNC); }
+Status AppendTextFile(const std::string& path, std::string_view text) { return WriteOnce(path, text, O_APPEND); }
 
 Result<std::vector<std::string>> ListFolder(const std::string& path) {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(path.c_str()), closedir);

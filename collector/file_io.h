@@ -16,6 +16,9 @@ namespace wakewatch {
 Result<std::string> ReadTextFile(const std::string& path, size_t limit = 1u << 20);
 // Truncates and writes in one write(2), which is what kernel files expect. Does not create the file.
 Status WriteTextFile(const std::string& path, std::string_view text);
+// Writes behind what is there, without truncating: opening kprobe_events or dynamic_events with O_TRUNC removes every
+// probe of the machine. Does not create the file.
+Status AppendTextFile(const std::string& path, std::string_view text);
 
 // Names of a folder's entries without "." and "..", sorted.
 Result<std::vector<std::string>> ListFolder(const std::string& path);

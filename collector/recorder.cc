@@ -12,6 +12,7 @@
 #include "collector/event_formats.h"
 #include "collector/event_profiles.h"
 #include "collector/page_queue.h"
+#include "collector/probe_control.h"
 #include "collector/session_log.h"
 #include "collector/tracefs_session.h"
 
@@ -45,6 +46,7 @@ class TracefsRecorder final : public Recorder {
   const RecorderTotals& totals() const override { return totals_; }
   Status Run(std::chrono::nanoseconds duration, const std::atomic<bool>& stop, const Sink& sink) override;
   Status ChangeProfile(const std::string& name, const std::string& reason) override;
+  void PauseProbes(const std::string& reason) override;
 
  private:
   struct ProfileRequest {
@@ -56,6 +58,12 @@ class TracefsRecorder final : public Recorder {
   Result<std::vector<std::string>> Select(const EventProfile& profile, std::vector<std::string>* missing) const;
   bool Usable(const std::string& event) const;  // its format was loaded
   void ApplyProfileRequest();
+  void TellProbes();
+  // Switches probes that are too busy, or are to pause, and marks it in the stream.
+  void KeepProbes();
+  Status SetProbe(const std::string& event, bool on);
+  std::vector<std::string> Enabled() const;  // of the profile, and probes
+  uint64_t FrontierOf(const RoundEnd& round);
   Status Pump(std::chrono::nanoseconds duration, const std::atomic<bool>& stop, const Sink& sink);
   Status Begin();
   // Each handles one item of the queue.
@@ -70,14 +78,18 @@ class TracefsRecorder final : public Recorder {
 
   const RecorderOptions options_;
   RecorderTotals totals_;
+  std::unique_ptr<ProbeControl> probes_;  // in front of the session: definitions go after the instance that used them
   std::unique_ptr<TracefsSession> session_;
   std::optional<BufferSetup> setup_;
   std::optional<EventFormats> formats_;
   std::string profile_;
-  std::vector<std::string> enabled_;            // events that are on
+  std::vector<std::string> enabled_;            // events of the profile that are on
   std::vector<ProfileChange> profile_changes_;  // since the last batch
   std::mutex request_mutex_;
   std::optional<ProfileRequest> request_;
+  std::optional<std::string> pause_request_;
+  std::vector<std::pair<uint64_t, uint64_t>> switched_;  // when probes were switched, that no frontier has passed
+  uint64_t probe_misses_ = 0;
   std::vector<uint32_t> cpus_;  // that have a buffer
   std::optional<BatchBuilder> builder_;
   std::optional<SessionLog> log_;
@@ -104,6 +116,12 @@ Status TracefsRecorder::Prepare(const EventProfile& profile, const std::string& 
   if (!cpus) return Fail(cpus.error());
   cpus_ = *std::move(cpus);
 
+  if (options_.evidence == EvidenceLevel::kDeep) {
+    probes_ = ProbeControl::Place({.tracefs = tracefs}, session_->path(), options_.probe_limits, &warnings,
+                                  &totals_.evidence);
+  } else {
+    ReapProbes(tracefs, &warnings);
+  }
   std::vector<std::string> missing;
   auto wanted = Select(profile, &missing);
   if (!wanted) return Fail(wanted.error());
@@ -121,6 +139,9 @@ Status TracefsRecorder::Prepare(const EventProfile& profile, const std::string& 
       if (std::find(all.begin(), all.end(), event) == all.end()) all.push_back(event);
     }
   }
+  if (probes_) {
+    for (const std::string& event : probes_->events()) all.push_back(event);
+  }
   auto formats = LoadEventFormats(session_->events_folder(), all, setup_->subbuffer_bytes, &warnings);
   if (!formats) return Fail(formats.error());
   formats_ = *std::move(formats);
@@ -129,7 +150,65 @@ Status TracefsRecorder::Prepare(const EventProfile& profile, const std::string& 
   if (!enabled) return Fail(enabled.error());
   enabled_ = *std::move(enabled);
   profile_ = profile.name;
+  if (probes_) {
+    probes_->Begin(
+        formats_->usable, [this](const auto& event, bool on) { return SetProbe(event, on); }, &warnings);
+    TellProbes();
+  }
   return {};
+}
+
+void TracefsRecorder::TellProbes() {
+  if (!probes_) return;
+  totals_.probes = probes_->states();
+  totals_.evidence = EvidenceText(totals_.probes);
+}
+
+Status TracefsRecorder::SetProbe(const std::string& event, bool on) {
+  if (on && !HasSameId(session_->events_folder(), formats_->table, event)) {
+    return Fail(ErrorCode::kConflict, "somebody has removed or replaced it");
+  }
+  return session_->SetEvent(event, on);
+}
+
+std::vector<std::string> TracefsRecorder::Enabled() const {
+  std::vector<std::string> events = enabled_;
+  if (!probes_) return events;
+  for (std::string& event : probes_->on()) events.push_back(std::move(event));
+  return events;
+}
+
+void TracefsRecorder::PauseProbes(const std::string& reason) {
+  const std::lock_guard lock(request_mutex_);
+  pause_request_ = reason;
+}
+
+void TracefsRecorder::KeepProbes() {
+  if (!probes_) return;
+  {
+    const std::lock_guard lock(request_mutex_);
+    if (pause_request_) probes_->Pause("user", *std::exchange(pause_request_, std::nullopt));
+  }
+  const uint64_t from_ns = setup_->clock.NowNs();
+  const bool due = probes_->Due(from_ns, [this](const std::string& event) {
+    const auto index = FormatIndex(formats_->table, event);
+    return index ? builder_->events_by_format()[*index] : 0;
+  });
+  if (const uint64_t misses = probes_->TakeMisses(); misses > 0) {
+    if (probe_misses_ == 0) {
+      totals_.warnings.push_back("the kernel could not run a probe now and then; each such second ends with a gap");
+    }
+    probe_misses_ += misses;
+    for (const uint32_t cpu : online_) builder_->AddGap(cpu, kLostUnknown, GapCause::kCollector);
+  }
+  if (!due) return;
+  const std::string reason =
+      probes_->Apply([this](const auto& event, bool on) { return SetProbe(event, on); }, &totals_.warnings);
+  if (reason.empty()) return;
+  const uint64_t until_ns = setup_->clock.NowNs();
+  builder_->SetAside(from_ns, until_ns);
+  switched_.emplace_back(from_ns, until_ns);
+  profile_changes_.push_back({until_ns, profile_, Enabled(), reason});
 }
 
 Result<std::vector<std::string>> TracefsRecorder::Select(const EventProfile& profile,
@@ -191,7 +270,10 @@ void TracefsRecorder::ApplyProfileRequest() {
   }
   enabled_ = std::move(enabled);
   profile_ = request->profile.name;
-  profile_changes_.push_back({since_ns, profile_, enabled_, request->reason});
+  profile_changes_.push_back({since_ns, profile_, Enabled(), request->reason});
+  if (!probes_) return;
+  const bool smaller = SmallerProfile(profile_, options_.profile);
+  probes_->Pause("profile", smaller ? "profile " + profile_ + " is recorded without probes" : "");
 }
 
 Status TracefsRecorder::Begin() {
@@ -236,9 +318,14 @@ Status TracefsRecorder::Run(std::chrono::nanoseconds duration, const std::atomic
       }
     }
     totals_.lost -= std::min(totals_.lost, events_delivered_);
+  } else {
+    totals_.lost += builder_->set_aside();
   }
   reader_.reset();
   if (auto removed = session_->Remove(); !removed) totals_.warnings.push_back(removed.error().Text());
+  if (probes_) {
+    for (std::string& left : probes_->Remove()) totals_.warnings.push_back(std::move(left));
+  }
   Settle();
   return status;
 }
@@ -253,6 +340,7 @@ Status TracefsRecorder::Pump(std::chrono::nanoseconds duration, const std::atomi
       reader_->Finish();
     }
     ApplyProfileRequest();
+    if (!finishing) KeepProbes();
     auto item = queue_->Pop(kStopPoll);
     if (!item) {
       if (queue_->closed()) return Fail(ErrorCode::kInternal, "the reading thread ran out of memory");
@@ -283,9 +371,18 @@ Status TracefsRecorder::Take(const RoundEnd& round, const Sink& sink) {
   if (!round.complete) return {};
   last_ = round.last;
   online_ = round.online;
-  const uint64_t guard_ns = last_ ? 0 : kFrontierGuardNs;
-  frontier_ns_ = std::max(frontier_ns_, round.started_ns - std::min(round.started_ns, guard_ns));
+  frontier_ns_ = std::max(frontier_ns_, FrontierOf(round));
   return Emit(round.started_ns, true, sink);
+}
+
+// No frontier stands within the time in which probes were switched: the gap that marks it begins in front of it.
+uint64_t TracefsRecorder::FrontierOf(const RoundEnd& round) {
+  uint64_t frontier_ns = round.started_ns - std::min(round.started_ns, last_ ? 0 : kFrontierGuardNs);
+  for (const auto& [from_ns, until_ns] : switched_) {
+    if (frontier_ns > from_ns && frontier_ns < until_ns) frontier_ns = from_ns;
+  }
+  std::erase_if(switched_, [&](const auto& times) { return times.second <= frontier_ns; });
+  return frontier_ns;
 }
 
 Status TracefsRecorder::Take(const ReadFailure& failure, const Sink&) {
@@ -309,6 +406,7 @@ Status TracefsRecorder::Emit(uint64_t now_ns, bool complete, const Sink& sink) {
     for (const uint32_t cpu : online_) batch.frontiers.push_back({cpu, frontier_ns_});
   }
   raw_bytes_ = 0;
+  TellProbes();
   totals_.events = builder_->events();
   totals_.gaps = builder_->gaps();
   if (auto taken = sink(std::move(batch)); !taken) return taken;
@@ -319,7 +417,7 @@ Status TracefsRecorder::Emit(uint64_t now_ns, bool complete, const Sink& sink) {
 void TracefsRecorder::AddOpening(uint64_t now_ns, Batch* batch) {
   batch->session = *std::exchange(opening_, std::nullopt);
   batch->formats = formats_->delta;
-  batch->profiles.push_back({now_ns, options_.profile, enabled_, "start"});
+  batch->profiles.push_back({now_ns, options_.profile, Enabled(), "start"});
   if (!reader_->raised_priority()) {
     totals_.warnings.push_back("the reading thread could not raise its priority; a busy machine may cost events");
   }

@@ -1,5 +1,6 @@
 // Why: the collector as a library: a private tracefs instance in, batches out. `wakewatch record` writes them to a
-// file, the agent will send them. It changes nothing outside its own instance and removes that instance when it ends.
+// file, the agent sends them. It changes nothing outside its own instance, but for the definitions of its probes (see
+// probe_set.h), and removes both when it ends.
 #pragma once
 
 #include <atomic>
@@ -12,8 +13,14 @@
 
 #include "analysis/base/result.h"
 #include "analysis/chunk/batch.h"
+#include "collector/probe_limits.h"
 
 namespace wakewatch {
+
+enum class EvidenceLevel {
+  kTracepoints,  // the kernel's own events
+  kDeep,         // and probes, where the kernel takes them: what a tracepoint cannot show
+};
 
 struct RecorderOptions {
   std::string tracefs = {};  // empty: found among the mounts, mounted at /sys/kernel/tracing if there is none
@@ -24,6 +31,8 @@ struct RecorderOptions {
   // ChangeProfile will be used: the formats of all profiles travel in the first batch.
   bool changeable_profile = false;
   std::vector<std::string> extra_events = {};  // "sched/sched_stat_runtime"
+  EvidenceLevel evidence = EvidenceLevel::kTracepoints;
+  ProbeLimitOptions probe_limits = {};
   uint32_t buffer_kb_per_cpu = 8192;
   uint32_t subbuffer_kb = 64;  // used where the kernel has buffer_subbuf_size_kb (6.8+)
   std::chrono::milliseconds batch_span{500};
@@ -39,8 +48,19 @@ struct EventProfile {
 };
 std::vector<EventProfile> EventProfiles();
 
+struct ProbeState {
+  std::string name;  // "ttwu"
+  bool on = false;
+  std::string cause;          // why it is not on
+  uint64_t events = 0;        // read
+  uint64_t switched_off = 0;  // times, while recording
+};
+
 struct RecorderTotals {
   uint64_t events = 0, bytes_read = 0, batches = 0, lost = 0, gaps = 0;
+  // What EvidenceLevel::kDeep came to: "deep: 21 of 23 probes; without complete, complete_all"; else empty.
+  std::string evidence;
+  std::vector<ProbeState> probes;
   std::vector<std::string> warnings;  // EPERM on optional files, events this kernel does not have, …
 };
 
@@ -61,6 +81,8 @@ class Recorder {
   // batch says so, with `reason`. The last word counts. Errors: kInvalidArgument (no such profile, or not a changeable
   // one).
   virtual Status ChangeProfile(const std::string& name, const std::string& reason) = 0;
+  // From any thread, also from within `sink`: soon, no probe is recorded, until it is called with an empty `reason`.
+  virtual void PauseProbes(const std::string& reason) = 0;
 };
 
 }  // namespace wakewatch

@@ -68,7 +68,7 @@ Agent::Outcome Agent::Run(std::chrono::nanoseconds duration, const std::atomic<b
   Outcome outcome;
   outcome.recorded = recorder_->Run(duration, stop, [this](Batch&& batch) { return Take(std::move(batch)); });
   if (hooks_.stopping) hooks_.stopping();
-  Report(recorder_->totals().warnings);
+  Report(recorder_->totals());
   outcome.events_lost = recorder_->totals().lost;
   outcome.gaps = recorder_->totals().gaps;
   Deliver(stop);
@@ -106,7 +106,8 @@ Status Agent::Take(Batch&& batch) {
   uplink_.Offer(std::move(batch));
   ApplyWish();
   KeepBudget(seen);
-  Report(recorder_->totals().warnings);
+  SpareQueue();
+  Report(recorder_->totals());
   if (first && hooks_.recording) hooks_.recording();
   TrimMemory();
   if (hooks_.alive) hooks_.alive();
@@ -119,6 +120,17 @@ void Agent::TrimMemory() {
   if (!queue_was_long_ || bytes > kShortQueueBytes) return;
   queue_was_long_ = false;
   malloc_trim(kShortQueueBytes);
+}
+
+void Agent::SpareQueue() {
+  const size_t bytes = uplink_.stats().queue_bytes, bytes_max = options_.uplink.queue.bytes_max;
+  if (!probes_paused_ && bytes > bytes_max / 2) {
+    probes_paused_ = true;
+    recorder_->PauseProbes("the queue to the server is half full");
+  } else if (probes_paused_ && bytes < bytes_max / 8) {
+    probes_paused_ = false;
+    recorder_->PauseProbes("");
+  }
 }
 
 void Agent::ApplyWish() {
@@ -156,17 +168,23 @@ void Agent::Change(const EventBudget::Step& step) {
   state_.profile_wanted = budget_.wanted();
 }
 
-void Agent::Report(const std::vector<std::string>& warnings) {
+void Agent::Report(const RecorderTotals& totals) {
+  const std::vector<std::string>& warnings = totals.warnings;
   for (; warnings_said_ < warnings.size(); ++warnings_said_) spdlog::warn("{}", warnings[warnings_said_]);
   CollectorReport report;
   {
     const std::lock_guard lock(mutex_);
+    state_.evidence = totals.evidence;
+    state_.probes = totals.probes;
     report.profile = state_.profile;
     report.profile_wanted = state_.profile_wanted;
     report.events_read = state_.events_read;
     report.events_lost = state_.events_lost;
   }
   if (budget_.helpless()) report.warnings.push_back("more events than the budget, and no smaller profile");
+  const bool less =
+      std::any_of(totals.probes.begin(), totals.probes.end(), [](const auto& probe) { return !probe.on; });
+  if (less) report.warnings.push_back("evidence is " + totals.evidence);
   const size_t shown = std::min(warnings.size(), kWarningsMax);
   report.warnings.insert(report.warnings.end(), warnings.end() - static_cast<ptrdiff_t>(shown), warnings.end());
   uplink_.SetReport(std::move(report));

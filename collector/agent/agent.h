@@ -38,6 +38,8 @@ struct AgentState {
   uint64_t gaps = 0;         // in what was read
   uint64_t batches = 0;
   std::string profile, profile_wanted;
+  std::string evidence;  // see RecorderTotals
+  std::vector<ProbeState> probes;
   UplinkStats uplink;
 };
 
@@ -70,7 +72,9 @@ class Agent {
   void KeepBudget(uint64_t events);
   void ApplyWish();
   void Change(const EventBudget::Step& step);
-  void Report(const std::vector<std::string>& warnings);
+  void Report(const RecorderTotals& totals);
+  // Probe events are the first to go when the server does not keep up: while the queue is long, none are recorded.
+  void SpareQueue();
   void Deliver(const std::atomic<bool>& stop);
   // Gives back what a long queue took, once it is short again: the allocator would keep it.
   void TrimMemory();
@@ -82,6 +86,7 @@ class Agent {
   bool helpless_said_ = false;
   size_t warnings_said_ = 0;
   bool queue_was_long_ = false;
+  bool probes_paused_ = false;
   mutable std::mutex mutex_;                                 // guards what follows
   AgentState state_;                                         // without uplink
   std::optional<std::pair<std::string, std::string>> wish_;  // of the server: profile, reason

@@ -70,6 +70,7 @@ class StateCollectable final : public prometheus::Collectable {
     gauge("connected", "1 while a stream stands", up.connected ? 1 : 0);
     gauge("resident_memory_bytes", "Resident memory of the collector", ResidentBytes());
     AddProfiles(state, &families);
+    AddProbes(state, &families);
     return families;
   }
 
@@ -82,6 +83,26 @@ class StateCollectable final : public prometheus::Collectable {
       metric.gauge.value = profile.name == state.profile ? 1 : 0;
       families->back().metric.push_back(metric);
     }
+  }
+
+  // Nothing where no probes were asked for.
+  static void AddProbes(const AgentState& state, std::vector<MetricFamily>* families) {
+    if (state.probes.empty()) return;
+    MetricFamily on = Family("probe", "1 while the probe is recorded", MetricType::Gauge);
+    MetricFamily events = Family("probe_events_total", "Events of the probe that were read", MetricType::Counter);
+    MetricFamily offs =
+        Family("probe_switched_off_total", "Times the probe was switched off while recording", MetricType::Counter);
+    for (const ProbeState& probe : state.probes) {
+      ClientMetric metric;
+      metric.label = {{"probe", probe.name}};
+      metric.gauge.value = probe.on ? 1 : 0;
+      on.metric.push_back(metric);
+      metric.counter.value = static_cast<double>(probe.events);
+      events.metric.push_back(metric);
+      metric.counter.value = static_cast<double>(probe.switched_off);
+      offs.metric.push_back(metric);
+    }
+    families->insert(families->end(), {on, events, offs});
   }
 
   const std::function<AgentState()> state_;

@@ -34,6 +34,7 @@ class MadeUpRecorder final : public Recorder {
     changes_->emplace_back(name, reason);
     return {};
   }
+  void PauseProbes(const std::string& reason) override { changes_->emplace_back("pause", reason); }
   Status Run(std::chrono::nanoseconds, const std::atomic<bool>& stop,
              const std::function<Status(Batch&&)>& sink) override {
     for (bool last = false; !last;) {

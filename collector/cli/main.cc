@@ -45,6 +45,10 @@ Result<std::unique_ptr<Recorder>> MakeRecorder(const CollectorOptions& options) 
   recorder.host = options.host;
   recorder.profile = options.profile;
   recorder.buffer_kb_per_cpu = static_cast<uint32_t>(options.buffer_kb);
+  if (options.evidence == "deep") recorder.evidence = EvidenceLevel::kDeep;
+  recorder.probe_limits.rate_max = options.probe_rate_max;
+  recorder.probe_limits.rate_all_max = 3 * options.probe_rate_max;
+  recorder.probe_limits.cpu_percent_max = options.probe_cpu_max;
   BoundForService(static_cast<uint32_t>(Topology().Online().size()), &recorder);
   return Recorder::Create(recorder);
 }
@@ -71,6 +75,9 @@ int Run(const CollectorOptions& options) {
   if (!recorder) {
     spdlog::error("{}", recorder.error().Text());
     return kError;
+  }
+  if (const std::string& evidence = (*recorder)->totals().evidence; !evidence.empty()) {
+    spdlog::info("evidence: {}", evidence);
   }
   AgentOptions agent_options;
   agent_options.uplink.server = options.server;

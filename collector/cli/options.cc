@@ -21,6 +21,7 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  sudo wakewatch-collector --server 127.0.0.1:7400\n"
     "  sudo wakewatch-collector --once --duration 30s --profile full\n"
+    "  sudo wakewatch-collector --evidence deep --probe-rate-max 5000\n"
     "  sudo wakewatch-collector --config /etc/wakewatch/collector.toml --metrics 127.0.0.1:7401\n"
     "A configuration file holds the same names: server = \"127.0.0.1:7400\"";
 
@@ -65,6 +66,22 @@ void Define(CollectorOptions* options, CLI::App* app) {
   for (const EventProfile& profile : EventProfiles()) profiles.push_back(profile.name);
   app->add_option("--profile", options->profile, "Which events to record")
       ->check(CLI::IsMember(profiles))
+      ->capture_default_str();
+  app->add_option("--evidence", options->evidence,
+                  "deep: also place probes, which show what no tracepoint does (refused wakes, empty queues, "
+                  "completions), where the kernel takes them")
+      ->check(CLI::IsMember(std::vector<std::string>{"tracepoints", "deep"}))
+      ->capture_default_str();
+  app->add_option("--probe-rate-max", options->probe_rate_max,
+                  "Events a second of one probe, three times as many of all; a probe above it for 2 s is switched off "
+                  "for a minute, then longer")
+      ->check(InRange(uint64_t{1}, uint64_t{1} << 40))
+      ->type_name("N")
+      ->capture_default_str();
+  app->add_option("--probe-cpu-max", options->probe_cpu_max,
+                  "Percent of one CPU that all probes may cost, by what a hit was measured to cost")
+      ->check(InRange(0.01, 10'000.0))
+      ->type_name("PERCENT")
       ->capture_default_str();
   app->add_option("--event-budget", options->event_budget,
                   "Events a second; above it a smaller profile is recorded until there is room again")

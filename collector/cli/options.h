@@ -13,9 +13,12 @@ struct CollectorOptions {
   std::string server = "127.0.0.1:7400";
   std::string host;  // empty: this machine's name
   std::string profile = "standard";
-  uint64_t event_budget = 300'000;  // a second
-  uint64_t queue_mib = 20;          // with it the process stays within 64 MiB
-  uint64_t buffer_kb = 8192;        // of a CPU, at most
+  std::string evidence = "tracepoints";
+  uint64_t probe_rate_max = 20'000;  // events a second of one probe; three times as many of all
+  double probe_cpu_max = 10;         // percent of one CPU, for all probes
+  uint64_t event_budget = 300'000;   // a second
+  uint64_t queue_mib = 20;           // with it the process stays within 64 MiB
+  uint64_t buffer_kb = 8192;         // of a CPU, at most
   std::string tracefs;
   std::string metrics;  // "ADDRESS:PORT"; empty: none
   std::string log_level = "info";

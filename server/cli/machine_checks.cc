@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 
 #include "analysis/report/printable.h"
+#include "collector/probe_definitions.h"
 
 namespace wakewatch {
 namespace {
@@ -127,6 +128,20 @@ MachineCheck FeatureCheck(const std::string& name, const std::string& path, cons
   return Exists(path) ? MachineCheck{name, Health::kOk, with, ""} : MachineCheck{name, Health::kWarn, without, ""};
 }
 
+// Which probes `--evidence deep` would place. Whether the kernel then takes each shows only when it is tried.
+MachineCheck EvidenceCheck(const std::string& tracefs) {
+  const ProbePlan plan = PlanProbes({.tracefs = tracefs});
+  if (!plan.refusal.empty()) {
+    return {"deep-evidence", Health::kWarn, "tracepoints only: " + plan.refusal,
+            "recording works without; what needs probes stays undecided"};
+  }
+  std::string found =
+      fmt::format("{} of {} probes can be placed", plan.probes.size(), plan.probes.size() + plan.missing.size());
+  for (const MissingProbe& probe : plan.missing) found += fmt::format("; {}: {}", probe.name, probe.cause);
+  for (const std::string& remark : plan.remarks) found += "; " + remark;
+  return {"deep-evidence", plan.missing.empty() && plan.remarks.empty() ? Health::kOk : Health::kWarn, found, ""};
+}
+
 MachineCheck SymbolsCheck() {
   const auto restrict_text = ReadFront("/proc/sys/kernel/kptr_restrict", 64);
   const std::string kptr = restrict_text ? FirstLine(*restrict_text) : "unknown";
@@ -217,6 +232,7 @@ std::vector<MachineCheck> CheckMachine(const MachineQuestion& question) {
     checks.push_back(FeatureCheck("buffer-percent", tracefs + "/buffer_percent",
                                   "readers wake when little has been written",
                                   "no buffer_percent: the recorder polls on a timer"));
+    checks.push_back(EvidenceCheck(tracefs));
     checks.push_back(FeatureCheck("probes", tracefs + "/kprobe_events", "kprobe events can be placed",
                                   "no kprobe events: only the kernel's own events are recorded"));
   }

@@ -25,6 +25,7 @@ RecordVerb::RecordVerb(CommandLine* line)
       thresholds_(options()),
       format_(options(), {"text", "json", "csv", "ndjson"}),
       fail_on_(options()),
+      probe_rate_max_(ProbeLimitOptions().rate_max),
       buffer_kb_(RecorderOptions().buffer_kb_per_cpu) {
   options()->Text({.names = "-o,--output", .help = "The recording to create", .type = "FILE"}, &output_);
   options()->Flag("-f,--force", "Replace the recording if it exists", &force_);
@@ -38,6 +39,7 @@ RecordVerb::RecordVerb(CommandLine* line)
       &profile_);
   options()->List({.names = "-e,--event", .help = "One more event, as SYSTEM/NAME; may be repeated", .type = "EVENT"},
                   &events_);
+  DefineProbes();
   options()->Number({.names = "--buffer-kb",
                      .help = "Ring buffer of each CPU, in KiB",
                      .type = "N",
@@ -53,7 +55,27 @@ RecordVerb::RecordVerb(CommandLine* line)
                   &command_);
   options()->Examples({"sudo wakewatch record -o rec.db --duration 10s",
                        "sudo wakewatch record -o rec.db --profile standard -- dd if=/dev/zero of=file bs=1M count=100",
+                       "sudo wakewatch record --evidence deep --duration 1min",
                        "sudo wakewatch record --duration 1min --no-report && wakewatch report wakewatch.db --json"});
+}
+
+void RecordVerb::DefineProbes() {
+  options()->Text({.names = "--evidence",
+                   .help = "deep: also place probes, which show what no tracepoint does, where the kernel takes them",
+                   .type = "",
+                   .choices = {"tracepoints", "deep"}},
+                  &evidence_);
+  options()->Number({.names = "--probe-rate-max",
+                     .help = "Events a second of one probe, three times as many of all; above it for 2 s a probe is "
+                             "switched off for a minute",
+                     .type = "N",
+                     .check = CheckedBy(ParsePositive)},
+                    &probe_rate_max_);
+  options()->Number({.names = "--probe-cpu-max",
+                     .help = "What all probes may cost, in percent of a CPU",
+                     .type = "N",
+                     .check = CheckedBy(ParsePositive)},
+                    &probe_cpu_max_);
 }
 
 RecorderOptions RecordVerb::MakeOptions() const {
@@ -61,6 +83,10 @@ RecorderOptions RecordVerb::MakeOptions() const {
   options.tracefs = tracefs_;
   options.profile = profile_;
   options.extra_events = events_;
+  options.evidence = evidence_ == "deep" ? EvidenceLevel::kDeep : EvidenceLevel::kTracepoints;
+  options.probe_limits.rate_max = probe_rate_max_;
+  options.probe_limits.rate_all_max = 3 * probe_rate_max_;
+  options.probe_limits.cpu_percent_max = static_cast<double>(probe_cpu_max_);
   options.buffer_kb_per_cpu = static_cast<uint32_t>(buffer_kb_);
   return options;
 }
@@ -96,6 +122,7 @@ Result<Report> RecordVerb::Analyse(RecordingWriter* writer) const {
 
 void RecordVerb::SayTotals(const RecorderTotals& totals) const {
   for (const std::string& warning : totals.warnings) Warn(warning);
+  if (!totals.evidence.empty()) Say("evidence: " + totals.evidence);
   const std::string what =
       fmt::format("{}: {} events in {} batches", output_, CountText(totals.events), totals.batches);
   if (totals.lost > 0 || totals.gaps > 0) {

@@ -16,6 +16,7 @@ class RecordVerb : public Verb {
   ExitCode Run() override;
 
  private:
+  void DefineProbes();
   RecorderOptions MakeOptions() const;
   // Events into `writer` until the end; an error also when nothing is wrong with what was stored so far.
   Status Record(Recorder* recorder, RecordingWriter* writer, ChildCommand* command) const;
@@ -29,6 +30,8 @@ class RecordVerb : public Verb {
   std::string output_ = "wakewatch.db";
   std::string duration_ = "0";
   std::string profile_ = "standard";
+  std::string evidence_ = "tracepoints";
+  uint64_t probe_rate_max_, probe_cpu_max_ = 10;  // events a second; percent of a CPU
   std::string tracefs_;
   std::vector<std::string> events_, command_;
   uint64_t buffer_kb_;  // KiB

@@ -173,6 +173,13 @@ Result<uint64_t> ParseBufferKb(std::string_view text) {
   return *kb;
 }
 
+Result<uint64_t> ParsePositive(std::string_view text) {
+  std::string_view rest = text;
+  const auto number = TakeNumber(&rest);
+  if (!number || !rest.empty() || *number == 0) return Refuse(text, "is not a whole number above zero", "20000");
+  return *number;
+}
+
 Result<Endpoint> ParseEndpoint(std::string_view text) {
   const auto refuse = [&] { return Refuse(text, "is not an address and a port", "127.0.0.1:7400 or [::1]:7400"); };
   const size_t colon = text.rfind(':');

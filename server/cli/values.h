@@ -31,6 +31,8 @@ Result<std::vector<uint32_t>> ParseCpus(std::string_view text);
 
 // KiB of ring buffer a CPU, 64 to 4 GiB.
 Result<uint64_t> ParseBufferKb(std::string_view text);
+// A whole number above zero.
+Result<uint64_t> ParsePositive(std::string_view text);
 
 // "127.0.0.1:7400", "[::1]:7400", "localhost:0".
 struct Endpoint {
