@@ -31,7 +31,7 @@ const btf_type* Resolve(const btf* types, uint32_t* type) {
 
 std::optional<Found> FindMember(const btf* types, uint32_t structure, std::string_view name, int depth) {
   const btf_type* const type = Resolve(types, &structure);
-  if (type == nullptr || !btf_is_composite(type) || depth > kDepthMax) return std::nullopt;
+  if (name.empty() || type == nullptr || !btf_is_composite(type) || depth > kDepthMax) return std::nullopt;
   const btf_member* const members = btf_members(type);
   for (uint32_t i = 0; i < btf_vlen(type); ++i) {
     const char* const text = btf__name_by_offset(types, members[i].name_off);

@@ -76,9 +76,8 @@ int Run(const CollectorOptions& options) {
     spdlog::error("{}", recorder.error().Text());
     return kError;
   }
-  if (const std::string& evidence = (*recorder)->totals().evidence; !evidence.empty()) {
-    spdlog::info("evidence: {}", evidence);
-  }
+  const RecorderTotals& totals = (*recorder)->totals();
+  if (!totals.probes.empty()) spdlog::info("evidence: {}", totals.evidence);
   AgentOptions agent_options;
   agent_options.uplink.server = options.server;
   agent_options.uplink.queue.bytes_max = options.queue_mib << 20;

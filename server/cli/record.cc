@@ -122,7 +122,7 @@ Result<Report> RecordVerb::Analyse(RecordingWriter* writer) const {
 
 void RecordVerb::SayTotals(const RecorderTotals& totals) const {
   for (const std::string& warning : totals.warnings) Warn(warning);
-  if (!totals.evidence.empty()) Say("evidence: " + totals.evidence);
+  if (!totals.probes.empty()) Say("evidence: " + totals.evidence);
   const std::string what =
       fmt::format("{}: {} events in {} batches", output_, CountText(totals.events), totals.batches);
   if (totals.lost > 0 || totals.gaps > 0) {
