@@ -104,13 +104,16 @@ std::vector<std::string> ProbeControl::on() const {
 std::vector<ProbeState> ProbeControl::states() const {
   std::vector<ProbeState> states;
   for (const Probe& probe : probes_) {
-    states.push_back({probe.definition.name, probe.on,
-                      probe.on              ? ""
-                      : probe.cause.empty() ? probe.reason
-                                            : probe.cause,
-                      probe.read, probe.switched_off});
+    states.push_back({.name = probe.definition.name,
+                      .on = probe.on,
+                      .cause = probe.on              ? ""
+                               : probe.cause.empty() ? probe.reason
+                                                     : probe.cause,
+                      .events = probe.read,
+                      .missed = probe.missed,
+                      .switched_off = probe.switched_off});
   }
-  for (const MissingProbe& probe : set_->missing()) states.push_back({probe.name, false, probe.cause, 0, 0});
+  for (const MissingProbe& probe : set_->missing()) states.push_back({.name = probe.name, .cause = probe.cause});
   return states;
 }
 
@@ -125,7 +128,7 @@ void ProbeControl::Count(const EventsRead& read) {
     // count.
     if (kernel != profile.end() && probe.kernel_known && probe.on) {
       more = std::max(more, kernel->second.hits - std::min(kernel->second.hits, probe.kernel.hits));
-      misses_ += kernel->second.misses - std::min(kernel->second.misses, probe.kernel.misses);
+      probe.missed += kernel->second.misses - std::min(kernel->second.misses, probe.kernel.misses);
     }
     probe.kernel_known = kernel != profile.end();
     if (probe.kernel_known) probe.kernel = kernel->second;

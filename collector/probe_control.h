@@ -54,9 +54,6 @@ class ProbeControl {
   bool Due(uint64_t now_ns, const EventsRead& read);
   // Switches what Due found. Answers with the reason, to be told with the break in the stream.
   std::string Apply(const SetEvent& set, Warnings* warnings);
-  // Calls that a probe did not see, since the last time this was asked: the kernel could not run its handler.
-  uint64_t TakeMisses() { return std::exchange(misses_, 0); }
-
   // All probes are off as long as there is a reason. An empty `reason` ends that of `who`.
   void Pause(const std::string& who, const std::string& reason);
 
@@ -74,6 +71,7 @@ class ProbeControl {
     uint64_t hits = 0;    // while it was on, in all: the larger of what was read and what the kernel counted
     ProbeHits kernel;     // the last counts
     bool kernel_known = false;
+    uint64_t missed = 0;
     uint64_t switched_off = 0;
   };
 
@@ -87,7 +85,7 @@ class ProbeControl {
   ProbeLimits limits_;
   std::map<std::string, std::string> pauses_;  // who: reason
   bool paused_ = false;                        // as it was applied
-  uint64_t counted_at_ns_ = 0, misses_ = 0;
+  uint64_t counted_at_ns_ = 0;
 };
 
 }  // namespace wakewatch

@@ -89,8 +89,7 @@ class TracefsRecorder final : public Recorder {
   std::optional<ProfileRequest> request_;
   std::optional<std::string> pause_request_;
   std::vector<std::pair<uint64_t, uint64_t>> switched_;  // when probes were switched, that no frontier has passed
-  uint64_t probe_misses_ = 0;
-  std::vector<uint32_t> cpus_;  // that have a buffer
+  std::vector<uint32_t> cpus_;                           // that have a buffer
   std::optional<BatchBuilder> builder_;
   std::optional<SessionLog> log_;
   std::optional<SessionInfo> opening_;  // until the first batch
@@ -194,13 +193,6 @@ void TracefsRecorder::KeepProbes() {
     const auto index = FormatIndex(formats_->table, event);
     return index ? builder_->events_by_format()[*index] : 0;
   });
-  if (const uint64_t misses = probes_->TakeMisses(); misses > 0) {
-    if (probe_misses_ == 0) {
-      totals_.warnings.push_back("the kernel could not run a probe now and then; each such second ends with a gap");
-    }
-    probe_misses_ += misses;
-    for (const uint32_t cpu : online_) builder_->AddGap(cpu, kLostUnknown, GapCause::kCollector);
-  }
   if (!due) return;
   const std::string reason =
       probes_->Apply([this](const auto& event, bool on) { return SetProbe(event, on); }, &totals_.warnings);

@@ -51,8 +51,11 @@ std::vector<EventProfile> EventProfiles();
 struct ProbeState {
   std::string name;  // "ttwu"
   bool on = false;
-  std::string cause;          // why it is not on
-  uint64_t events = 0;        // read
+  std::string cause;    // why it is not on
+  uint64_t events = 0;  // read
+  // Calls it did not see because they came in an interrupt of a probe's handler: the kernel runs none within another.
+  // Calls from task context are never missed, so what a task did not do may be concluded.
+  uint64_t missed = 0;
   uint64_t switched_off = 0;  // times, while recording
 };
 

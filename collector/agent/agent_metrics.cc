@@ -92,6 +92,8 @@ class StateCollectable final : public prometheus::Collectable {
     MetricFamily events = Family("probe_events_total", "Events of the probe that were read", MetricType::Counter);
     MetricFamily offs =
         Family("probe_switched_off_total", "Times the probe was switched off while recording", MetricType::Counter);
+    MetricFamily missed = Family("probe_missed_total", "Calls that the probe did not see, in interrupts of its handler",
+                                 MetricType::Counter);
     for (const ProbeState& probe : state.probes) {
       ClientMetric metric;
       metric.label = {{"probe", probe.name}};
@@ -99,10 +101,12 @@ class StateCollectable final : public prometheus::Collectable {
       on.metric.push_back(metric);
       metric.counter.value = static_cast<double>(probe.events);
       events.metric.push_back(metric);
+      metric.counter.value = static_cast<double>(probe.missed);
+      missed.metric.push_back(metric);
       metric.counter.value = static_cast<double>(probe.switched_off);
       offs.metric.push_back(metric);
     }
-    families->insert(families->end(), {on, events, offs});
+    families->insert(families->end(), {on, events, missed, offs});
   }
 
   const std::function<AgentState()> state_;

@@ -18,6 +18,17 @@ namespace {
 // Encoded batches that wait for the disk: some half a minute of a million events a second.
 constexpr size_t kQueueBytesMax = 48u << 20;
 
+std::string MissedText(const RecorderTotals& totals) {
+  uint64_t missed = 0, events = 0;
+  for (const ProbeState& probe : totals.probes) {
+    missed += probe.missed;
+    events += probe.events;
+  }
+  if (missed == 0) return {};
+  return fmt::format("; {} calls in interrupts were not seen, beside {} that were", CountText(missed),
+                     CountText(events));
+}
+
 }  // namespace
 
 RecordVerb::RecordVerb(CommandLine* line)
@@ -122,7 +133,7 @@ Result<Report> RecordVerb::Analyse(RecordingWriter* writer) const {
 
 void RecordVerb::SayTotals(const RecorderTotals& totals) const {
   for (const std::string& warning : totals.warnings) Warn(warning);
-  if (!totals.probes.empty()) Say("evidence: " + totals.evidence);
+  if (!totals.probes.empty()) Say("evidence: " + totals.evidence + MissedText(totals));
   const std::string what =
       fmt::format("{}: {} events in {} batches", output_, CountText(totals.events), totals.batches);
   if (totals.lost > 0 || totals.gaps > 0) {
