@@ -57,11 +57,12 @@ class MadeUpRecorder final : public Recorder {
     return {};
   }
 
+  RecorderTotals totals_;
+
  private:
   const uint32_t events_;
   Changes* const changes_;
   RecorderOptions options_;
-  RecorderTotals totals_;
 };
 
 AgentOptions Impatient(const FakeServer& server) {
@@ -131,6 +132,41 @@ TEST(Agent, TheServerMayAskForAProfileThatExists) {
   EXPECT_TRUE(agent.Run(std::chrono::nanoseconds(0), stop).delivery.delivered);
   EXPECT_THAT(changes, ElementsAre(Pair("full", "a look at host-a")));
   EXPECT_EQ(agent.state().profile_wanted, "full");
+}
+
+TEST(Agent, ProbeEventsAreTheFirstToGoWhenTheServerDoesNotKeepUp) {
+  FakeServer server;
+  server.Stop();
+  MadeUpRecorder::Changes changes;
+  std::atomic<bool> stop{false};
+  AgentOptions options = Impatient(server);
+  options.uplink.queue.bytes_max = 40'000;
+  bool back = false;
+  Agent agent(std::make_unique<MadeUpRecorder>(10, &changes), options, {.alive = [&] {
+                // The server comes back when the probes are off, and ends it when they are on again.
+                if (changes.size() == 1 && !std::exchange(back, true)) server.Start();
+                stop = changes.size() == 2;
+              }});
+  const auto outcome = agent.Run(std::chrono::nanoseconds(0), stop);
+  EXPECT_TRUE(outcome.delivery.delivered) << outcome.delivery.problem;
+  EXPECT_THAT(changes, ElementsAre(Pair("pause", HasSubstr("half full")), Pair("pause", "")));
+  EXPECT_EQ(outcome.state.uplink.events_dropped, 0u) << "no event had to go";
+}
+
+TEST(Agent, TheServerIsToldWhatProbesAreMissing) {
+  FakeServer server;
+  MadeUpRecorder::Changes changes;
+  std::atomic<bool> stop{false};
+  auto recorder = std::make_unique<MadeUpRecorder>(10, &changes);
+  recorder->totals_.evidence = "deep: 1 of 2 probes; without complete";
+  recorder->totals_.probes = {{.name = "ttwu", .on = true}, {.name = "complete", .cause = "inlined"}};
+  Agent agent(std::move(recorder), Impatient(server), {.alive = [&] {
+                const auto states = server.Get(&FakeServer::states);
+                stop = !states.empty() && states.back().warnings_size() > 0;
+              }});
+  const auto outcome = agent.Run(std::chrono::nanoseconds(0), stop);
+  EXPECT_EQ(server.Get(&FakeServer::states).back().warnings(0), "evidence is deep: 1 of 2 probes; without complete");
+  EXPECT_EQ(outcome.state.probes.size(), 2u);
 }
 
 TEST(Agent, EndsInTimeWhenTheServerIsAway) {

@@ -42,6 +42,19 @@ class Recording(Command):
         again = json.loads(self.run_it("report", path, "--json").stdout)
         self.assertEqual(report["findings"], again["findings"])
 
+    def test_deep_evidence_is_recorded_as_far_as_this_kernel_goes(self):
+        path = self.path("rec.db")
+        done = self.run_it("record", "-o", path, "--evidence", "deep", "--duration", "1s", "--json")
+        self.assertIn(done.returncode, (FINE, GAPS), done.stderr)
+        self.assertGreater(json.loads(done.stdout)["trace"]["events"], 0)
+        checks = {check["name"]: check for check in json.loads(self.run_it("doctor", "--json").stdout)["checks"]}
+        if "tracepoints only" in checks["deep-evidence"]["found"]:
+            self.assertEqual(1, done.stderr.count(b"evidence is tracepoints only: "), done.stderr)
+        else:
+            self.assertIn(b"evidence: deep: ", done.stderr)
+        for wrong in (("--evidence", "deeper"), ("--probe-rate-max", "0")):
+            self.assertEqual(USAGE, self.run_it("record", "-o", path, *wrong).returncode)
+
     def test_a_command_is_recorded_and_its_status_told(self):
         done = self.run_it("record", "-o", self.path("rec.db"), "--no-report", "--", "sh", "-c", "sleep 0.2; exit 7")
         self.assertIn(done.returncode, (FINE, GAPS), done.stderr)
