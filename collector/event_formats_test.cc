@@ -63,5 +63,23 @@ TEST(LoadEventFormats, WithoutHeaderPageNothingCanBeRead) {
   EXPECT_THAT(warnings, IsEmpty());
 }
 
+TEST(HasSameId, AnEventThatWasMadeAgainIsAnother) {
+  TestFolder events;
+  events.Write("header_page", kHeaderPage);
+  events.Write("irq/softirq_raise/format", Format("softirq_raise", 77));
+  std::vector<std::string> warnings;
+  const auto formats = LoadEventFormats(events.path(), {"irq/softirq_raise"}, 4096, &warnings);
+  ASSERT_TRUE(formats);
+  EXPECT_EQ(FormatIndex(formats->table, "irq/softirq_raise"), 0u);
+  for (const char* unknown : {"irq/softirq", "softirq_raise", "irq/", "/", ""}) {
+    EXPECT_EQ(FormatIndex(formats->table, unknown), std::nullopt) << unknown;
+  }
+  EXPECT_FALSE(HasSameId(events.path(), formats->table, "irq/softirq_raise")) << "it is gone";
+  events.Write("irq/softirq_raise/id", "77\n");
+  EXPECT_TRUE(HasSameId(events.path(), formats->table, "irq/softirq_raise"));
+  events.Write("irq/softirq_raise/id", "78\n");
+  EXPECT_FALSE(HasSameId(events.path(), formats->table, "irq/softirq_raise"));
+}
+
 }  // namespace
 }  // namespace wakewatch

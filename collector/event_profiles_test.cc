@@ -69,5 +69,12 @@ TEST(SelectEvents, SaysSoWhenThereIsNoEventsFolder) {
   EXPECT_FALSE(selection.error().remedy.empty());
 }
 
+TEST(SmallerProfile, LightIsTheLeast) {
+  EXPECT_TRUE(SmallerProfile("light", "standard"));
+  EXPECT_TRUE(SmallerProfile("standard", "full"));
+  EXPECT_FALSE(SmallerProfile("standard", "standard"));
+  EXPECT_FALSE(SmallerProfile("full", "light"));
+}
+
 }  // namespace
 }  // namespace wakewatch

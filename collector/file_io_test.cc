@@ -59,5 +59,15 @@ TEST(ParseUnsigned, TakesTheWholeTextOrNothing) {
   }
 }
 
+TEST(AppendTextFile, KeepsWhatIsThere) {
+  TestFolder folder;
+  EXPECT_FALSE(AppendTextFile(folder.path() + "/new", "x")) << "it makes no file";
+  folder.Write("list", "first\n");
+  EXPECT_TRUE(AppendTextFile(folder.path() + "/list", "second\n"));
+  EXPECT_EQ(folder.Read("list"), "first\nsecond\n");
+  EXPECT_TRUE(WriteTextFile(folder.path() + "/list", "third"));
+  EXPECT_EQ(folder.Read("list"), "third");
+}
+
 }  // namespace
 }  // namespace wakewatch

@@ -89,7 +89,7 @@ class ProbeSet::Lock {
   bool Alone() const { return fd_ >= 0 && flock(fd_, LOCK_EX | LOCK_NB) == 0; }
   // Others hold it alone only while they place or remove. Going on without it could only cost us a probe, later.
   void Share() const {
-    constexpr std::chrono::milliseconds kPatience{5'000}, kPause{20};
+    constexpr std::chrono::milliseconds kPatience{30'000}, kPause{20};
     const auto until = std::chrono::steady_clock::now() + kPatience;
     while (fd_ >= 0 && flock(fd_, LOCK_SH | LOCK_NB) != 0 && std::chrono::steady_clock::now() < until) {
       std::this_thread::sleep_for(kPause);
@@ -113,8 +113,8 @@ std::unique_ptr<ProbeSet> ProbeSet::Place(const std::string& tracefs, const Prob
   auto defined = OurDefinedProbes(tracefs);
   if (alone && !defined.empty()) {
     // What nobody holds was left by a collector that was killed. What is as it would be placed stays.
-    warnings->push_back(std::to_string(defined.size()) +
-                        " probes were left by a collector that has ended; they are used again or removed");
+    warnings->push_back("probes left by a collector that has ended: " + std::to_string(defined.size()) +
+                        "; they are used again or removed");
     std::erase_if(defined, [&](const DefinedProbe& left) {
       const bool wanted = std::any_of(plan.probes.begin(), plan.probes.end(), [&](const ProbeDefinition& probe) {
         return left.text == probe.KprobeText() || left.text == probe.FprobeText();

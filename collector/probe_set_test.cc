@@ -64,7 +64,7 @@ TEST_F(ProbeSetTest, WhatAKilledCollectorLeftIsUsedAgainOrReplaced) {
   fake_.folder.Write("kprobe_events", FakeProbeHost::kSomebodyElses + left);
   const auto set = Place();
   EXPECT_THAT(set->placed(), SizeIs(18));
-  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("2 probes were left by a collector that has ended")));
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("left by a collector that has ended: 2;")));
   EXPECT_EQ(Count(fake_.placed(), "p:wakewatch/finish_wait "), 1u);
   EXPECT_THAT(fake_.placed(), HasSubstr("-:wakewatch/add_wait_queue\n"));
   EXPECT_THAT(fake_.placed(), HasSubstr("p:wakewatch/add_wait_queue add_wait_queue wq=$arg1:x64\n"));

@@ -21,6 +21,7 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr char kPrefix[] = "wakewatch-test";
 
@@ -252,6 +253,28 @@ TEST_F(LiveRecorder, TheProfileChangesWhileItRecords) {
   EXPECT_EQ(softirqs[1], 0u);
   EXPECT_GT(softirqs[2], 0u);
   for (const uint64_t count : switches) EXPECT_GT(count, 0u);
+}
+
+TEST_F(LiveRecorder, DeepEvidenceIsWhatTheKernelTakes) {
+  options_.evidence = EvidenceLevel::kDeep;
+  Collected got;
+  auto recorder = Recorder::Create(options_);
+  ASSERT_TRUE(recorder) << recorder.error().Text();
+  Load load;
+  ASSERT_TRUE((*recorder)->Run(milliseconds(300), stop_, [&](Batch&& b) { return got.Take(std::move(b)); }));
+  const RecorderTotals& totals = (*recorder)->totals();
+  ASSERT_EQ(got.profiles.size(), 1u);
+  const auto probes = std::count_if(got.profiles[0].events.begin(), got.profiles[0].events.end(),
+                                    [](const std::string& event) { return event.starts_with("wakewatch/"); });
+  const std::string list = tracefs_ + "/kprobe_events";
+  if (!FileExists(list)) {
+    EXPECT_EQ(totals.evidence, "tracepoints only: this kernel has no kprobe events");
+    EXPECT_EQ(probes, 0);
+    GTEST_SKIP() << "NOT TESTED: this kernel has no kprobe events";
+  }
+  EXPECT_THAT(totals.evidence, HasSubstr("deep: "));
+  EXPECT_GT(probes, 0);
+  EXPECT_THAT(ReadTextFile(list).value_or(""), Not(HasSubstr("wakewatch/")));
 }
 
 TEST_F(LiveRecorder, OtherInstancesAreLeftAlone) {

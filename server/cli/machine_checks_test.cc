@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "collector/test_folder.h"
+
 namespace wakewatch {
 namespace {
 
@@ -34,6 +36,17 @@ TEST(MachineChecks, WhatFailsHasARemedy) {
     EXPECT_FALSE(check->remedy.empty()) << name;
   }
   EXPECT_EQ(Find(checks, "instance"), nullptr) << "nothing is tried where there is no tracefs";
+}
+
+TEST(MachineChecks, AKernelWithoutProbesIsNoObstacle) {
+  if (::geteuid() != 0) GTEST_SKIP() << "NOT TESTED: what lies in tracefs is looked at by root only";
+  TestFolder tracefs;
+  tracefs.Folder("instances");
+  const auto checks = CheckMachine({tracefs.path(), "."});
+  const MachineCheck* check = Find(checks, "deep-evidence");
+  ASSERT_NE(check, nullptr);
+  EXPECT_EQ(check->health, Health::kWarn);
+  EXPECT_EQ(check->found, "tracepoints only: this kernel has no kprobe events");
 }
 
 TEST(MachineChecks, WithoutRootTheAnswerIsNo) {

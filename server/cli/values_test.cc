@@ -93,6 +93,12 @@ TEST(CpuLists, RangesAndSingles) {
     EXPECT_FALSE(ParseCpus(text)) << text;
 }
 
+TEST(Positive, AWholeNumberAboveZero) {
+  EXPECT_EQ(*ParsePositive("20000"), 20'000u);
+  for (const char* text : {"", "0", "-1", "1.5", "5 %", "99999999999999999999"})
+    EXPECT_FALSE(ParsePositive(text)) << text;
+}
+
 TEST(Levels, ByName) {
   EXPECT_EQ(*ParseConfidence("strong"), Confidence::kStrong);
   EXPECT_FALSE(ParseConfidence("certain"));
