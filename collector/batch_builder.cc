@@ -40,7 +40,14 @@ void BatchBuilder::AddEvent(Stream* stream, const Event& event) {
     return;
   }
   ++by_format_[event.format];
-  if (!stream->changes.empty() && InChange(stream, event.ts_ns)) return;
+  if (!stream->changes.empty()) {
+    PassChanges(stream, event.ts_ns);
+    if (!stream->changes.empty() && stream->changes.front().begun && left_out_[event.format]) {
+      ++stream->changes.front().lost;
+      ++set_aside_;
+      return;
+    }
+  }
   if (stream->open_gap) CloseGap(stream, event.ts_ns);
   symbols_.See(event);
   stream->encoder.Add(event);
@@ -49,30 +56,27 @@ void BatchBuilder::AddEvent(Stream* stream, const Event& event) {
   if (++stream->open_events >= chunk_events_max_) Cut(stream);
 }
 
-bool BatchBuilder::InChange(Stream* stream, uint64_t now_ns) {
-  while (!stream->changes.empty() && stream->changes.front().until_ns <= now_ns) PassChange(stream);
-  if (stream->changes.empty() || now_ns < stream->changes.front().from_ns) return false;
-  ++stream->changes.front().lost;
-  ++set_aside_;
-  return true;
+void BatchBuilder::PassChanges(Stream* stream, uint64_t now_ns) {
+  while (!stream->changes.empty() && stream->changes.front().from_ns <= now_ns) {
+    Change& change = stream->changes.front();
+    if (!std::exchange(change.begun, true)) OpenChange(stream, 0);
+    if (now_ns < change.until_ns) return;
+    OpenChange(stream, change.lost);
+    stream->changes.erase(stream->changes.begin());
+  }
 }
 
-void BatchBuilder::PassChange(Stream* stream) {
-  const Change change = stream->changes.front();
-  stream->changes.erase(stream->changes.begin());
+void BatchBuilder::OpenChange(Stream* stream, uint64_t lost) {
   const Marked marked = stream->marked;
-  OpenGap(stream, {stream->cpu, stream->last_ns, UINT64_MAX, change.lost, GapCause::kCollector});
+  OpenGap(stream, {stream->cpu, stream->last_ns, UINT64_MAX, lost, GapCause::kCollector});
   stream->marked = marked;  // that is what the kernel lost
 }
 
-void BatchBuilder::SetAside(uint64_t from_ns, uint64_t until_ns) {
+void BatchBuilder::SetAside(uint64_t from_ns, uint64_t until_ns, const std::vector<bool>& left_out) {
+  left_out_ = left_out;
+  left_out_.resize(by_format_.size());
   for (const auto& stream : streams_) {
-    if (!stream) continue;
-    if (!stream->changes.empty() && from_ns <= stream->changes.back().until_ns) {
-      stream->changes.back().until_ns = std::max(stream->changes.back().until_ns, until_ns);
-    } else {
-      stream->changes.push_back({from_ns, until_ns});
-    }
+    if (stream) stream->changes.push_back({from_ns, until_ns});
   }
 }
 
@@ -146,9 +150,7 @@ void BatchBuilder::TakeInto(const Slice& slice, Batch* batch) {
   for (const auto& stream : streams_) {
     if (!stream) continue;
     Cut(stream.get());
-    while (!stream->changes.empty() && (slice.last || stream->changes.front().until_ns <= slice.frontier_ns)) {
-      PassChange(stream.get());
-    }
+    PassChanges(stream.get(), slice.last ? UINT64_MAX : slice.frontier_ns);
     if (stream->open_gap) HandOutGap(stream.get(), slice);
   }
   frontier_ns_ = std::max(frontier_ns_, slice.frontier_ns);

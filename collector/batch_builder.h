@@ -29,11 +29,11 @@ class BatchBuilder {
   void AddGap(uint32_t cpu, uint64_t lost, GapCause cause);
   // Nothing more will be read of `cpu`: a gap from here to the end.
   void EndCpu(uint32_t cpu);
-  // Between these times (trace clock) some kind of event began or ceased to be recorded. Each CPU gets one gap from its
-  // last event before `from_ns` to its first one at or after `until_ns`, so that nothing is concluded across; the
-  // events in between are left out and counted as lost. No event of that time was added yet, and the caller hands out
-  // no frontier between the two.
-  void SetAside(uint64_t from_ns, uint64_t until_ns);
+  // Between these times (trace clock) events of the formats in `left_out` (by index into FormatTable::events()) began
+  // or ceased to be recorded. Each CPU gets a gap at either time, so that nothing is concluded across; those events are
+  // left out between the two, so that nothing is concluded from them there, and count as lost in the second. All others
+  // are kept. No event of that time was added yet, and no frontier behind `from_ns` was handed out.
+  void SetAside(uint64_t from_ns, uint64_t until_ns, const std::vector<bool>& left_out);
 
   struct Slice {
     uint64_t now_ns = 0;       // trace clock; no loss that was reported so far lies behind it
@@ -67,7 +67,8 @@ class BatchBuilder {
  private:
   struct Change {
     uint64_t from_ns = 0, until_ns = 0;
-    uint64_t lost = 0;  // events left out
+    bool begun = false;  // its first gap was opened
+    uint64_t lost = 0;   // events left out
   };
   struct Stream {
     Stream(const RecordDecoder& decoder, const FormatTable& formats, uint32_t cpu_number, int compression)
@@ -91,10 +92,9 @@ class BatchBuilder {
   void CloseGap(Stream* stream, uint64_t end_ns);
   void HandOutGap(Stream* stream, const Slice& slice);
   void AddEvent(Stream* stream, const Event& event);
-  // Opens the gaps of the changes that end by `now_ns`, and counts an event of that time if it belongs into one that
-  // has not ended. True: it does.
-  bool InChange(Stream* stream, uint64_t now_ns);
-  void PassChange(Stream* stream);
+  // Opens the gaps of the changes that begin or end by `now_ns`.
+  void PassChanges(Stream* stream, uint64_t now_ns);
+  void OpenChange(Stream* stream, uint64_t lost);
 
   const RecordDecoder decoder_;
   const uint32_t chunk_events_max_;
@@ -109,6 +109,7 @@ class BatchBuilder {
   uint64_t frontier_ns_ = 0;  // of the last slice
   uint64_t events_ = 0, gaps_ = 0, set_aside_ = 0;
   std::vector<uint64_t> by_format_;
+  std::vector<bool> left_out_;  // formats, while a change goes on
 };
 
 }  // namespace wakewatch

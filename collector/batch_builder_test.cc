@@ -226,31 +226,45 @@ std::string Told(const Batch& batch) {
   return told;
 }
 
-TEST_F(BatchBuilderTest, AChangeOfWhatIsRecordedIsAGapOnEveryCpu) {
+const std::vector<bool> kAll = {true}, kNone = {false};
+
+TEST_F(BatchBuilderTest, AChangeOfWhatIsRecordedIsTwoGapsOnEveryCpu) {
   builder_->AddPage(0, Page(1000, 3));
   builder_->AddPage(2, Page(1000, 1));
-  builder_->SetAside(2000, 3000);
+  builder_->SetAside(2000, 3000, kNone);
   builder_->AddPage(0, Page(1500, 2));  // before it
   builder_->AddPage(0, Page(1990, 3));  // 1990, 2000, 2010: two of them within
   builder_->AddPage(0, Page(2990, 2));  // 2990 within, 3000 behind
   Batch batch = TakeAt(2500, 1900);
-  EXPECT_EQ(Told(batch), "0:1990..3000-3 ");
-  ASSERT_THAT(batch.chunks, SizeIs(3));
+  EXPECT_EQ(Told(batch), "0:1990..2000-0 0:2990..3000-0 ");
+  ASSERT_THAT(batch.chunks, SizeIs(4)) << "nothing is left out, and no chunk spans a gap";
+  // CPU 2 has nothing more to say: its gaps are announced when a frontier has passed the change, and then closed.
+  EXPECT_EQ(Told(TakeAt(2700, 2600)), "2:1900..-0 ");
+  EXPECT_EQ(Told(TakeAt(4000, 3900)), "2:1900..3900-0 ");
+  EXPECT_EQ(builder_->set_aside(), 0u);
+  EXPECT_EQ(builder_->events(), 11u);
+}
+
+TEST_F(BatchBuilderTest, EventsThatComeOrGoAreLeftOutInBetween) {
+  builder_->AddPage(0, Page(1000, 3));
+  builder_->SetAside(2000, 3000, kAll);
+  builder_->AddPage(0, Page(1990, 3));  // two within
+  builder_->AddPage(0, Page(2990, 2));  // one within
+  Batch batch = TakeAt(3500, 1900);
+  EXPECT_EQ(Told(batch), "0:1990..3000-3 ") << "with nothing in between the two gaps are one";
+  ASSERT_THAT(batch.chunks, SizeIs(2));
   EXPECT_EQ(batch.chunks[0].last_ns, 1990u);
   EXPECT_EQ(batch.chunks[1].first_ns, 3000u);
-  // CPU 2 has nothing more to say: its gap is announced when the frontier has passed the change, and then closed.
-  EXPECT_EQ(Told(TakeAt(4000, 3900)), "2:1900..-0 ");
-  EXPECT_EQ(Told(TakeAt(4500, 4400)), "2:1900..4400-0 ");
   EXPECT_EQ(builder_->set_aside(), 3u);
-  EXPECT_EQ(builder_->events(), 8u);
-  EXPECT_EQ(builder_->events_by_format(), std::vector<uint64_t>{11});
+  EXPECT_EQ(builder_->events(), 5u);
+  EXPECT_EQ(builder_->events_by_format(), std::vector<uint64_t>{8});
   EXPECT_EQ(builder_->marked(0).lost, 0u) << "the kernel lost nothing";
 }
 
 TEST_F(BatchBuilderTest, AChangeAndALossThatMeetAreOneGap) {
   builder_->AddPage(0, Page(1000, 3));
-  builder_->SetAside(2000, 3000);
-  builder_->AddPage(0, Page(2500, 2, 7));  // lost from 1020 to 2500, and what follows is within
+  builder_->SetAside(2000, 3000, kAll);
+  builder_->AddPage(0, Page(2500, 2, 7));  // lost from 1020 to 2500, and what follows is left out
   builder_->AddPage(0, Page(3500, 1));
   const Batch batch = TakeAt(2900, 1900);
   ASSERT_THAT(batch.gaps, SizeIs(1));
@@ -261,12 +275,11 @@ TEST_F(BatchBuilderTest, AChangeAndALossThatMeetAreOneGap) {
   EXPECT_EQ(builder_->marked(0).lost, 7u);
 }
 
-TEST_F(BatchBuilderTest, ChangesThatTouchAreOneAndTheLastBatchHasThemAll) {
+TEST_F(BatchBuilderTest, TheLastBatchHasTheGapsOfAllChanges) {
   builder_->AddPage(0, Page(1000, 3));
   builder_->AddPage(2, Page(1000, 3));
-  builder_->SetAside(2000, 3000);
-  builder_->SetAside(3000, 4000);
-  builder_->SetAside(6000, 7000);
+  builder_->SetAside(2000, 3000, kNone);
+  builder_->SetAside(6000, 7000, kNone);
   builder_->AddPage(0, Page(5000, 2));
   EXPECT_EQ(Told(TakeAt(8000, 8000, true)), "0:1020..5000-0 0:5010..-0 2:1020..-0 ");
 }

@@ -156,7 +156,7 @@ bool ProbeControl::Due(uint64_t now_ns, const EventsRead& read) {
     if (pause) {
       if (probes_[i].wanted) Want(i, false, pauses_.begin()->second);
     } else if (paused_ && limits_.on(i)) {
-      Want(i, true, "the reason for switching it off has passed");
+      Want(i, true, "what they made room for has passed");
     }
   }
   if (paused_ && !pause) limits_.Forget();
@@ -165,7 +165,7 @@ bool ProbeControl::Due(uint64_t now_ns, const EventsRead& read) {
 }
 
 std::string ProbeControl::Apply(const SetEvent& set, Warnings* warnings) {
-  std::map<std::string, std::string> names;  // by what happened
+  std::map<std::string, std::vector<std::string>> names;  // by what happened
   for (Probe& probe : probes_) {
     if (probe.on == probe.wanted) continue;
     if (const auto done = set(probe.definition.event(), probe.wanted); !done) {
@@ -177,11 +177,17 @@ std::string ProbeControl::Apply(const SetEvent& set, Warnings* warnings) {
     probe.on = probe.wanted;
     probe.kernel_known = false;
     probe.switched_off += probe.on ? 0 : 1;
-    std::string& list = names[(probe.on ? "on again (" : "off (") + probe.reason + ")"];
-    list += (list.empty() ? "" : ", ") + probe.definition.name;
+    names[(probe.on ? "on again (" : "off (") + probe.reason + ")"].push_back(probe.definition.name);
   }
   std::string reason;
-  for (const auto& [what, list] : names) reason += (reason.empty() ? "" : "; ") + ("probes " + what) + ": " + list;
+  for (const auto& [what, list] : names) {
+    reason += (reason.empty() ? "probes " : "; probes ") + what + ": ";
+    if (list.size() == probes_.size()) {
+      reason += "all";
+      continue;
+    }
+    for (const std::string& name : list) reason += (&name == &list.front() ? "" : ", ") + name;
+  }
   if (!reason.empty()) warnings->push_back(reason);
   return reason;
 }

@@ -112,8 +112,15 @@ TEST_F(ProbeControlTest, APauseTakesThemAllAndGivesThemBack) {
   control_->Pause("profile", "");
   EXPECT_EQ(Second(1, 1), "") << "there is another reason still";
   control_->Pause("user", "");
-  EXPECT_THAT(Second(1, 1), HasSubstr("probes on again (the reason for switching it off has passed): ttwu"));
+  EXPECT_THAT(Second(1, 1), HasSubstr("probes on again (what they made room for has passed): ttwu"));
   EXPECT_EQ(EvidenceText(control_->states()), "deep: 17 of 18 probes; without complete");
+}
+
+TEST_F(ProbeControlTest, AllOfThemAreNotListed) {
+  control_->Pause("user", "a long queue");
+  EXPECT_EQ(Second(1, 1), "probes off (a long queue): all");
+  control_->Pause("user", "");
+  EXPECT_EQ(Second(1, 1), "probes on again (what they made room for has passed): all");
 }
 
 TEST_F(ProbeControlTest, WhatCannotBeSwitchedIsSaid) {

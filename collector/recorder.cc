@@ -63,7 +63,6 @@ class TracefsRecorder final : public Recorder {
   void KeepProbes();
   Status SetProbe(const std::string& event, bool on);
   std::vector<std::string> Enabled() const;  // of the profile, and probes
-  uint64_t FrontierOf(const RoundEnd& round);
   Status Pump(std::chrono::nanoseconds duration, const std::atomic<bool>& stop, const Sink& sink);
   Status Begin();
   // Each handles one item of the queue.
@@ -88,8 +87,7 @@ class TracefsRecorder final : public Recorder {
   std::mutex request_mutex_;
   std::optional<ProfileRequest> request_;
   std::optional<std::string> pause_request_;
-  std::vector<std::pair<uint64_t, uint64_t>> switched_;  // when probes were switched, that no frontier has passed
-  std::vector<uint32_t> cpus_;                           // that have a buffer
+  std::vector<uint32_t> cpus_;  // that have a buffer
   std::optional<BatchBuilder> builder_;
   std::optional<SessionLog> log_;
   std::optional<SessionInfo> opening_;  // until the first batch
@@ -194,13 +192,21 @@ void TracefsRecorder::KeepProbes() {
     return index ? builder_->events_by_format()[*index] : 0;
   });
   if (!due) return;
+  const std::vector<std::string> before = probes_->on();
   const std::string reason =
       probes_->Apply([this](const auto& event, bool on) { return SetProbe(event, on); }, &totals_.warnings);
   if (reason.empty()) return;
   const uint64_t until_ns = setup_->clock.NowNs();
-  builder_->SetAside(from_ns, until_ns);
-  switched_.emplace_back(from_ns, until_ns);
-  profile_changes_.push_back({until_ns, profile_, Enabled(), reason});
+  std::vector<bool> probes(formats_->table.events().size());
+  for (const std::string& event : probes_->events()) {
+    if (const auto index = FormatIndex(formats_->table, event)) probes[*index] = true;
+  }
+  builder_->SetAside(from_ns, until_ns, probes);
+  const std::vector<std::string> after = probes_->on();
+  const bool fewer = std::all_of(after.begin(), after.end(), [&](const std::string& event) {
+    return std::find(before.begin(), before.end(), event) != before.end();
+  });
+  profile_changes_.push_back({fewer ? from_ns : until_ns, profile_, Enabled(), reason});
 }
 
 Result<std::vector<std::string>> TracefsRecorder::Select(const EventProfile& profile,
@@ -363,18 +369,9 @@ Status TracefsRecorder::Take(const RoundEnd& round, const Sink& sink) {
   if (!round.complete) return {};
   last_ = round.last;
   online_ = round.online;
-  frontier_ns_ = std::max(frontier_ns_, FrontierOf(round));
+  const uint64_t guard_ns = last_ ? 0 : kFrontierGuardNs;
+  frontier_ns_ = std::max(frontier_ns_, round.started_ns - std::min(round.started_ns, guard_ns));
   return Emit(round.started_ns, true, sink);
-}
-
-// No frontier stands within the time in which probes were switched: the gap that marks it begins in front of it.
-uint64_t TracefsRecorder::FrontierOf(const RoundEnd& round) {
-  uint64_t frontier_ns = round.started_ns - std::min(round.started_ns, last_ ? 0 : kFrontierGuardNs);
-  for (const auto& [from_ns, until_ns] : switched_) {
-    if (frontier_ns > from_ns && frontier_ns < until_ns) frontier_ns = from_ns;
-  }
-  std::erase_if(switched_, [&](const auto& times) { return times.second <= frontier_ns; });
-  return frontier_ns;
 }
 
 Status TracefsRecorder::Take(const ReadFailure& failure, const Sink&) {

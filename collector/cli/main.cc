@@ -59,7 +59,7 @@ int ExitCodeOf(const CollectorOptions& options, const Agent::Outcome& outcome) {
     return kError;
   }
   const UplinkStats& up = outcome.state.uplink;
-  spdlog::info("{} events read, {} acknowledged, {} lost in the kernel, {} dropped, {} refused",
+  spdlog::info("{} events read, {} acknowledged, {} lost while recording, {} dropped, {} refused",
                outcome.state.events_read, up.events_acked, outcome.events_lost, up.events_dropped, up.events_refused);
   if (!outcome.delivery.delivered) {
     spdlog::error("{} batches with {} events were not delivered: {}", outcome.delivery.batches_left,
