@@ -2,6 +2,7 @@
 
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <array>
 
 #include "collector/file_io.h"
@@ -14,9 +15,9 @@ namespace {
 // A return probe needs one of these for each call that is under way; without a number the kernel has two a CPU.
 constexpr const char* kReturnsAtOnce = "64";
 
-// Where a kernel without lock debugging has the list of a wait queue behind the queue's address. Who reads the events
-// takes an address so far behind for an empty queue.
-constexpr uint32_t kQueueHeadOffset = 8, kCompletionHeadOffset = 16;
+// Where kernels without lock debugging have the list of a wait queue behind the queue's address (the second: where
+// spinlocks sleep). Who reads the events takes an address so far behind for an empty queue.
+constexpr std::array<uint32_t, 2> kQueueHeadOffsets = {8, 32}, kCompletionHeadOffsets = {16, 16};
 
 // The parts of kernel structures that probes read. A part that is not known is an error with its cause.
 class Layouts {
@@ -175,15 +176,16 @@ std::string ThisMachine() {
 }
 
 void AddRemarks(const Layouts& layouts, ProbePlan* plan) {
-  const auto remark = [&](const char* structure, std::initializer_list<const char*> members, uint32_t usual) {
+  const auto remark = [&](const char* structure, std::initializer_list<const char*> members,
+                          const std::array<uint32_t, 2>& usual) {
     const auto place = layouts.Place(structure, members);
-    if (!place || place->offset == usual) return;
+    if (!place || std::find(usual.begin(), usual.end(), place->offset) != usual.end()) return;
     plan->remarks.push_back(std::string("this kernel has the list of a ") + structure + " at " +
-                            std::to_string(place->offset) + " bytes, not at " + std::to_string(usual) +
+                            std::to_string(place->offset) + " bytes, not at " + std::to_string(usual[0]) +
                             ": empty queues are not recognised in its events");
   };
-  remark("wait_queue_head", {"head"}, kQueueHeadOffset);
-  remark("completion", {"wait.task_list", "wait.head"}, kCompletionHeadOffset);
+  remark("wait_queue_head", {"head"}, kQueueHeadOffsets);
+  remark("completion", {"wait.task_list", "wait.head"}, kCompletionHeadOffsets);
 }
 
 }  // namespace
