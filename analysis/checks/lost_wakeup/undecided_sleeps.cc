@@ -1,5 +1,6 @@
 #include "analysis/checks/lost_wakeup/undecided_sleeps.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -37,7 +38,8 @@ void UndecidedSleeps::OnSleepOver(const Task& task, uint64_t slept_since_ns, uin
   Period* const period = periods_.Make(task.index);
   const uint64_t slept_ns = now_ns - slept_since_ns;
   const uint64_t floor_ns = input_.check.options.sleep_threshold_ns;
-  const bool long_sleep = slept_ns >= (Learned(*period) ? DeadlineOf(*period, floor_ns) : floor_ns);
+  // Half of its sleeps may be lost ones: the median is what it usually sleeps.
+  const bool long_sleep = slept_ns >= std::max(floor_ns, Learned(*period) ? 4 * period->Quantile(0.5) : 0);
   period->Add(slept_ns);
   if (!long_sleep || !input_.check.options.Inside(slept_since_ns) || input_.check.model.Dark(slept_since_ns)) return;
   if (task.sleep_letter == 'D') {

@@ -26,6 +26,7 @@ void Verdicts::Accuse(const Task& victim, uint64_t now_ns, Verdict&& verdict) {
   Open& open = at->second;
   if (!added && open.sleep.start_ns == victim.sleep_ns && !Beats(verdict, open.verdict)) return;
   open = {{victim.sleep_ns, now_ns, victim.cpu, victim.sleep_letter}, std::move(verdict)};
+  told_[victim.index] = victim.sleep_ns;
   Finding finding = Tell(victim, open.sleep, open.verdict);
   finding.open = true;
   finding.explanation += ", and it still sleeps";
@@ -33,6 +34,9 @@ void Verdicts::Accuse(const Task& victim, uint64_t now_ns, Verdict&& verdict) {
 }
 
 void Verdicts::AccuseAfterwards(const Task& victim, const Sleep& sleep, Verdict&& verdict) {
+  const auto told = told_.find(victim.index);
+  if (told != told_.end() && told->second == sleep.start_ns) return;
+  told_[victim.index] = sleep.start_ns;
   input_.findings.Add(Tell(victim, sleep, verdict));
 }
 

@@ -42,16 +42,19 @@ class Verdicts {
     char letter = '?';  // 'S', 'D', 'I'
     static void Fields(auto& self, auto& archive) { archive(self.start_ns, self.end_ns, self.cpu, self.letter); }
   };
-  // As Accuse, of a sleep that is over and for which no verdict was told.
+  // As Accuse, of a sleep that is over. Without effect when a verdict on it was told before.
   void AccuseAfterwards(const Task& victim, const Sleep& sleep, Verdict&& verdict);
   // The sleep of `victim` is over, with this sched_waking or, where it came back without one, this sched_switch.
   void Close(const Task& victim, const Event& event);
   // The trace ends: what is open was still asleep then.
   void Finish(uint64_t end_ns);
-  void Forget(const Task& task) { open_.erase(task.index); }
+  void Forget(const Task& task) {
+    open_.erase(task.index);
+    told_.erase(task.index);
+  }
   // There is a verdict on the sleep that `task` is in.
   bool Accused(const Task& task) const { return !open_.empty() && open_.contains(task.index); }
-  static void Fields(auto& self, auto& archive) { archive(self.open_); }
+  static void Fields(auto& self, auto& archive) { archive(self.open_, self.told_); }
 
  private:
   struct Open {
@@ -62,7 +65,8 @@ class Verdicts {
   static Finding Tell(const Task& victim, const Sleep& sleep, const Verdict& verdict);
 
   const CheckInput& input_;
-  std::map<uint32_t, Open> open_;  // by Task::index
+  std::map<uint32_t, Open> open_;      // by Task::index
+  std::map<uint32_t, uint64_t> told_;  // by Task::index: when the last sleep began that a verdict was told of
 };
 
 // "rx_drain (pid 12)", or "an interrupt" for -1.

@@ -8,7 +8,8 @@
 namespace wakewatch {
 namespace {
 
-constexpr EventType kEvents[] = {EventType::kSchedSwitch, EventType::kSchedWaking, EventType::kProbeTtwu};
+constexpr EventType kEvents[] = {EventType::kSchedSwitch, EventType::kSchedWaking, EventType::kTimerStart,
+                                 EventType::kHrtimerStart, EventType::kProbeTtwu};
 constexpr size_t kSuspectsMax = 4;
 
 }  // namespace
@@ -23,8 +24,18 @@ void WaitingProducer::OnStep(const Step& step) {
   switch (step.event->type) {
     case EventType::kSchedSwitch: return OnSwitch(step);
     case EventType::kSchedWaking: return OnWaking(step);
+    case EventType::kTimerStart:
+    case EventType::kHrtimerStart: return OnTimer(step);
     default: probed_ = true;
   }
+}
+
+void WaitingProducer::OnTimer(const Step& step) {
+  const Event& event = *step.event;
+  const Task* const current = step.cpu->current;
+  if (current == nullptr || current->pid != event.pid || ContextOf(event) != WakeContext::kTask) return;
+  Victim* const victim = victims_.Find(current->index);
+  if (victim != nullptr && timers_.IsTimeout(event.timer.function)) victim->timed = true;
 }
 
 void WaitingProducer::OnSwitch(const Step& step) {
@@ -36,6 +47,7 @@ void WaitingProducer::OnSwitch(const Step& step) {
   Victim* const victim = victims_.Find(step.next->index);
   if (victim == nullptr || !victim->coming) return;
   victim->coming = false;
+  victim->timed = false;
   victim->window_ns = step.event->ts_ns;
   victim->suspects.clear();
 }
@@ -47,15 +59,17 @@ void WaitingProducer::OnBlock(const Step& step, Producer* producer) {
   producer->run_ns = run_ns;
   producer->block_cpu = step.event->cpu;
   producer->victim = kNobody;
-  if (run_ns == 0) return;
+  // A kworker that goes idle waits for work, and for nobody in particular.
+  if (run_ns == 0 || (step.prev->kind == ThreadKind::kKworker && step.prev->sleep_letter == 'I')) return;
   for (const Woken& woken : producer->woken) {
     Victim* const victim = victims_.Find(woken.index);
     if (victim == nullptr || victim->window_ns == 0) continue;
-    // Its run began while the thread was on its CPU; a run that began before may have been the one that woke it.
-    if (run_ns <= victim->window_ns || victim->woken_ns >= run_ns) continue;
+    // Nobody woke the thread while both were on a CPU. What began its window may have been this task's own wake.
+    if (victim->woken_ns >= std::max(run_ns, victim->window_ns)) continue;
     const Task* const task = input_.check.model.tasks().At(woken.index);
     if (task == nullptr) continue;
-    if (victim->coming && (task->state != TaskState::kSleeping || task->sleep_ns <= run_ns)) continue;
+    const bool sleeps = task->state == TaskState::kSleeping;
+    if (victim->coming ? !sleeps || task->sleep_ns <= run_ns : !task->OnCpu()) continue;
     if (victim->suspects.size() >= kSuspectsMax) victim->suspects.erase(victim->suspects.begin());
     victim->suspects.push_back({step.prev->index, now_ns});
   }
@@ -69,21 +83,24 @@ void WaitingProducer::OnWaking(const Step& step) {
           ? step.cpu->current
           : nullptr;
   if (by == step.task) return;
-  if (Victim* const victim = victims_.Find(step.task->index)) OnVictimWoken(step, victim);
+  Victim* victim = victims_.Find(step.task->index);
+  const uint8_t kind = victim != nullptr && step.slept_since_ns != 0 ? KindOf(*step.task, *victim) : 0;
+  if (victim != nullptr) OnVictimWoken(step, victim);
   if (Producer* const producer = producers_.Find(step.task->index)) OnProducerWoken(step, producer, by);
   if (by == nullptr || !MayBeVictim(*step.task)) return;
-  Victim* const victim = victims_.Make(step.task->index);
+  victim = victims_.Make(step.task->index);
   victim->woken_ns = event.ts_ns;
   Producer* const producer = producers_.Make(by->index);
   Woken* rarest = producer->woken.data();
   for (Woken& woken : producer->woken) {
     if (woken.index == step.task->index) {
       ++woken.wakes;
+      woken.kinds |= kind;
       return;
     }
     if (woken.wakes < rarest->wakes) rarest = &woken;
   }
-  *rarest = {step.task->index, 1, 0};
+  *rarest = {step.task->index, 1, kind};
 }
 
 void WaitingProducer::OnVictimWoken(const Step& step, Victim* victim) {
@@ -96,6 +113,9 @@ void WaitingProducer::OnVictimWoken(const Step& step, Victim* victim) {
     const Task* const task = input_.check.model.tasks().At(suspect.producer);
     if (producer == nullptr || task == nullptr || producer->block_ns != suspect.block_ns) continue;
     if (task->state != TaskState::kSleeping || task->sleep_ns != suspect.block_ns) continue;
+    const auto woken = std::find_if(producer->woken.begin(), producer->woken.end(),
+                                    [&](const Woken& each) { return each.index == step.task->index; });
+    if (woken == producer->woken.end() || (woken->kinds & KindOf(*step.task, *victim)) == 0) continue;
     const uint64_t since_ns = std::max(suspect.block_ns, step.slept_since_ns);
     const uint64_t floor_ns = input_.check.options.sleep_threshold_ns;
     const uint64_t usual_ns = Learned(producer->waits) ? DeadlineOf(producer->waits, floor_ns) : floor_ns;
@@ -110,17 +130,15 @@ void WaitingProducer::OnProducerWoken(const Step& step, Producer* producer, cons
   const uint32_t victim = std::exchange(producer->victim, kNobody);
   bool answered = false;
   if (by != nullptr) {
-    for (Woken& woken : producer->woken) {
-      if (woken.index != by->index) continue;
-      answered = true;
-      if (victim != by->index) ++woken.answers;
-    }
+    for (const Woken& woken : producer->woken) answered = answered || woken.index == by->index;
   }
   if (victim == kNobody) {
     if (answered && step.slept_since_ns != 0) producer->waits.Add(step.event->ts_ns - step.slept_since_ns);
     return;
   }
-  if (by == nullptr || by->index != victim) return input_.ledger.End(LostClass::kUndecided, Outcome::kDischarged);
+  // It answers as soon as it is back; what it does after another sleep is another matter.
+  const bool at_once = by != nullptr && by->index == victim && by->sleep_ns <= producer->sleep.start_ns;
+  if (!at_once) return input_.ledger.End(LostClass::kUndecided, Outcome::kDischarged);
   if (input_.check.model.Dark(producer->run_ns)) return input_.ledger.End(LostClass::kUndecided, Outcome::kVoid);
   input_.ledger.End(LostClass::kUndecided, Outcome::kExpired);
   Accuse(*by, *step.task, *producer, step);

@@ -35,8 +35,8 @@ class WaitingProducer : public LostWakeupRule {
   struct Woken {
     uint32_t index = kNobody;
     uint32_t wakes = 0;
-    uint32_t answers = 0;  // sleeps of the producer that this thread ended
-    static void Fields(auto& self, auto& archive) { archive(self.index, self.wakes, self.answers); }
+    uint8_t kinds = 0;  // bits of the kinds of sleep that it was woken from: see KindOf
+    static void Fields(auto& self, auto& archive) { archive(self.index, self.wakes, self.kinds); }
   };
   struct Producer {
     std::array<Woken, 4> woken;
@@ -58,13 +58,19 @@ class WaitingProducer : public LostWakeupRule {
   };
   struct Victim {
     bool coming = true;      // asleep, or woken and not on a CPU yet
+    bool timed = false;      // it armed a time-out of its own in this window
     uint64_t window_ns = 0;  // it came onto a CPU out of a sleep
     uint64_t woken_ns = 0;   // the last sched_waking
     std::vector<Suspect> suspects;
     static void Fields(auto& self, auto& archive) {
-      archive(self.coming, self.window_ns, self.woken_ns, self.suspects);
+      archive(self.coming, self.timed, self.window_ns, self.woken_ns, self.suspects);
     }
   };
+  // What kind of sleep a thread is in: what wakes end is a wait of that kind, and another is none of the waker's.
+  static uint8_t KindOf(const Task& task, const Victim& victim) {
+    return static_cast<uint8_t>(1u << ((task.sleep_letter == 'D' ? 2 : 0) + (victim.timed ? 1 : 0)));
+  }
+  void OnTimer(const Step& step);
   void OnSwitch(const Step& step);
   void OnWaking(const Step& step);
   void OnBlock(const Step& step, Producer* producer);
@@ -73,6 +79,7 @@ class WaitingProducer : public LostWakeupRule {
   void Accuse(const Task& victim, const Task& by, const Producer& producer, const Step& step);
 
   const LostWakeupInput input_;
+  OwnTimers timers_{input_.check};
   bool probed_ = false;
   Records<Producer> producers_;
   Records<Victim> victims_;
