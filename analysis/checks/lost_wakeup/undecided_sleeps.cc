@@ -66,10 +66,10 @@ void UndecidedSleeps::Summarise(Summaries* summaries) const {
   add(LostClass::kStateOverwritten, interruptible_ + uninterruptible_, {{ttwu, "try_to_wake_up"}});
   add(LostClass::kWakeBeforeEnqueue, interruptible_,
       {{Seen(EventType::kProbeWakeUp), "__wake_up"},
-       {prepare || Seen(EventType::kProbeAddWaitQueue), "prepare_to_wait, add_wait_queue"}});
-  add(LostClass::kCompletionInit, uninterruptible_, {{complete, "complete (with its list's head)"}, on_wait});
-  add(LostClass::kCompletionReinit, uninterruptible_ + reused_,
-      {{complete, "complete (with its list's head)"}, on_wait});
+       {prepare, "prepare_to_wait"},
+       {Seen(EventType::kProbeAddWaitQueue), "add_wait_queue"}});
+  add(LostClass::kCompletionInit, uninterruptible_, {{complete, "complete"}, on_wait});
+  add(LostClass::kCompletionReinit, uninterruptible_ + reused_, {{complete, "complete"}, on_wait});
   add(LostClass::kWrongMask, uninterruptible_, {{ttwu, "try_to_wake_up"}, {prepare, "prepare_to_wait"}});
   add(LostClass::kExclusiveConsumed, interruptible_,
       {{Seen(EventType::kProbeWakeUp), "__wake_up"},
