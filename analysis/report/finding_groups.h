@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "analysis/report/report.h"
@@ -12,6 +13,9 @@ namespace wakewatch {
 struct FindingGroup {
   const Finding* worst = nullptr;  // the longest wait; borrowed from the report
   uint64_t count = 0;
+  uint64_t open = 0;                                // of these, those that had not ended
+  uint64_t first_ns = 0, last_ns = 0;               // the earliest and the latest start
+  Confidence confidence = Confidence::kSuspicious;  // the best
 };
 
 struct FindingGroups {
@@ -21,6 +25,11 @@ struct FindingGroups {
 };
 
 // With `kernel_only`, findings of user tasks are counted, not grouped.
-FindingGroups GroupFindings(const Report& report, bool kernel_only);
+// With `wanted`, others are passed over.
+FindingGroups GroupFindings(const Report& report, bool kernel_only,
+                            const std::function<bool(const Finding&)>& wanted = {});
+
+// The surest first, then the longest wait.
+void SortBySurety(std::vector<FindingGroup>* groups);
 
 }  // namespace wakewatch

@@ -107,6 +107,10 @@ std::string CountText(uint64_t n) {
   return digits;
 }
 
+std::string CountedText(uint64_t n, std::string_view noun) {
+  return fmt::format("{} {}{}", CountText(n), noun, n == 1 ? "" : "s");
+}
+
 std::string TraceTimeText(uint64_t ns) {
   return fmt::format("{}.{:06}", ns / 1'000'000'000, ns % 1'000'000'000 / 1000);
 }

@@ -20,6 +20,8 @@ std::string CsvField(std::string_view text);
 std::string DurationText(uint64_t ns);
 // With thousands separators: "1,234,567".
 std::string CountText(uint64_t n);
+// "1 gap", "2,000 gaps".
+std::string CountedText(uint64_t n, std::string_view noun);
 // A point on the trace clock in seconds: "41.512345".
 std::string TraceTimeText(uint64_t ns);
 

@@ -1,6 +1,7 @@
 #include "analysis/report/report_csv.h"
 
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -73,7 +74,36 @@ void AddLifecycle(const LifecycleSummary& lifecycle, LongTable* table) {
   table->Count(kthreads, "voided", lifecycle.voided);
 }
 
+void AddSleeps(const Report& report, LongTable* table) {
+  for (const Undecidable& item : report.undecidable) {
+    table->Count({"undecidable", "", item.cls, ""}, "sleeps", item.sleeps);
+  }
+  for (const ObligationSummary& row : report.obligations) {
+    const Subject subject{"obligation", "", row.cls, ""};
+    const std::pair<std::string_view, uint64_t> counts[] = {
+        {"opened", row.opened},       {"discharged", row.discharged},
+        {"late", row.late},           {"expired", row.expired},
+        {"censored", row.censored},   {"voided", row.voided},
+        {"unlearned", row.unlearned}, {"open", row.open}};
+    for (const auto& [measure, n] : counts) table->Count(subject, measure, n);
+  }
+}
+
 }  // namespace
+
+std::string FindingGroupsCsv(const std::vector<FindingGroup>& groups) {
+  std::string out =
+      "group_id,check,class,confidence,pid,comm,waker_pid,waker_comm,count,open,first_ns,last_ns,worst_ns,worst_id\n";
+  for (const FindingGroup& group : groups) {
+    const Finding& worst = *group.worst;
+    out +=
+        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", CsvField(worst.group_id), CsvField(worst.check),
+                    CsvField(worst.cls), Name(group.confidence), worst.pid, CsvField(worst.comm),
+                    worst.waker_pid >= 0 ? std::to_string(worst.waker_pid) : std::string(), CsvField(worst.waker_comm),
+                    group.count, group.open, group.first_ns, group.last_ns, worst.waited_ns, CsvField(worst.id));
+  }
+  return out;
+}
 
 std::string ReportCsv(const Report& report, bool all_threads) {
   LongTable table;
@@ -103,18 +133,22 @@ std::string ReportCsv(const Report& report, bool all_threads) {
     table.Distribution(subject, "run", tasklet.run_ns);
   }
   AddLifecycle(report.lifecycle, &table);
+  AddSleeps(report, &table);
   return table.Take();
 }
 
 std::string FindingsCsv(const Report& report) {
   std::string out =
-      "id,group_id,check,class,confidence,pid,comm,cpu,start_ns,end_ns,waited_ns,waker_pid,waker_comm,explanation\n";
+      "id,group_id,check,class,confidence,pid,comm,cpu,start_ns,end_ns,waited_ns,waker_pid,waker_comm,explanation,"
+      "rule,assumption,would_raise,open\n";
   const auto known = [](int32_t number) { return number >= 0 ? std::to_string(number) : std::string(); };
   for (const Finding& finding : report.findings) {
-    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", CsvField(finding.id), CsvField(finding.group_id),
-                       CsvField(finding.check), CsvField(finding.cls), Name(finding.confidence), finding.pid,
-                       CsvField(finding.comm), known(finding.cpu), finding.start_ns, finding.end_ns, finding.waited_ns,
-                       known(finding.waker_pid), CsvField(finding.waker_comm), CsvField(finding.explanation));
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", CsvField(finding.id),
+                       CsvField(finding.group_id), CsvField(finding.check), CsvField(finding.cls),
+                       Name(finding.confidence), finding.pid, CsvField(finding.comm), known(finding.cpu),
+                       finding.start_ns, finding.end_ns, finding.waited_ns, known(finding.waker_pid),
+                       CsvField(finding.waker_comm), CsvField(finding.explanation), CsvField(finding.rule),
+                       CsvField(finding.assumption), CsvField(finding.would_raise), finding.open ? 1 : 0);
   }
   return out;
 }

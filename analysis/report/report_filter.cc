@@ -16,8 +16,8 @@ bool CpuMatches(const ReportFilter& filter, int64_t cpu) {
          std::any_of(filter.cpus.begin(), filter.cpus.end(), [&](uint32_t wanted) { return wanted == cpu; });
 }
 
-bool CheckMatches(const ReportFilter& filter, const std::string& check) {
-  return filter.checks.empty() || std::find(filter.checks.begin(), filter.checks.end(), check) != filter.checks.end();
+bool NameMatches(const std::vector<std::string>& names, const std::string& name) {
+  return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
 }
 
 }  // namespace
@@ -37,7 +37,8 @@ void Apply(const ReportFilter& filter, Report* report) {
   std::erase_if(report->per_cpu, [&](const CpuSummary& cpu) { return !CpuMatches(filter, cpu.cpu); });
   std::erase_if(report->findings, [&](const Finding& finding) {
     return !AnyTaskMatches(filter, finding.pid, finding.comm) || !CpuMatches(filter, finding.cpu) ||
-           !CheckMatches(filter, finding.check);
+           !NameMatches(filter.checks, finding.check) || !NameMatches(filter.classes, finding.cls) ||
+           finding.confidence < filter.confidence_min;
   });
 }
 

@@ -1,5 +1,5 @@
-// Why: `--task`, `--cpu` and `--check` narrow what is shown, not what is analysed: a wait is explained by what other
-// tasks and CPUs did, so the analysis always sees everything.
+// Why: `--task`, `--cpu`, `--check` and their like narrow what is shown, not what is analysed: a wait is explained by
+// what other tasks and CPUs did, so the analysis always sees everything.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,11 @@
 namespace wakewatch {
 
 struct ReportFilter {
-  std::vector<uint32_t> cpus;       // findings that ended there, and these CPUs' rows; empty: all
-  std::vector<std::string> tasks;   // pids, or names (whole, or with * at the end); empty: all
-  std::vector<std::string> checks;  // names of checks; empty: all
+  std::vector<uint32_t> cpus;        // findings that ended there, and these CPUs' rows; empty: all
+  std::vector<std::string> tasks;    // pids, or names (whole, or with * at the end); empty: all
+  std::vector<std::string> checks;   // names of checks; empty: all
+  std::vector<std::string> classes;  // of findings; empty: all
+  Confidence confidence_min = Confidence::kSuspicious;
 };
 
 // Removes what the filter leaves out. Loss and gaps stay whatever the filter says.

@@ -204,26 +204,65 @@ Json UndecidableValue(const Undecidable& undecidable) {
   return {{"class", undecidable.cls}, {"sleeps", undecidable.sleeps}, {"needs", undecidable.needs}};
 }
 
+Json ObligationValue(const ObligationSummary& obligation) {
+  return {{"class", obligation.cls},     {"opened", obligation.opened},       {"discharged", obligation.discharged},
+          {"late", obligation.late},     {"expired", obligation.expired},     {"censored", obligation.censored},
+          {"voided", obligation.voided}, {"unlearned", obligation.unlearned}, {"open", obligation.open}};
+}
+
+Json SnapshotValue(const TaskSnapshot& snapshot) {
+  return {{"pid", snapshot.pid},     {"role", snapshot.role},     {"ts_ns", snapshot.ts_ns}, {"stack", snapshot.stack},
+          {"wchan", snapshot.wchan}, {"status", snapshot.status}, {"error", snapshot.error}};
+}
+
 Json FindingValue(const Finding& finding) {
   Json evidence = Json::array();
   for (const Evidence& item : finding.evidence) {
     evidence.push_back(EvidenceValue(item));
   }
-  return {{"id", finding.id},
-          {"group_id", finding.group_id},
-          {"check", finding.check},
-          {"class", finding.cls},
-          {"confidence", Name(finding.confidence)},
-          {"pid", finding.pid},
-          {"comm", finding.comm},
-          {"kind", finding.kind},
-          {"cpu", PidOrNull(finding.cpu)},
-          {"start_ns", finding.start_ns},
-          {"end_ns", finding.end_ns},
-          {"waited_ns", finding.waited_ns},
-          {"waker", {{"pid", PidOrNull(finding.waker_pid)}, {"comm", finding.waker_comm}}},
-          {"evidence", std::move(evidence)},
-          {"explanation", finding.explanation}};
+  Json value = {{"id", finding.id},
+                {"group_id", finding.group_id},
+                {"check", finding.check},
+                {"class", finding.cls},
+                {"confidence", Name(finding.confidence)},
+                {"pid", finding.pid},
+                {"comm", finding.comm},
+                {"kind", finding.kind},
+                {"cpu", PidOrNull(finding.cpu)},
+                {"start_ns", finding.start_ns},
+                {"end_ns", finding.end_ns},
+                {"waited_ns", finding.waited_ns},
+                {"waker", {{"pid", PidOrNull(finding.waker_pid)}, {"comm", finding.waker_comm}}},
+                {"evidence", std::move(evidence)},
+                {"explanation", finding.explanation},
+                {"rule", finding.rule},
+                {"assumption", finding.assumption},
+                {"would_raise", finding.would_raise}};
+  if (finding.open) value["open"] = true;
+  if (!finding.snapshots.empty()) {
+    Json snapshots = Json::array();
+    for (const TaskSnapshot& snapshot : finding.snapshots) snapshots.push_back(SnapshotValue(snapshot));
+    value["snapshots"] = std::move(snapshots);
+  }
+  return value;
+}
+
+Json GroupValue(const FindingGroup& group) {
+  const Finding& worst = *group.worst;
+  return {{"group_id", worst.group_id},
+          {"check", worst.check},
+          {"class", worst.cls},
+          {"confidence", Name(group.confidence)},
+          {"pid", worst.pid},
+          {"comm", worst.comm},
+          {"kind", worst.kind},
+          {"waker", {{"pid", PidOrNull(worst.waker_pid)}, {"comm", worst.waker_comm}}},
+          {"count", group.count},
+          {"open", group.open},
+          {"first_ns", group.first_ns},
+          {"last_ns", group.last_ns},
+          {"worst_ns", worst.waited_ns},
+          {"worst_id", worst.id}};
 }
 
 std::string_view Name(Severity severity) {
@@ -262,6 +301,7 @@ void AppendArray(std::string* out, std::string_view key, const Items& items, ToJ
 }  // namespace
 
 std::string FindingJson(const Finding& finding) { return Dump(FindingValue(finding)); }
+std::string GroupJson(const FindingGroup& group) { return Dump(GroupValue(group)); }
 std::string WakeupJson(const MeasuredWait& wait) {
   return Dump(
       {{"pid", wait.pid},
@@ -300,6 +340,7 @@ std::string ReportJson(const Report& report, bool all_threads) {
   AppendArray(&out, "helpers", report.lifecycle.helpers, HelperValue);
   out += ",\n\"lifecycle\": " + Dump(LifecycleValue(report.lifecycle));
   AppendArray(&out, "undecidable", report.undecidable, UndecidableValue);
+  AppendArray(&out, "obligations", report.obligations, ObligationValue);
   AppendArray(&out, "findings", report.findings, FindingValue);
   AppendArray(&out, "rules", report.rules, RuleValue);
   size_t index = 0;
@@ -334,6 +375,7 @@ std::string ReportNdjson(const Report& report, bool all_threads) {
   for (const HelperRun& run : report.lifecycle.helpers) append("helper", HelperValue(run));
   append("lifecycle", LifecycleValue(report.lifecycle));
   for (const Undecidable& undecidable : report.undecidable) append("undecidable", UndecidableValue(undecidable));
+  for (const ObligationSummary& row : report.obligations) append("obligation", ObligationValue(row));
   for (const RuleSummary& rule : report.rules) append("rule", RuleValue(rule));
   for (const Finding& finding : report.findings) append("finding", FindingValue(finding));
   for (size_t i = 0; i < kAnomalyCount; ++i) {

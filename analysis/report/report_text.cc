@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "analysis/report/delay_text.h"
-#include "analysis/report/finding_groups.h"
+#include "analysis/report/finding_text.h"
 #include "analysis/report/lifecycle_text.h"
 #include "analysis/report/model_view.h"
 #include "analysis/report/printable.h"
@@ -24,11 +24,6 @@ std::string QuantileText(const Histogram& histogram, double q) {
   return histogram.n() == 0 ? "-" : DurationText(histogram.Quantile(q));
 }
 std::string MaxText(const Histogram& histogram) { return histogram.n() == 0 ? "-" : DurationText(histogram.max()); }
-
-// "1 gap", "2,000 gaps".
-std::string Counted(uint64_t n, std::string_view noun) {
-  return fmt::format("{} {}{}", CountText(n), noun, n == 1 ? "" : "s");
-}
 
 // The p99 of a part of `whole`, with its n where that differs.
 std::string PartText(const Histogram& part, const Histogram& whole) {
@@ -47,10 +42,6 @@ void AppendCells(const Histogram& histogram, std::vector<std::string>* cells) {
 bool Worse(const Histogram& a, const Histogram& b) {
   const std::pair left(a.Quantile(0.99), a.max()), right(b.Quantile(0.99), b.max());
   return left != right ? left > right : a.n() > b.n();
-}
-
-std::string LeftOut(size_t all, size_t shown, std::string_view what) {
-  return all > shown ? fmt::format("  … and {} more {}\n", CountText(all - shown), what) : std::string();
 }
 
 // The items as pointers, worst first by `histogram`, and at most `rows_max` of them.
@@ -137,7 +128,7 @@ std::string WorkText(const Report& report, size_t rows_max) {
     table.AddRow(std::move(cells));
   }
   return "\nWORK ITEMS: queued until started (n to max), then executing (ran to max)\n" + table.Text() +
-         LeftOut(report.work.size(), table.rows(), "work functions");
+         LeftOutText(report.work.size(), table.rows(), "work functions");
 }
 
 std::string SoftirqText(const Report& report, size_t rows_max) {
@@ -159,7 +150,7 @@ std::string SoftirqText(const Report& report, size_t rows_max) {
     table.AddRow(std::move(cells));
   }
   return "\nSOFTIRQS: first raise until entry, on the same CPU\n" + table.Text() +
-         LeftOut(report.softirq.size(), table.rows(), "vectors");
+         LeftOutText(report.softirq.size(), table.rows(), "vectors");
 }
 
 std::string TaskletText(const Report& report, size_t rows_max) {
@@ -180,18 +171,7 @@ std::string TaskletText(const Report& report, size_t rows_max) {
     table.AddRow(std::move(cells));
   }
   return "\nTASKLETS: raised until entered (n to max), then running (ran to max)\n" + table.Text() +
-         LeftOut(report.tasklets.size(), table.rows(), "tasklets");
-}
-
-std::string UndecidableText(const Report& report) {
-  if (report.undecidable.empty()) return {};
-  std::string out = "\nUNDECIDABLE from this trace\n";
-  for (const Undecidable& item : report.undecidable) {
-    std::string needs;
-    for (const std::string& event : item.needs) needs += (needs.empty() ? "" : ", ") + PrintableText(event);
-    out += fmt::format("  {}: {}; decidable with {}\n", PrintableText(item.cls), Counted(item.sleeps, "sleep"), needs);
-  }
-  return out;
+         LeftOutText(report.tasklets.size(), table.rows(), "tasklets");
 }
 
 std::string AnomaliesText(const AnomalyCounts& anomalies) {
@@ -212,7 +192,7 @@ std::string LossText(const Report& report) {
   std::string lost = CountText(report.lost_events);
   if (report.lost_unknown) lost = report.lost_events > 0 ? "at least " + lost : "an unknown number of";
   std::string out = fmt::format("!!! EVENTS WERE LOST: {} events, in {} on {}.\n", lost,
-                                Counted(report.gaps.size(), "gap"), Counted(cpus.size(), "CPU"));
+                                CountedText(report.gaps.size(), "gap"), CountedText(cpus.size(), "CPU"));
   return out + "!!! What touches a gap is counted as voided and is in no figure and no finding below.\n";
 }
 
@@ -262,41 +242,9 @@ std::string ThreadsText(const Report& report, const TextOptions& options) {
     }
     table.AddRow(std::move(cells));
   }
-  out += table.Text() + LeftOut(threads.size(), table.rows(), who);
+  out += table.Text() + LeftOutText(threads.size(), table.rows(), who);
   if (silent > 0) out += fmt::format("  {} {} had no measured wait\n", CountText(silent), who);
   return out;
-}
-
-std::string FindingsText(const Report& report, const TextOptions& options) {
-  const FindingGroups groups = GroupFindings(report, !options.all_threads);
-  std::string out;
-  const size_t shown = std::min(groups.groups.size(), options.groups_max);
-  for (size_t i = 0; i < shown; ++i) {
-    const FindingGroup& group = groups.groups[i];
-    const Finding& worst = *group.worst;
-    out += fmt::format("  {}. {} ({}), {}: {} (pid {}) waited {}", i + 1, PrintableText(worst.check),
-                       PrintableText(worst.cls), Name(worst.confidence), PrintableText(worst.comm), worst.pid,
-                       DurationText(worst.waited_ns));
-    if (worst.cpu >= 0) out += fmt::format(" on CPU {}", worst.cpu);
-    out += fmt::format(", {} s to {} s", TraceTimeText(worst.start_ns), TraceTimeText(worst.end_ns));
-    if (group.count > 1) out += fmt::format("; the longest of {}", CountText(group.count));
-    out += fmt::format("\n     {}\n", PrintableText(worst.explanation));
-    if (worst.waker_pid >= 0) {
-      out += fmt::format("     woken by {} (pid {})\n", PrintableText(worst.waker_comm), worst.waker_pid);
-    }
-    for (const Evidence& evidence : worst.evidence) {
-      out += fmt::format("     {} s [{:03}] {}\n", TraceTimeText(evidence.ts_ns), evidence.cpu,
-                         PrintableText(evidence.event));
-    }
-  }
-  if (out.empty()) out = "  none\n";
-  out += LeftOut(groups.groups.size(), shown, "groups of findings");
-  if (groups.user_findings > 0) {
-    out += fmt::format("  not shown: {} of user tasks; --all shows them\n", Counted(groups.user_findings, "finding"));
-  }
-  return fmt::format("FINDINGS: {} in {}, the longest wait first\n", CountText(groups.findings),
-                     Counted(groups.groups.size(), "group")) +
-         out;
 }
 
 std::string ReportText(const Report& report, const TextOptions& options) {
@@ -306,12 +254,12 @@ std::string ReportText(const Report& report, const TextOptions& options) {
   out += '\n' + ThreadsText(report, options);
   out += DelaysText(report, options);
   out += '\n' + FindingsText(report, options);
+  out += UndecidableText(report) + ObligationsText(report);
   out += WorkText(report, options.rows_max);
   out += SoftirqText(report, options.rows_max);
   out += TaskletText(report, options.rows_max);
   out += LifecycleText(report.lifecycle, options.rows_max);
   out += KindsText(report);
-  out += UndecidableText(report);
   out += AnomaliesText(report.anomalies);
   return out;
 }

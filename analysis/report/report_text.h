@@ -17,8 +17,6 @@ struct TextOptions {
 
 // The whole report.
 std::string ReportText(const Report& report, const TextOptions& options);
-// Its findings alone, grouped by group_id, the longest wait first.
-std::string FindingsText(const Report& report, const TextOptions& options);
 // Its threads alone, the highest p99 first.
 std::string ThreadsText(const Report& report, const TextOptions& options);
 // What was lost, as lines that cannot be overlooked; empty when nothing was.

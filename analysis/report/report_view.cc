@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include "analysis/report/delay_text.h"
+#include "analysis/report/finding_groups.h"
+#include "analysis/report/finding_text.h"
 #include "analysis/report/model_view.h"
 #include "analysis/report/printable.h"
 #include "analysis/report/report_csv.h"
@@ -105,7 +107,26 @@ void ViewWriter::FinishLatency(const Report& report) {
   write_(out + "]}\n");
 }
 
+// Like the findings themselves, machines get those of all tasks.
+void ViewWriter::FinishGroups(const Report& report) {
+  if (options_.format == OutputFormat::kText) {
+    return write_(LossText(report) + FindingGroupsText(report, ForText(options_)));
+  }
+  const FindingGroups groups = GroupFindings(report, false);
+  if (options_.format == OutputFormat::kCsv) return write_(FindingGroupsCsv(groups.groups));
+  const bool json = options_.format == OutputFormat::kJson;
+  std::string out;
+  if (json) out = "{\"schema_version\": " + std::to_string(kReportSchemaVersion) + ",\n\"groups\": [";
+  for (const FindingGroup& group : groups.groups) {
+    if (json) out += &group == &groups.groups.front() ? "\n  " : ",\n  ";
+    out += GroupJson(group);
+    if (!json) out += '\n';
+  }
+  write_(json ? out + "]}\n" : out);
+}
+
 void ViewWriter::FinishFindings(const Report& report) {
+  if (options_.grouped) return FinishGroups(report);
   std::string out;
   switch (options_.format) {
     case OutputFormat::kText: return write_(LossText(report) + FindingsText(report, ForText(options_)));

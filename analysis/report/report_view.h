@@ -22,6 +22,7 @@ struct ViewOptions {
   bool all_threads = false;  // user tasks too
   size_t rows_max = 0;       // of each table of the text; 0: all
   size_t groups_max = 0;     // of findings in the text; 0: all
+  bool grouped = false;      // findings: one row a group, in every format
 };
 
 class ViewWriter {
@@ -38,6 +39,7 @@ class ViewWriter {
  private:
   void FinishLatency(const Report& report);
   void FinishFindings(const Report& report);
+  void FinishGroups(const Report& report);
   void FinishModel(const Report& report);
 
   const ViewOptions options_;

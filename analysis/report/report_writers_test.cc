@@ -5,10 +5,12 @@
 #include <nlohmann/json.hpp>
 
 #include "analysis/report/finding_groups.h"
+#include "analysis/report/finding_text.h"
 #include "analysis/report/report_csv.h"
 #include "analysis/report/report_filter.h"
 #include "analysis/report/report_json.h"
 #include "analysis/report/report_text.h"
+#include "analysis/report/report_view.h"
 #include "analysis/report/sample_report_test.h"
 
 namespace wakewatch {
@@ -60,6 +62,25 @@ TEST(ReportJson, KeepsEveryPromisedKey) {
   }
   EXPECT_EQ(finding["confidence"], "proven");
   EXPECT_EQ(finding["evidence"][0]["ts_ns"], 2'000'000'000);
+}
+
+TEST(ReportJson, LostWakeups) {
+  const json report = json::parse(ReportJson(SampleReportWithLostWakeups(), false));
+  const json &measured = report["findings"][0], &lost = report["findings"][3], &still = report["findings"][4];
+  EXPECT_EQ(measured["rule"], "");
+  EXPECT_EQ(lost["rule"], "a waker ran in the last window of its sleeper");
+  EXPECT_EQ(lost["assumption"], "the waker meant this sleep");
+  EXPECT_EQ(lost["would_raise"], "probe try_to_wake_up");
+  for (const char* key : {"open", "snapshots"}) EXPECT_FALSE(lost.contains(key)) << key;
+  EXPECT_EQ(still["open"], true);
+  ASSERT_EQ(still["snapshots"].size(), 2u);
+  EXPECT_EQ(still["snapshots"][0]["role"], "suspect");
+  EXPECT_EQ(still["snapshots"][0]["stack"], "[<0>] rx_wait+0x1\x1b\n[<0>] x");
+  EXPECT_EQ(still["snapshots"][1]["error"], "no answer within 5 s");
+  EXPECT_EQ(report["undecidable"][1]["needs"], json::array());
+  const json obligation = {{"class", "timer-lost"}, {"opened", 40}, {"discharged", 30}, {"late", 2}, {"expired", 1},
+                           {"censored", 3},         {"voided", 2},  {"unlearned", 1},   {"open", 1}};
+  EXPECT_EQ(report["obligations"], json::array({obligation}));
 }
 
 TEST(ReportJson, WhatIsUnknownIsNull) {
@@ -144,8 +165,16 @@ TEST(ReportCsv, Findings) {
   ASSERT_EQ(lines.size(), 4u);
   EXPECT_EQ(lines[1],
             "00000000000000aa,00000000000000bb,wakeup-latency,real-time,proven,14,ksoftirqd/0,1,2000000000,"
-            "2012300000,12300000,,,a real-time task held CPU 1");
+            "2012300000,12300000,,,a real-time task held CPU 1,,,,0");
   EXPECT_THAT(lines[2], HasSubstr(",210,\"\\x1b[2J\"\"a,b\"\"\\xc3\","));
+}
+
+TEST(ReportCsv, WhatOnlyLostWakeupsHave) {
+  const Report report = SampleReportWithLostWakeups();
+  const std::vector<std::string> findings = Lines(FindingsCsv(report)), rows = Lines(ReportCsv(report, false));
+  EXPECT_THAT(findings[5], testing::EndsWith(",probe try_to_wake_up,1"));
+  EXPECT_THAT(rows, testing::Contains("undecidable,,check-before-sleep,,sleeps,5,,,,"));
+  EXPECT_THAT(rows, testing::Contains("obligation,,timer-lost,,discharged,30,,,,"));
 }
 
 TEST(ReportText, LossComesFirstAndLoud) {
@@ -174,6 +203,32 @@ TEST(ReportText, FindingsAreGroupedUnderTheirWorst) {
   EXPECT_THAT(text, HasSubstr("waited 20.0 ms on CPU 1"));
   EXPECT_THAT(text, HasSubstr("the longest of 2"));
   EXPECT_THAT(text, HasSubstr("not shown: 1 finding of user tasks"));
+}
+
+TEST(ReportText, LostWakeupsComeFirstTheSurestInFront) {
+  const std::string text = ReportText(SampleReportWithLostWakeups(), {});
+  EXPECT_TRUE(SafeForTerminal(text));
+  EXPECT_THAT(text, HasSubstr("LOST WAKEUPS: 3 in 2 groups, the surest first\n  1. kthread-stop, proven: "));
+  EXPECT_LT(text.find("LOST WAKEUPS"), text.find("OTHER FINDINGS: 2 in 1 group,"));
+  const std::string second = text.substr(text.find("  2. check-before-sleep, suspicious: "));
+  EXPECT_THAT(second, HasSubstr("(pid 210), waker producer (pid 211); 2 sleeps, the longest slept 1.20 s"));
+  EXPECT_THAT(second, HasSubstr("; 1 still asleep\n"));
+  EXPECT_THAT(second, HasSubstr("rule:        a waker ran"));
+  EXPECT_THAT(second, HasSubstr("assumed:     the waker meant"));
+  EXPECT_THAT(second, HasSubstr("surer with:  probe try_to_wake_up"));
+  EXPECT_THAT(second, HasSubstr("suspect (pid 210): [<0>] rx_wait+0x1\\x1b\n"));
+  EXPECT_THAT(second, HasSubstr("waker (pid 211): no answer within 5 s"));
+  EXPECT_THAT(ReportText(SampleReport(), {}), Not(HasSubstr("LOST WAKEUPS")));
+}
+
+TEST(ReportText, WhatCannotBeDecidedIsAnAnswer) {
+  const std::string text = ReportText(SampleReportWithLostWakeups(), {});
+  EXPECT_THAT(text, testing::ContainsRegex("check-before-sleep +5  try_to_wake_up\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("waitqueue-active +3  none: no events do\n"));
+  EXPECT_THAT(text, testing::ContainsRegex("timer-lost +40 +30 +2 +1 +3 +2 +1 +1\n"));
+  for (const char* title : {"NOT DECIDABLE", "OBLIGATIONS"}) {
+    EXPECT_THAT(ReportText(Report(), {}), Not(HasSubstr(title)));
+  }
 }
 
 TEST(ReportText, WhatIsLeftOutIsCounted) {
@@ -212,6 +267,35 @@ TEST(FindingGroups, AllTasksOrKernelThreadsOnly) {
   EXPECT_EQ(kernel.user_findings, 1u);
 }
 
+std::string Grouped(OutputFormat format) {
+  std::string text;
+  ViewWriter writer({.view = ReportView::kFindings, .format = format, .grouped = true},
+                    [&](std::string_view piece) { text += piece; });
+  writer.Finish(SampleReportWithLostWakeups());
+  return text;
+}
+
+TEST(FindingGroups, AreAViewOfTheirOwn) {
+  const json groups = json::parse(Grouped(OutputFormat::kJson))["groups"];
+  ASSERT_EQ(groups.size(), 4u);
+  EXPECT_EQ(groups[0]["worst_id"], "00000000000000bb");
+  EXPECT_EQ(groups[0]["count"], 2);
+  EXPECT_EQ(groups[0]["open"], 1);
+  EXPECT_EQ(groups[0]["first_ns"], 1'600'000'000);
+  EXPECT_EQ(groups[0]["last_ns"], 2'200'000'000);
+  EXPECT_EQ(groups[0]["worst_ns"], 1'200'000'000);
+  EXPECT_EQ(groups[0]["waker"]["comm"], "producer");
+  EXPECT_EQ(Lines(Grouped(OutputFormat::kNdjson)).size(), 4u);
+  const std::vector<std::string> rows = Lines(Grouped(OutputFormat::kCsv));
+  ASSERT_EQ(rows.size(), 5u);
+  EXPECT_THAT(rows[1], StartsWith("00000000000000bc,lost-wakeup,check-before-sleep,suspicious,210,"));
+  const std::string text = Grouped(OutputFormat::kText);
+  EXPECT_TRUE(SafeForTerminal(text));
+  EXPECT_THAT(text, StartsWith("FINDINGS: 5 in 3 groups, the surest first\n"));
+  EXPECT_LT(text.find("kthread-stop"), text.find("check-before-sleep"));
+  EXPECT_THAT(text, HasSubstr("not shown: 1 finding of user tasks"));
+}
+
 TEST(ReportFilter, NarrowsWhatIsShownAndKeepsTheLoss) {
   Report report = SampleReportWithLoss();
   Apply({.tasks = {"14"}}, &report);
@@ -227,6 +311,13 @@ TEST(ReportFilter, NarrowsWhatIsShownAndKeepsTheLoss) {
   report = SampleReport();
   Apply({.checks = {"lost-wakeup"}}, &report);
   EXPECT_TRUE(report.findings.empty());
+
+  report = SampleReportWithLostWakeups();
+  Apply({.classes = {"check-before-sleep", "kthread-stop"}}, &report);
+  EXPECT_EQ(report.findings.size(), 3u);
+  Apply({.confidence_min = Confidence::kStrong}, &report);
+  ASSERT_EQ(report.findings.size(), 1u);
+  EXPECT_EQ(report.findings[0].cls, "kthread-stop");
 }
 
 TEST(ReportFilter, TasksByPidNameOrPrefix) {

@@ -67,6 +67,46 @@ inline std::vector<Finding> SampleFindings() {
   return {finding, worse, of_user};
 }
 
+// A lost wakeup twice, the second still asleep, and one that is better supported.
+inline std::vector<Finding> SampleLostWakeups() {
+  Finding lost;
+  lost.id = "00000000000000ba";
+  lost.group_id = "00000000000000bc";
+  lost.check = "lost-wakeup";
+  lost.cls = "check-before-sleep";
+  lost.confidence = Confidence::kSuspicious;
+  lost.pid = 210;
+  lost.comm = kHostileComm;
+  lost.kind = "kthread";
+  lost.cpu = 0;
+  lost.start_ns = 1'600'000'000;
+  lost.end_ns = 2'112'000'000;
+  lost.waited_ns = 512'000'000;
+  lost.waker_pid = 211;
+  lost.waker_comm = "producer";
+  lost.evidence = {{1, 1'600'000'000, "sched_switch prev_comm=rx_drain"}};
+  lost.explanation = "rx_drain slept past its period";
+  lost.rule = "a waker ran in the last window of its sleeper";
+  lost.assumption = "the waker meant this sleep";
+  lost.would_raise = "probe try_to_wake_up";
+  Finding still = lost;
+  still.id = "00000000000000bb";
+  still.start_ns = 2'200'000'000;
+  still.waited_ns = 1'200'000'000;
+  still.open = true;
+  still.snapshots = {{.pid = 210, .role = "suspect", .ts_ns = 3'400'000'000, .stack = "[<0>] rx_wait+0x1\x1b\n[<0>] x"},
+                     {.pid = 211, .role = "waker", .error = "no answer within 5 s"}};
+  Finding surer = lost;
+  surer.id = "00000000000000bd";
+  surer.group_id = "00000000000000bf";
+  surer.cls = "kthread-stop";
+  surer.confidence = Confidence::kProven;
+  surer.waited_ns = 150'000'000;
+  surer.waker_pid = -1;
+  surer.assumption.clear();
+  return {lost, still, surer};
+}
+
 inline LifecycleSummary SampleLifecycle() {
   LifecycleSummary lifecycle;
   KthreadLife life;
@@ -133,6 +173,15 @@ inline Report SampleReport() {
 
   report.lifecycle = SampleLifecycle();
   report.findings = SampleFindings();
+  return report;
+}
+
+inline Report SampleReportWithLostWakeups() {
+  Report report = SampleReport();
+  const std::vector<Finding> lost = SampleLostWakeups();
+  report.findings.insert(report.findings.end(), lost.begin(), lost.end());
+  report.undecidable.push_back({"waitqueue-active", 3, {}});
+  report.obligations = {{"timer-lost", 40, 30, 2, 1, 3, 2, 1, 1}};
   return report;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "analysis/report/printable.h"
 
 namespace wakewatch {
@@ -38,6 +40,10 @@ std::string TextTable::Text(size_t indent) const {
   append_line(titles);
   for (const auto& row : rows_) append_line(row);
   return out;
+}
+
+std::string LeftOutText(size_t all, size_t shown, std::string_view what) {
+  return all > shown ? fmt::format("  … and {} more {}\n", CountText(all - shown), what) : std::string();
 }
 
 }  // namespace wakewatch

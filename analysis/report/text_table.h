@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,5 +29,8 @@ class TextTable {
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };
+
+// The line below a table that shows some of its rows; empty when it shows all.
+std::string LeftOutText(size_t all, size_t shown, std::string_view what);
 
 }  // namespace wakewatch
