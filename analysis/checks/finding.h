@@ -24,7 +24,7 @@ struct Evidence {
 
 // What /proc told of a task when a finding was made, asked for because the finding is a suspicion. Taken by the host's
 // collector, after the events that the finding is made of: it supports a verdict, and is no part of it.
-struct TaskSnapshot {
+struct ProcSnapshot {
   int32_t pid = 0;
   std::string role;    // "suspect", "waker"
   uint64_t ts_ns = 0;  // trace clock
@@ -52,7 +52,7 @@ struct Finding {
   std::string would_raise;  // what would raise the confidence; empty: nothing can
   bool open = false;        // it had not ended by end_ns: a later finding of this id says more
   std::string kind;         // of the thread that suffered, "kworker", "user"; empty: not known. Set by the sink
-  std::vector<TaskSnapshot> snapshots;  // added by the server
+  std::vector<ProcSnapshot> snapshots;  // added by the server
 
   // Fills id and group_id from the fields above; `object` as in FindingSink::Add.
   void Seal(uint64_t object);

@@ -33,7 +33,7 @@ std::string EvidenceText(const Finding& finding) {
 // What /proc said, one line a task; where in the kernel it was is the first line of its stack.
 std::string SnapshotsText(const Finding& finding) {
   std::string out;
-  for (const TaskSnapshot& snapshot : finding.snapshots) {
+  for (const ProcSnapshot& snapshot : finding.snapshots) {
     const std::string at = fmt::format("     {} s {} (pid {}): ", TraceTimeText(snapshot.ts_ns),
                                        PrintableText(snapshot.role), snapshot.pid);
     std::string where = snapshot.stack.substr(0, snapshot.stack.find('\n'));

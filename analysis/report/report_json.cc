@@ -210,7 +210,7 @@ Json ObligationValue(const ObligationSummary& obligation) {
           {"voided", obligation.voided}, {"unlearned", obligation.unlearned}, {"open", obligation.open}};
 }
 
-Json SnapshotValue(const TaskSnapshot& snapshot) {
+Json SnapshotValue(const ProcSnapshot& snapshot) {
   return {{"pid", snapshot.pid},     {"role", snapshot.role},     {"ts_ns", snapshot.ts_ns}, {"stack", snapshot.stack},
           {"wchan", snapshot.wchan}, {"status", snapshot.status}, {"error", snapshot.error}};
 }
@@ -241,7 +241,7 @@ Json FindingValue(const Finding& finding) {
   if (finding.open) value["open"] = true;
   if (!finding.snapshots.empty()) {
     Json snapshots = Json::array();
-    for (const TaskSnapshot& snapshot : finding.snapshots) snapshots.push_back(SnapshotValue(snapshot));
+    for (const ProcSnapshot& snapshot : finding.snapshots) snapshots.push_back(SnapshotValue(snapshot));
     value["snapshots"] = std::move(snapshots);
   }
   return value;
