@@ -28,6 +28,9 @@ INSERT INTO frontier SELECT * FROM old.frontier;
 INSERT INTO profile_change SELECT * FROM old.profile_change ORDER BY id DESC LIMIT 1;
 INSERT INTO checkpoint SELECT * FROM old.checkpoint;
 INSERT INTO meta SELECT * FROM old.meta WHERE key = 'keeps_waits';
+INSERT INTO finding SELECT * FROM old.finding WHERE open;
+INSERT INTO finding_evidence SELECT * FROM old.finding_evidence WHERE finding_id IN (SELECT id FROM main.finding);
+INSERT INTO finding_snapshot SELECT * FROM old.finding_snapshot WHERE finding_id IN (SELECT id FROM main.finding);
 )sql";
 
 constexpr const char* kPutPartStart =

@@ -195,6 +195,7 @@ Status PartWriter::Store(const std::vector<const Batch*>& batches, const Analysi
   for (const GapRecord& gap : rows.gaps) STORE_TRY(storer_.StoreGap(gap));
   STORE_TRY(StoreFlags(batches));
   STORE_TRY(StoreFindings(rows.findings));
+  STORE_TRY(AddSnapshots(db_, rows.snapshots));
   STORE_TRY(StoreTimeline(rows.timeline));
   if (rows.waits_from) STORE_TRY(RemoveWaitsFrom(db_, *rows.waits_from));
   if (!rows.waits.empty() || rows.checkpoint) STORE_TRY(WriteWaits(db_, rows.waits));
@@ -232,13 +233,13 @@ Status PartWriter::StoreFindings(std::span<const Finding> findings) {
 }
 
 // Analysis that goes on at a checkpoint finds again what it had found behind it, maybe when the part before was
-// written.
+// written. What had not ended there was carried over.
 Result<std::vector<Finding>> PartWriter::NotInPreviousPart(std::span<const Finding> findings) const {
   std::vector<Finding> fresh(findings.begin(), findings.end());
   const auto old = [&](const Finding& finding) { return finding.end_ns <= previous_end_ns_; };
   if (previous_.empty() || std::none_of(fresh.begin(), fresh.end(), old)) return fresh;
-  auto db = Database::Open(previous_, Database::Mode::kRead);
-  auto known = db ? db->Prepare("SELECT 1 FROM finding WHERE id = ?1") : Result<Statement>(Fail(db.error()));
+  auto db = OpenRecordingFile(previous_);
+  auto known = db ? db->Prepare("SELECT 1 FROM main.finding WHERE id = ?1 AND NOT open") : Result<Statement>(Fail(db.error()));
   if (!known) return fresh;  // that part is gone or cannot be read, and its findings with it
   std::set<std::string> ids;
   for (const Finding& finding : fresh) {

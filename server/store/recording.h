@@ -18,7 +18,7 @@
 
 namespace wakewatch {
 
-inline constexpr int kRecordingSchemaVersion = 3;
+inline constexpr int kRecordingSchemaVersion = 4;
 
 class RecordingWriter {
  public:

@@ -39,6 +39,7 @@ Result<PartSummary> SummarisePart(const Database& db) {
   part.events = chunks->Unsigned(3);
   const std::pair<uint64_t*, const char*> counts[] = {
       {&part.findings, "SELECT count(*) FROM main.finding"},
+      {&part.findings_open, "SELECT count(*) FROM main.finding WHERE open"},
       {&part.gaps, "SELECT count(*) FROM main.gap"},
       {&part.gaps_open, "SELECT count(*) FROM main.gap WHERE end_ns IS NULL"}};
   for (const auto& [count, sql] : counts) {
@@ -83,8 +84,9 @@ RecordingRow MakeRow(const std::string& folder, const std::vector<PartSummary>& 
     if (part.end_real_ns != 0) row.end_real_ns = part.end_real_ns;
     row.events += part.events;
     row.bytes += part.bytes;
-    row.findings += part.findings;
-    row.gaps += &part == &parts.back() ? part.gaps : part.gaps - part.gaps_open;
+    const bool last = &part == &parts.back();
+    row.findings += last ? part.findings : part.findings - part.findings_open;
+    row.gaps += last ? part.gaps : part.gaps - part.gaps_open;
     row.trimmed |= part.trimmed;
     ++row.parts;
   }

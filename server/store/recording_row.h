@@ -33,7 +33,8 @@ struct PartSummary {
   uint64_t start_ns = 0, end_ns = 0;  // UINT64_MAX and 0: no event
   uint64_t start_real_ns = 0, end_real_ns = 0;
   uint64_t events = 0, bytes = 0, findings = 0, gaps = 0;
-  uint64_t gaps_open = 0;  // of `gaps`: at its end, so they are carried into the next part
+  uint64_t gaps_open = 0;      // of `gaps`: at its end, so they are carried into the next part
+  uint64_t findings_open = 0;  // of `findings`, likewise
   bool trimmed = false, ended = false;
 };
 

@@ -418,6 +418,7 @@ TEST_F(RecordingTest, AReportReplacesTheOneBefore) {
   finding.evidence = {{1, 5, "sched_waking"}, {2, 9, "sched_switch"}};
   finding.Seal(0);
   report.findings = {finding};
+  report.obligations = {{"timer-lost", 36, 8, 7, 6, 5, 4, 3, 3}};
   auto writer = RecordingWriter::Create(path_, false);
   ASSERT_TRUE(writer);
   for (int round = 0; round < 2; ++round) {
@@ -440,6 +441,10 @@ TEST_F(RecordingTest, AReportReplacesTheOneBefore) {
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM work_summary"), 2);
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM finding JOIN finding_evidence ON finding_id = finding.id"), 2);
   EXPECT_EQ(*db->Integer("SELECT waker_pid IS NULL FROM finding"), 1);
+  EXPECT_EQ(
+      *db->Integer("SELECT discharged * 1000000 + late * 100000 + expired * 10000 + censored * 1000 + voided * 100 "
+                   "+ unlearned * 10 + open FROM obligation WHERE class = 'timer-lost' AND opened = 36"),
+      8'765'433);
   EXPECT_EQ(*db->Integer("SELECT n FROM anomaly WHERE name = 'bad-chunk'"), 2);
   EXPECT_EQ(*db->Integer("SELECT value FROM report_info WHERE key = 'events'"), 10);
 }

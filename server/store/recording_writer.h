@@ -12,6 +12,7 @@
 #include "analysis/checks/finding.h"
 #include "analysis/chunk/batch.h"
 #include "server/store/recording.h"
+#include "server/store/finding_query.h"
 #include "server/store/sqlite.h"
 
 namespace wakewatch {
@@ -23,8 +24,11 @@ Result<std::unique_ptr<RecordingWriter>> CreateRecording(const std::string& path
 Status WriteReport(Database& db, const Report& report);
 // Replaces the summary tables and leaves the findings.
 Status WriteSummaries(Database& db, const Report& report);
-// Adds findings; an id that is stored already is ignored. Answers how many were new.
+// Adds findings. An id that is stored already is ignored, unless the stored one is open: then the new one takes its
+// place. Answers how many ids were new.
 Result<uint64_t> AddFindings(Database& db, std::span<const Finding> findings);
+// Adds snapshots, each in the place of an earlier one of its finding and role.
+Status AddSnapshots(Database& db, std::span<const FindingSnapshot> snapshots);
 
 // A transaction that is undone unless Commit was reached.
 class Transaction {

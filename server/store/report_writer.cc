@@ -3,6 +3,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "analysis/model/rules.h"
 #include "analysis/model/thread_kind.h"
@@ -124,6 +125,9 @@ Status WriteFacts(Database& db, const Report& report) {
     for (const std::string& need : u.needs) needs += (needs.empty() ? "" : " ") + need;
     return s.Run(u.cls, u.sleeps, needs);
   }));
+  STORE_TRY(InsertAll(db, InsertSql("obligation", 9), report.obligations, [](Statement& s, const ObligationSummary& o) {
+    return s.Run(o.cls, o.opened, o.discharged, o.late, o.expired, o.censored, o.voided, o.unlearned, o.open);
+  }));
   auto anomaly = db.Prepare(InsertSql("anomaly", 4));
   if (!anomaly) return tl::unexpected<Error>(std::move(anomaly.error()));
   for (size_t i = 0; i < kAnomalyCount; ++i) {
@@ -138,7 +142,8 @@ Status WriteFacts(Database& db, const Report& report) {
 
 Status WriteSummaries(Database& db, const Report& report) {
   STORE_TRY(
-      db.Exec("DELETE FROM report_info; DELETE FROM event_count; DELETE FROM undecidable; DELETE FROM anomaly; "
+      db.Exec("DELETE FROM report_info; DELETE FROM event_count; DELETE FROM undecidable; DELETE FROM obligation; "
+              "DELETE FROM anomaly; "
               "DELETE FROM thread_summary; DELETE FROM work_summary; DELETE FROM softirq_summary; "
               "DELETE FROM tasklet_summary; DELETE FROM cpu_summary; DELETE FROM model_rule"));
   STORE_TRY(WriteThreads(db, report));
@@ -148,22 +153,42 @@ Status WriteSummaries(Database& db, const Report& report) {
   return WriteFacts(db, report);
 }
 
+Status AddSnapshots(Database& db, std::span<const FindingSnapshot> snapshots) {
+  return InsertAll(db, "INSERT OR REPLACE INTO finding_snapshot VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", snapshots,
+                   [](Statement& s, const FindingSnapshot& row) {
+                     const ProcSnapshot& p = row.snapshot;
+                     return s.Run(row.finding_id, p.role, p.pid, p.ts_ns, p.stack, p.wchan, p.status, p.error);
+                   });
+}
+
 Result<uint64_t> AddFindings(Database& db, std::span<const Finding> findings) {
   uint64_t added = 0;
   if (findings.empty()) return added;
-  auto insert = db.Prepare("INSERT OR IGNORE INTO finding VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)");
+  auto make_way = db.Prepare("DELETE FROM finding WHERE id = ?1 AND open");
+  auto forget = db.Prepare("DELETE FROM finding_evidence WHERE finding_id = ?1");
+  auto insert = db.Prepare(
+      "INSERT OR IGNORE INTO finding VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)");
   auto evidence = db.Prepare(InsertSql("finding_evidence", 5));
-  if (!insert || !evidence) return tl::unexpected<Error>(std::move(!insert ? insert.error() : evidence.error()));
+  for (const auto* statement : {&make_way, &forget, &insert, &evidence}) {
+    if (!*statement) return tl::unexpected<Error>(statement->error());
+  }
   const auto known = [](int32_t id) { return id < 0 ? std::nullopt : std::optional<int32_t>(id); };
+  std::vector<FindingSnapshot> snapshots;
   for (const Finding& f : findings) {
+    STORE_TRY(make_way->Run(f.id));
+    const bool replaces = sqlite3_changes(db.get()) > 0;
+    if (replaces) STORE_TRY(forget->Run(f.id));
     const auto waker = f.waker_pid < 0 ? std::nullopt : std::optional<std::string>(f.waker_comm);
     STORE_TRY(insert->Run(f.id, f.group_id, f.check, f.cls, Name(f.confidence), f.pid, f.comm, known(f.cpu), f.start_ns,
-                          f.end_ns, f.waited_ns, known(f.waker_pid), waker, f.explanation, f.kind));
+                          f.end_ns, f.waited_ns, known(f.waker_pid), waker, f.explanation, f.kind, f.rule, f.assumption,
+                          f.would_raise, f.open));
     if (sqlite3_changes(db.get()) == 0) continue;
-    ++added;
+    if (!replaces) ++added;
     int64_t position = 0;
     for (const Evidence& e : f.evidence) STORE_TRY(evidence->Run(f.id, position++, e.cpu, e.ts_ns, e.event));
+    for (const ProcSnapshot& snapshot : f.snapshots) snapshots.push_back({f.id, snapshot});
   }
+  if (auto status = AddSnapshots(db, snapshots); !status) return Fail(status.error());
   return added;
 }
 

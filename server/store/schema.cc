@@ -198,8 +198,30 @@ ALTER TABLE thread_summary ADD COLUMN preempted_sum_off_ns INTEGER;
 ALTER TABLE thread_summary ADD COLUMN preempted_sum_unexplained_ns INTEGER;
 )sql";
 
+// What a finding that is no measured delay rests on, findings that have not ended yet, what /proc said of their tasks,
+// and how obligations ended.
+constexpr const char* kVersion4 = R"sql(
+ALTER TABLE finding ADD COLUMN rule TEXT NOT NULL DEFAULT '';
+ALTER TABLE finding ADD COLUMN assumption TEXT NOT NULL DEFAULT '';
+ALTER TABLE finding ADD COLUMN would_raise TEXT NOT NULL DEFAULT '';
+ALTER TABLE finding ADD COLUMN open INTEGER NOT NULL DEFAULT 0;  -- it had not ended by end_ns
+CREATE INDEX finding_open ON finding(id) WHERE open;
+CREATE INDEX finding_by_group ON finding(group_id, start_ns);
+CREATE TABLE finding_snapshot(
+  finding_id TEXT NOT NULL,
+  role TEXT NOT NULL,               -- of the task in the finding: 'suspect', 'waker'
+  pid INTEGER NOT NULL, ts_ns INTEGER NOT NULL, stack TEXT NOT NULL, wchan TEXT NOT NULL, status TEXT NOT NULL,
+  error TEXT NOT NULL);             -- why there is none of them
+CREATE UNIQUE INDEX finding_snapshot_by_finding ON finding_snapshot(finding_id, role);
+CREATE TABLE obligation(
+  class TEXT PRIMARY KEY,
+  opened INTEGER NOT NULL,          -- the sum of the others
+  discharged INTEGER NOT NULL, late INTEGER NOT NULL, expired INTEGER NOT NULL, censored INTEGER NOT NULL,
+  voided INTEGER NOT NULL, unlearned INTEGER NOT NULL, open INTEGER NOT NULL) WITHOUT ROWID;
+)sql";
+
 constexpr std::array kMigrations = {MigrationStep{1, kVersion1}, MigrationStep{2, kVersion2},
-                                    MigrationStep{3, kVersion3}};
+                                    MigrationStep{3, kVersion3}, MigrationStep{4, kVersion4}};
 static_assert(kMigrations.back().version == kRecordingSchemaVersion);
 
 constexpr size_t kHeaderBytes = 100;  // Source: https://www.sqlite.org/fileformat2.html#the_database_header
@@ -217,12 +239,14 @@ constexpr auto kTables = std::to_array<const char*>({"anomaly",
                                                      "event_count",
                                                      "finding",
                                                      "finding_evidence",
+                                                     "finding_snapshot",
                                                      "format",
                                                      "formats",
                                                      "frontier",
                                                      "gap",
                                                      "meta",
                                                      "model_rule",
+                                                     "obligation",
                                                      "part_start",
                                                      "profile_change",
                                                      "report_info",

@@ -29,32 +29,38 @@ class SchemaTest : public testing::Test {
 
 TEST_F(SchemaTest, AnOlderFileTakesTheStepsItLacksOnce) {
   const std::array steps = {
-      Migrations()[0], Migrations()[1], Migrations()[2],
-      MigrationStep{4, "ALTER TABLE meta ADD COLUMN unit TEXT; INSERT INTO meta VALUES('a', 'b', 'c')"},
-      MigrationStep{5, "UPDATE meta SET value = value || '5'"}};
+      Migrations()[0],
+      Migrations()[1],
+      Migrations()[2],
+      Migrations()[3],
+      MigrationStep{5, "ALTER TABLE meta ADD COLUMN unit TEXT; INSERT INTO meta VALUES('a', 'b', 'c')"},
+      MigrationStep{6, "UPDATE meta SET value = value || '6'"}};
   for (int round = 0; round < 2; ++round) {
     auto db = OpenRecordingFile(path_, Database::Threads::kOneThread, steps);
     ASSERT_TRUE(db) << TextOf(db);
-    EXPECT_EQ(*db->Integer("PRAGMA user_version"), 5);
-    EXPECT_EQ(*db->Integer("SELECT count(*) FROM meta WHERE value = 'b5' AND unit = 'c'"), 1);
+    EXPECT_EQ(*db->Integer("PRAGMA user_version"), 6);
+    EXPECT_EQ(*db->Integer("SELECT count(*) FROM meta WHERE value = 'b6' AND unit = 'c'"), 1);
   }
 }
 
 TEST_F(SchemaTest, AStepThatFailsLeavesTheVersionBefore) {
-  const std::array steps = {Migrations()[0], Migrations()[1], Migrations()[2],
-                            MigrationStep{4, "CREATE TABLE extra(a)"},
-                            MigrationStep{5, "CREATE TABLE half(a); INSERT INTO absent VALUES(1)"}};
+  const std::array steps = {Migrations()[0],
+                            Migrations()[1],
+                            Migrations()[2],
+                            Migrations()[3],
+                            MigrationStep{5, "CREATE TABLE extra(a)"},
+                            MigrationStep{6, "CREATE TABLE half(a); INSERT INTO absent VALUES(1)"}};
   auto failed = OpenRecordingFile(path_, Database::Threads::kOneThread, steps);
   ASSERT_FALSE(failed);
-  EXPECT_THAT(failed.error().Text(), testing::HasSubstr("version 5"));
+  EXPECT_THAT(failed.error().Text(), testing::HasSubstr("version 6"));
   auto db = Database::Open(path_, Database::Mode::kRead);
   ASSERT_TRUE(db);
-  EXPECT_EQ(*db->Integer("PRAGMA user_version"), 4);
+  EXPECT_EQ(*db->Integer("PRAGMA user_version"), 5);
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM sqlite_schema WHERE name IN ('extra', 'half')"), 1);
 }
 
 TEST_F(SchemaTest, ANewerFileIsRefusedWithAWayOut) {
-  Sql("PRAGMA user_version = 4");
+  Sql("PRAGMA user_version = 5");
   const auto input = OpenRecording(path_);
   ASSERT_FALSE(input);
   EXPECT_EQ(input.error().code, ErrorCode::kUnsupported);
@@ -134,6 +140,26 @@ TEST_F(SchemaTest, ARecordingOfVersion2GetsRoomForWaits) {
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM wait_chunk"), 0);
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM model_rule"), 0);
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM meta WHERE key = 'keeps_waits'"), 0);
+}
+
+TEST_F(SchemaTest, FindingsOfVersion3HaveEnded) {
+  const std::string old = folder_.File("old.db");
+  {
+    auto db = Database::Open(old, Database::Mode::kCreate);
+    ASSERT_TRUE(db) << TextOf(db);
+    ASSERT_TRUE(Migrate(*db, Migrations().first(3)));
+    const auto filled = db->Exec(
+        "INSERT INTO finding VALUES('a', 'g', 'c', 'k', 'proven', 7, 'x', 0, 1, 2, 1, NULL, NULL, 'why', 'kworker')");
+    ASSERT_TRUE(filled) << TextOf(filled);
+  }
+  auto db = OpenRecordingFile(old);
+  ASSERT_TRUE(db) << TextOf(db);
+  EXPECT_EQ(*db->Integer("PRAGMA user_version"), kRecordingSchemaVersion);
+  EXPECT_EQ(*db->Integer("SELECT count(*) FROM finding WHERE kind = 'kworker' AND rule = '' AND assumption = '' AND "
+                         "would_raise = '' AND open = 0"),
+            1);
+  EXPECT_EQ(*db->Integer("SELECT count(*) FROM finding_snapshot"), 0);
+  EXPECT_EQ(*db->Integer("SELECT count(*) FROM obligation"), 0);
 }
 
 TEST_F(SchemaTest, TheListOfTablesIsTheSchema) {

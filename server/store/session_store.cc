@@ -21,6 +21,8 @@ namespace {
 // A part for each batch would be made where one CPU's clock is days away from another's; so a part has a few at least.
 constexpr uint64_t kSpanBatchesMin = 16;
 
+constexpr uint64_t kOpenFindingsMax = 10'000;  // that a resumed session is told
+
 constexpr size_t kStartLength = 16;  // of "20260131T235959Z"
 
 std::string StartText(std::time_t now) {
@@ -63,6 +65,7 @@ class FolderSessionStore : public SessionStore {
   Status Commit(std::span<const Batch> batches, const AnalysisRows& rows) override;
   bool BeginsPart(std::span<const Batch> batches) const override;
   Status Check(const Batch& batch) const override;
+  Result<std::vector<Finding>> OpenFindings() override;
   Result<std::optional<Checkpoint>> LoadCheckpoint() override;
   Result<std::vector<std::unique_ptr<CpuReader>>> ReadFrom(const std::map<uint32_t, uint64_t>& merged) override;
   Status Seal(bool ended) override;
@@ -137,8 +140,8 @@ Status FolderSessionStore::Commit(std::span<const Batch> batches, const Analysis
     fresh.push_back(&batch);
     sequence = batch.sequence;
   }
-  const bool more = !rows.findings.empty() || !rows.gaps.empty() || !rows.timeline.empty() || !rows.waits.empty() ||
-                    rows.waits_from || rows.summaries != nullptr || rows.checkpoint;
+  const bool more = !rows.findings.empty() || !rows.snapshots.empty() || !rows.gaps.empty() || !rows.timeline.empty() ||
+                    !rows.waits.empty() || rows.waits_from || rows.summaries != nullptr || rows.checkpoint;
   if (fresh.empty() && !more) return {};
   STORE_TRY(EnsureOpen());
   if (PartIsFull(fresh)) STORE_TRY(Rotate());
@@ -188,6 +191,15 @@ Status FolderSessionStore::Rotate() {
   (void)part_->Close();
   part_.reset();
   return OpenNewest();
+}
+
+Result<std::vector<Finding>> FolderSessionStore::OpenFindings() {
+  FindingFilter filter;
+  filter.open_only = true;
+  filter.limit = kOpenFindingsMax;
+  auto page = QueryFindings({PartPath(folder_, newest_)}, filter);
+  if (!page) return tl::unexpected<Error>(std::move(page.error()));
+  return std::move(page->findings);
 }
 
 Result<std::optional<Checkpoint>> FolderSessionStore::LoadCheckpoint() {

@@ -23,6 +23,7 @@
 #include "analysis/report/timeline.h"
 #include "analysis/report/wait_builder.h"
 #include "analysis/trace/reader.h"
+#include "server/store/finding_query.h"
 #include "server/store/recording_row.h"
 
 namespace wakewatch {
@@ -45,7 +46,8 @@ struct Checkpoint {
 
 // What live analysis adds to a transaction; all optional.
 struct AnalysisRows {
-  std::vector<Finding> findings;       // known ids are ignored
+  std::vector<Finding> findings;  // known ids are ignored, unless the known one is open: then it makes way
+  std::vector<FindingSnapshot> snapshots;
   std::vector<GapRecord> gaps;         // made by the server (late events)
   std::vector<TimelineRow> timeline;   // each replaces the row with its cpu, level and first_bin in this part
   std::vector<WaitChunk> waits;        // each replaces the one of its name in this part
@@ -79,6 +81,9 @@ class SessionStore {
   virtual bool BeginsPart(std::span<const Batch> batches) const = 0;
   // Error (kInvalidArgument): what Commit would say about this batch.
   virtual Status Check(const Batch& batch) const = 0;
+
+  // The findings that have not ended; they are carried over from part to part.
+  virtual Result<std::vector<Finding>> OpenFindings() = 0;
 
   // The newest checkpoint; it is carried over from part to part.
   virtual Result<std::optional<Checkpoint>> LoadCheckpoint() = 0;
