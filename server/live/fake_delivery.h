@@ -31,6 +31,9 @@ class FakeDelivery : public Delivery {
   void Refuse(uint64_t sequence, const std::string& cause, const std::string&) override {
     Change([&] { refused_.emplace_back(sequence, cause); });
   }
+  void RequestSnapshot(uint64_t request_id, int32_t pid) override {
+    Change([&] { snapshots_.emplace_back(request_id, pid); });
+  }
   void End(const Error& error) override {
     Change([&] { ends_.push_back(error); });
   }
@@ -39,6 +42,8 @@ class FakeDelivery : public Delivery {
   uint64_t acked() const { return Get(acked_); }
   std::vector<std::pair<uint64_t, std::string>> refused() const { return Get(refused_); }
   std::vector<Error> ends() const { return Get(ends_); }
+  // Request id and pid.
+  std::vector<std::pair<uint64_t, int32_t>> snapshots() const { return Get(snapshots_); }
 
   // Until `sequence` is acknowledged; false when the stream ended instead, or when nothing happens for minutes.
   bool UntilAck(uint64_t sequence) {
@@ -72,6 +77,7 @@ class FakeDelivery : public Delivery {
   uint64_t acked_ = 0;
   std::vector<std::pair<uint64_t, std::string>> refused_;
   std::vector<Error> ends_;
+  std::vector<std::pair<uint64_t, int32_t>> snapshots_;
 };
 
 }  // namespace wakewatch::live_test

@@ -29,6 +29,13 @@ std::shared_ptr<FindingFeed::Watcher> FindingFeed::Watch(const Wanted& wanted, s
 void FindingFeed::Publish(const std::vector<FoundFinding>& found) {
   if (found.empty()) return;
   const std::lock_guard lock(mutex_);
+  // New watchers get the newest form of a finding only.
+  for (const FoundFinding& newer : found) {
+    if (!newer.update) continue;
+    std::erase_if(recent_, [&](const FoundFinding& other) {
+      return other.finding.id == newer.finding.id && other.host == newer.host;
+    });
+  }
   recent_.insert(recent_.end(), found.begin(), found.end());
   if (recent_.size() > kRecentMax) {
     recent_.erase(recent_.begin(), recent_.end() - static_cast<ptrdiff_t>(kRecentMax));

@@ -1,5 +1,5 @@
 // Why: findings go to whoever watches while they are made. A watcher that is slow loses the oldest and is told how
-// many; it never holds up the analysis.
+// many; it never holds up the analysis. A finding may be told again, under its id, when more of it is known.
 #pragma once
 
 #include <chrono>
@@ -20,6 +20,7 @@ struct FoundFinding {
   std::string host, recording;
   uint64_t start_real_ns = 0;  // on the host's wall clock; 0: not known
   uint64_t found_real_ns = 0;  // CLOCK_REALTIME of the server when it was made; 0: read back from a recording
+  bool update = false;         // it takes the place of one of its id that was published before
 };
 
 class FindingFeed {

@@ -59,6 +59,28 @@ TEST(FindingFeed, WatchersGetWhatTheyWantTheBacklogFirst) {
   }
 }
 
+TEST(FindingFeed, AnUpdateIsToldToAllAndReplacesTheBacklog) {
+  FindingFeed feed;
+  const auto there = feed.Watch({}, 0);
+  const auto told = [&](const std::string& id, const std::string& host, bool open, bool update) {
+    FoundFinding found = Found(id, host);
+    found.finding.open = open;
+    found.update = update;
+    feed.Publish({found});
+  };
+  told("1", "a", true, false);
+  told("1", "b", true, false);
+  told("2", "a", false, false);
+  told("1", "a", false, true);
+  EXPECT_THAT(Ids(there.get()), ElementsAre("1", "1", "2", "1"));
+  uint64_t missed = 0;
+  std::vector<std::string> late;
+  for (const FoundFinding& found : feed.Watch({}, 100)->Wait(milliseconds(0), &missed)) {
+    late.push_back(found.host + found.finding.id + (found.finding.open ? " open" : ""));
+  }
+  EXPECT_THAT(late, ElementsAre("b1 open", "a2", "a1"));
+}
+
 TEST(FindingFeed, ASlowWatcherLosesTheOldestAndIsTold) {
   FindingFeed feed;
   const auto slow = feed.Watch({"a", false}, 0), quick = feed.Watch({}, 0);

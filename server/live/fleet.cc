@@ -24,6 +24,10 @@ void Fleet::Feed::OfferUnreadable(uint64_t sequence, Error error) {
   fleet_->Schedule(host_);
 }
 
+void Fleet::Feed::OfferSnapshot(uint64_t request_id, ProcSnapshot answer) {
+  if (host_->OfferSnapshot(stream_, request_id, std::move(answer))) fleet_->Schedule(host_);
+}
+
 void Fleet::Feed::Disconnect() { host_->Disconnect(stream_); }
 
 Fleet::Fleet(const FleetOptions& options) : options_(options) {}
@@ -37,8 +41,8 @@ Result<std::unique_ptr<Fleet>> Fleet::Open(const FleetOptions& options) {
   if (!catalogue) return Fail(std::move(catalogue.error()));
   for (const std::string& warning : (*catalogue)->warnings()) options.log(warning, true);
   fleet->catalogue_ = std::move(*catalogue);
-  fleet->place_ = {options.data_folder, options.live, &fleet->sets_,       fleet->catalogue_.get(),
-                   &fleet->feed_,       options.log,  &fleet->files_mutex_};
+  fleet->place_ = {options.data_folder,     options.live,  options.snapshots, &fleet->sets_,
+                   fleet->catalogue_.get(), &fleet->feed_, options.log,       &fleet->files_mutex_};
   fleet->caretaker_ = std::make_unique<Caretaker>(
       Caretaker::Options{.catalogue = fleet->catalogue_.get(),
                          .retention = options.retention,

@@ -28,6 +28,7 @@ namespace wakewatch {
 struct FleetOptions {
   std::string data_folder;
   LiveOptions live;
+  SnapshotLimits snapshots;
   RetentionOptions retention;
   unsigned workers = 0;  // 0: two more than there are cores, since a commit waits for the disk
   size_t hosts_max = 10'000;
@@ -49,6 +50,7 @@ class Fleet {
     // False: read no further until the next Ack.
     bool Offer(Batch batch, size_t bytes);
     void OfferUnreadable(uint64_t sequence, Error error);
+    void OfferSnapshot(uint64_t request_id, ProcSnapshot answer);
     void Report(CollectorHealth report) { host_->NoteCollector(stream_, std::move(report)); }
     void Disconnect();
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/live/real_clock.h"
+#include "server/live/replay.h"
 
 namespace wakewatch {
 namespace {
@@ -12,6 +13,8 @@ namespace {
 int64_t SteadyNs(std::chrono::steady_clock::time_point time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
+
+constexpr uint64_t kClockAheadMaxNs = 24ull * 3600 * 1'000'000'000;  // of what is analysed; no delay is longer
 
 std::string RecordingOf(const LiveSession& session) {
   return std::filesystem::path(session.folder()).filename().string();
@@ -23,7 +26,10 @@ bool SameSession(const SessionInfo& a, const SessionInfo& b) {
 
 }  // namespace
 
-Host::Host(std::string name, const HostPlace& place) : name_(std::move(name)), place_(place) { state_.name = name_; }
+Host::Host(std::string name, const HostPlace& place)
+    : name_(std::move(name)), place_(place), snapshots_(place.snapshots) {
+  state_.name = name_;
+}
 
 Result<uint64_t> Host::Connect(const SessionInfo& session, std::shared_ptr<Delivery> delivery) {
   std::shared_ptr<Delivery> replaced;
@@ -76,6 +82,21 @@ void Host::NoteCollector(uint64_t stream, CollectorHealth report) {
   state_.collector = std::move(report);
 }
 
+bool Host::OfferSnapshot(uint64_t stream, uint64_t request_id, ProcSnapshot answer) {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (stream != stream_ || delivery_ == nullptr) return false;
+  }
+  const uint64_t ts_ns = answer.ts_ns;
+  if (!snapshots_.Answer(request_id, std::move(answer))) return false;
+  // It tells the host's time too: where batches that had to wait are still coming in, nothing else does.
+  const std::lock_guard lock(state_mutex_);
+  if (ts_ns > state_.watermark_ns && ts_ns - state_.watermark_ns < kClockAheadMaxNs) {
+    offset_ns_ = std::min(offset_ns_, SteadyNs(Clock::now()) - static_cast<int64_t>(ts_ns));
+  }
+  return true;
+}
+
 void Host::Disconnect(uint64_t stream) {
   {
     const std::lock_guard lock(queue_mutex_);
@@ -119,6 +140,7 @@ bool Host::Work() {
     if (status && session_ != nullptr && !taken.items.empty()) {
       status = StoreItems(std::move(taken.items), taken.delivery.get());
     }
+    if (status && session_ != nullptr) AttachSnapshots(false);
     if (status && session_ != nullptr) status = Maintain();
     if (!status) session_.reset();
     NotePosition();
@@ -175,6 +197,7 @@ Status Host::OpenSession(const SessionInfo& session, Delivery* delivery) {
     state_ = std::move(fresh);
     offset_ns_ = INT64_MAX;
     session_open_ = true;
+    findings_made_ = session_->findings_made();
   }
   UpdateCatalogue(true);
   if (delivery != nullptr) delivery->Welcome(session_->committed_sequence());
@@ -242,17 +265,53 @@ Status Host::Analyse() {
   return {};
 }
 
+FoundFinding Host::Found(const Finding& finding, bool update) const {
+  return {finding, name_, RecordingOf(*session_), session_->input().RealTime(finding.start_ns), RealNowNs(), update};
+}
+
 void Host::Publish(const std::vector<Finding>& found) {
   if (found.empty()) return;
-  const std::string recording = RecordingOf(*session_);
   std::vector<FoundFinding> told;
   told.reserve(found.size());
+  for (const Finding& finding : found) told.push_back(Found(finding, session_->Replaced(finding.id)));
+  place_.feed->Publish(told);
+  AskSnapshots(found);
+  const uint64_t made = session_->findings_made();
+  const std::lock_guard lock(state_mutex_);
+  state_.findings += made - std::exchange(findings_made_, made);
+}
+
+// Nothing is asked where the answer would be of another time: of what is replayed, and while the analysis is behind.
+void Host::AskSnapshots(const std::vector<Finding>& found) {
+  if (session_->session().collector_version == kReplayVersion) return;
+  const auto now = Clock::now();
+  int64_t host_ns = 0;
+  {
+    const std::lock_guard lock(state_mutex_);
+    if (offset_ns_ == INT64_MAX) return;
+    host_ns = SteadyNs(now) - offset_ns_;
+  }
+  const std::chrono::nanoseconds lag_max = place_.snapshots.lag_max;
   for (const Finding& finding : found) {
-    told.push_back({finding, name_, recording, session_->input().RealTime(finding.start_ns), RealNowNs()});
+    if (!SnapshotRequests::Wants(finding) || host_ns - static_cast<int64_t>(finding.end_ns) > lag_max.count()) continue;
+    snapshots_.Ask(finding, now, [this](uint64_t request_id, int32_t pid) {
+      std::shared_ptr<Delivery> delivery;
+      {
+        const std::lock_guard lock(queue_mutex_);
+        delivery = delivery_;
+      }
+      if (delivery != nullptr) delivery->RequestSnapshot(request_id, pid);
+      return delivery != nullptr;
+    });
+  }
+}
+
+void Host::AttachSnapshots(bool last) {
+  std::vector<FoundFinding> told;
+  for (const FindingSnapshot& snapshot : snapshots_.Take(Clock::now(), last)) {
+    if (const auto finding = session_->AddSnapshot(snapshot)) told.push_back(Found(*finding, true));
   }
   place_.feed->Publish(told);
-  const std::lock_guard lock(state_mutex_);
-  state_.findings += found.size();
 }
 
 // What is due now and then: what the analysis made is stored, files that are complete are sealed, and a session whose
@@ -282,6 +341,7 @@ Status Host::Maintain() {
 }
 
 Status Host::EndSession() {
+  AttachSnapshots(true);
   auto found = session_->End();
   if (!found) return tl::unexpected<Error>(std::move(found.error()));
   Publish(*found);
@@ -349,6 +409,7 @@ bool Host::HasWork(Clock::time_point now) const {
   const bool connected = Connected();
   const std::lock_guard lock(state_mutex_);
   if (!session_open_) return false;
+  if (snapshots_.Due(now)) return true;
   return now >= flush_at_ && (flush_pending_ || now >= catalogue_at_ || (!connected && now - away_since_ >= kIdleEnd));
 }
 
@@ -357,6 +418,7 @@ HostState Host::State() const {
   const auto now = Clock::now();
   const std::lock_guard lock(state_mutex_);
   HostState state = state_;
+  state.snapshots = snapshots_.counts();
   state.status = connected ? HostStatus::kStreaming : session_open_ ? HostStatus::kDisconnected : HostStatus::kEnded;
   state.events_per_s = events_rate_.PerSecond(now);
   state.bytes_per_s = bytes_rate_.PerSecond(now);

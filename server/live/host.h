@@ -20,6 +20,7 @@
 #include "server/live/finding_feed.h"
 #include "server/live/live_session.h"
 #include "server/live/rate.h"
+#include "server/live/snapshot_requests.h"
 #include "server/store/catalogue.h"
 
 namespace wakewatch {
@@ -32,6 +33,8 @@ class Delivery {
   // Everything up to `sequence` is durable, or was refused.
   virtual void Ack(uint64_t sequence) = 0;
   virtual void Refuse(uint64_t sequence, const std::string& cause, const std::string& remedy) = 0;
+  // Asks for /proc of a task; the answer, if one comes, names the request.
+  virtual void RequestSnapshot(uint64_t request_id, int32_t pid) = 0;
   // Nothing more is taken from this stream.
   virtual void End(const Error& error) = 0;
 };
@@ -55,12 +58,14 @@ struct HostState {
   bool lost_unknown = false;
   uint64_t lag_ns = 0, watermark_ns = 0, watermark_real_ns = 0, last_batch_real_ns = 0;
   std::string last_refusal;
+  SnapshotCounts snapshots;
 };
 
 // What a host needs of the server around it.
 struct HostPlace {
   std::string data_folder;
   LiveOptions live;
+  SnapshotLimits snapshots = {};
   FormatSets* sets = nullptr;
   Catalogue* catalogue = nullptr;
   FindingFeed* feed = nullptr;
@@ -82,6 +87,8 @@ class Host {
   // A batch that could not be read.
   void OfferUnreadable(uint64_t stream, uint64_t sequence, Error error);
   void NoteCollector(uint64_t stream, CollectorHealth report);
+  // What a collector said of a task. False: it was not asked, and the answer is dropped.
+  bool OfferSnapshot(uint64_t stream, uint64_t request_id, ProcSnapshot answer);
   void Disconnect(uint64_t stream);
 
   // Works off what waits. True: there is more. One thread at a time.
@@ -129,6 +136,10 @@ class Host {
   Status EndSession();
   void Fail(const Error& error, const std::shared_ptr<Delivery>& delivery);
   void Publish(const std::vector<Finding>& found);
+  FoundFinding Found(const Finding& finding, bool update) const;
+  void AskSnapshots(const std::vector<Finding>& found);
+  // `last`: the session ends.
+  void AttachSnapshots(bool last);
   void NoteStored(const LiveSession::Stored& stored, const std::vector<Frontier>& frontiers);
   void NotePosition();
   void UpdateCatalogue(bool live);
@@ -149,6 +160,8 @@ class Host {
 
   mutable std::mutex session_mutex_;  // guards the session
   std::unique_ptr<LiveSession> session_;
+  uint64_t findings_made_ = 0;  // by the session, as far as they are counted in state_
+  SnapshotRequests snapshots_;
 
   mutable std::mutex state_mutex_;  // guards what follows
   HostState state_;

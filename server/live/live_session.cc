@@ -18,6 +18,8 @@ struct Extra {
   static void Fields(auto& self, auto& archive) { archive(self.timeline, self.waits, self.open_gaps); }
 };
 
+constexpr size_t kClosedFindingsMax = 64;  // that a late snapshot may still be of
+
 bool HasCollectorGap(const Batch& batch) {
   return std::any_of(batch.gaps.begin(), batch.gaps.end(),
                      [](const GapRecord& gap) { return gap.cause == GapCause::kCollector; });
@@ -75,6 +77,9 @@ Status LiveSession::Begin() {
     if (!position) return Fail(position.error());
     if (auto status = input_.LearnFrom(**stored, position->formats); !status) return status;
     frontiers_ = position->frontiers;
+    auto open = store_->OpenFindings();
+    if (!open) return Fail(std::move(open.error()));
+    for (Finding& finding : *open) open_findings_.emplace(finding.id, std::move(finding));
     auto checkpoint = store_->LoadCheckpoint();
     // A checkpoint that cannot be read, or is another version's, costs time and nothing else.
     if (checkpoint && *checkpoint && ContinueFrom(**checkpoint)) return {};
@@ -242,9 +247,48 @@ void LiveSession::Push(const Event& event) {
 
 std::vector<Finding> LiveSession::TakeFindings() {
   std::vector<Finding> found = engine_->TakeFindings();
+  replaced_.clear();
+  for (Finding& finding : found) Note(&finding);
   rows_.findings.insert(rows_.findings.end(), found.begin(), found.end());
   pending_ = pending_ || !found.empty();
   return found;
+}
+
+// What is open is kept: what comes later takes its place, and has what /proc said of it.
+void LiveSession::Note(Finding* finding) {
+  const auto known = open_findings_.find(finding->id);
+  if (known != open_findings_.end()) {
+    replaced_.insert(finding->id);
+    finding->snapshots = std::move(known->second.snapshots);
+    open_findings_.erase(known);
+    if (!finding->open) {
+      closed_findings_.push_back(*finding);
+      if (closed_findings_.size() > kClosedFindingsMax) closed_findings_.pop_front();
+    }
+  } else {
+    ++findings_made_;
+  }
+  if (finding->open) open_findings_[finding->id] = *finding;
+}
+
+std::optional<Finding> LiveSession::AddSnapshot(const FindingSnapshot& snapshot) {
+  const auto is_it = [&](const Finding& finding) { return finding.id == snapshot.finding_id; };
+  Finding* known = nullptr;
+  if (const auto open = open_findings_.find(snapshot.finding_id); open != open_findings_.end()) {
+    known = &open->second;
+  } else if (const auto closed = std::find_if(closed_findings_.begin(), closed_findings_.end(), is_it);
+             closed != closed_findings_.end()) {
+    known = &*closed;
+  }
+  if (known == nullptr) return std::nullopt;
+  std::erase_if(known->snapshots, [&](const ProcSnapshot& other) { return other.role == snapshot.snapshot.role; });
+  known->snapshots.push_back(snapshot.snapshot);
+  for (Finding& finding : rows_.findings) {
+    if (is_it(finding)) finding.snapshots = known->snapshots;
+  }
+  rows_.snapshots.push_back(snapshot);
+  pending_ = true;
+  return *known;
 }
 
 Result<std::vector<Finding>> LiveSession::Analyse() {
@@ -332,7 +376,8 @@ Result<std::vector<Finding>> LiveSession::End() {
   std::vector<Finding> found = TakeFindings();
   AddCheckpoint();
   Report report = engine_->Finish(anomalies_);
-  for (const Finding& finding : report.findings) {
+  for (Finding& finding : report.findings) {
+    Note(&finding);
     found.push_back(finding);
     rows_.findings.push_back(finding);
   }

@@ -5,7 +5,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
+#include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,7 +50,8 @@ class LiveSession {
   Result<Stored> Store(std::vector<Batch> batches);
   // A batch that could not even be read: its place in the stream is a gap.
   void Skip() { missing_ = true; }
-  // Analyses up to the watermark. The findings that this made.
+  // Analyses up to the watermark. The findings that this made; one with the id of an earlier one, which was open, takes
+  // its place.
   Result<std::vector<Finding>> Analyse();
   // Stores what the analysis made since the last commit; with it a checkpoint, when one is due or `checkpoint` is set.
   Status Flush(bool checkpoint);
@@ -65,8 +70,14 @@ class LiveSession {
   uint64_t watermark_ns() const { return merge_.watermark_ns(); }
   const LiveInput& input() const { return input_; }
   const SessionStore& store() const { return *store_; }
-  // Findings that were made and are not stored yet.
+  // Findings that were made and are not stored yet; of two with one id the later is the newer.
   const std::vector<Finding>& unstored() const { return rows_.findings; }
+  // How many findings were made; one that took an open one's place is none more.
+  uint64_t findings_made() const { return findings_made_; }
+  // Whether this finding of the last Analyse or End took the place of an open one.
+  bool Replaced(const std::string& id) const { return replaced_.contains(id); }
+  // Stores what /proc said. The finding with it; none: it is not known any more.
+  std::optional<Finding> AddSnapshot(const FindingSnapshot& snapshot);
   // The waits up to the watermark that are not stored yet, or not in their newest form: those from the first chunk's
   // first one on.
   std::vector<WaitChunk> UnstoredWaits() const;
@@ -86,6 +97,7 @@ class LiveSession {
   Status Take(Batch* batch, Stored* stored);
   void Push(const Event& event);
   std::vector<Finding> TakeFindings();
+  void Note(Finding* finding);
   void AddTimeline();
   void AddWaits();
   void AddCheckpoint();
@@ -102,7 +114,11 @@ class LiveSession {
   bool pending_ = false;
   bool missing_ = false;  // batches before the next one are missing
   uint64_t last_sequence_ = 0;
-  std::vector<Frontier> frontiers_;  // as they were stored; for resuming
+  uint64_t findings_made_ = 0;
+  std::map<std::string, Finding> open_findings_;  // by id
+  std::set<std::string> replaced_;
+  std::deque<Finding> closed_findings_;  // that were open; the newest of them
+  std::vector<Frontier> frontiers_;      // as they were stored; for resuming
   std::chrono::steady_clock::time_point checkpoint_at_, timeline_at_;
 };
 

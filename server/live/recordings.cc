@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "analysis/trace/clock_pairs.h"
@@ -126,6 +125,7 @@ Result<RecordingReport> Recordings::Analyse(const RecordingName& name, const Rec
                       .cause = "the analysis of the stored events took too long",
                       .remedy = "the command line has no such limit on the server's files"});
   }
+  AttachSnapshots(wakewatch::Parts(FolderOf(*row)), &report->findings);
   const uint64_t end_ns = report->end_ns;
   return RecordingReport{std::make_shared<const Report>(std::move(*report)), *row, end_ns};
 }
@@ -217,38 +217,51 @@ Result<TimelineAnswer> Recordings::Timeline(const RecordingName& name, const Tim
   return answer;
 }
 
-Result<Recordings::Found> Recordings::Findings(const RecordingName& name, const FindingFilter& filter) {
-  const auto row = Find(name);
+Result<Recordings::Unstored> Recordings::Look(const RecordingName& name) const {
+  auto row = Find(name);
   if (!row) return Fail(row.error());
-  const std::string folder = FolderOf(*row);
-  std::vector<Finding> unstored;
-  uint64_t real_offset_ns = row->start_real_ns == 0 ? 0 : row->start_real_ns - row->start_ns;
-  if (const auto host = fleet_->Find(row->host)) {
+  Unstored look{.row = *std::move(row)};
+  look.folder = FolderOf(look.row);
+  look.real_offset_ns = look.row.start_real_ns == 0 ? 0 : look.row.start_real_ns - look.row.start_ns;
+  if (const auto host = fleet_->Find(look.row.host)) {
     host->Read([&](const LiveSession* session) {
-      if (session == nullptr || session->folder() != folder) return;
-      for (const Finding& finding : session->unstored()) {
-        if (filter.Matches(finding)) unstored.push_back(finding);
-      }
-      if (const uint64_t zero_ns = session->input().RealTime(0); zero_ns != 0) real_offset_ns = zero_ns;
+      if (session == nullptr || session->folder() != look.folder) return;
+      look.findings = session->unstored();
+      if (const uint64_t zero_ns = session->input().RealTime(0); zero_ns != 0) look.real_offset_ns = zero_ns;
     });
   }
-  auto page = QueryFindings(wakewatch::Parts(folder), filter);
+  return look;
+}
+
+Result<Recordings::Found> Recordings::Findings(const RecordingName& name, const FindingFilter& filter) {
+  const auto look = Look(name);
+  if (!look) return Fail(look.error());
+  auto page = QueryFindings(wakewatch::Parts(look->folder), filter, look->findings);
   if (!page) return Fail(std::move(page.error()));
-  std::set<std::string> ids;
-  for (const Finding& finding : page->findings) ids.insert(finding.id);
-  for (Finding& finding : unstored) {
-    if (!ids.insert(finding.id).second) continue;
-    ++page->total;
-    page->findings.push_back(std::move(finding));
-  }
-  std::sort(page->findings.begin(), page->findings.end(),
-            [&](const Finding& a, const Finding& b) { return filter.Before(a, b); });
-  if (page->findings.size() > filter.limit) page->findings.resize(filter.limit);
   Found found;
   found.total = page->total;
   for (Finding& finding : page->findings) {
-    const uint64_t start_real_ns = real_offset_ns == 0 ? 0 : real_offset_ns + finding.start_ns;
-    found.findings.push_back({std::move(finding), row->host, row->id, start_real_ns, 0});
+    const uint64_t start_real_ns = look->RealTime(finding.start_ns);
+    found.findings.push_back({std::move(finding), look->row.host, look->row.id, start_real_ns, 0});
+  }
+  return found;
+}
+
+Result<Recordings::FoundGroups> Recordings::FindingGroups(const RecordingName& name, const FindingFilter& filter) {
+  const auto look = Look(name);
+  if (!look) return Fail(look.error());
+  auto page = QueryFindingGroups(wakewatch::Parts(look->folder), filter, look->findings);
+  if (!page) return Fail(std::move(page.error()));
+  FoundGroups found;
+  found.total = page->total;
+  found.findings = page->findings;
+  for (StoredFindingGroup& group : page->groups) {
+    const uint64_t worst_ns = look->RealTime(group.worst.start_ns);
+    FoundGroup out{.worst = {std::move(group.worst), look->row.host, look->row.id, worst_ns, 0},
+                   .first_real_ns = look->RealTime(group.first_ns),
+                   .last_real_ns = look->RealTime(group.last_ns)};
+    out.group = std::move(group);
+    found.groups.push_back(std::move(out));
   }
   return found;
 }

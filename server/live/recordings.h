@@ -74,6 +74,18 @@ class Recordings {
   // Of one host's recording; what was made and is not stored yet included.
   Result<Found> Findings(const RecordingName& name, const FindingFilter& filter);
 
+  struct FoundGroup {
+    StoredFindingGroup group;  // without its worst
+    FoundFinding worst;
+    uint64_t first_real_ns = 0, last_real_ns = 0;  // on the host's wall clock; 0: not known
+  };
+  struct FoundGroups {
+    std::vector<FoundGroup> groups;
+    uint64_t total = 0, findings = 0;  // groups, and findings in all of them
+  };
+  // The same, grouped.
+  Result<FoundGroups> FindingGroups(const RecordingName& name, const FindingFilter& filter);
+
   // Who woke whom in front of a late task, or the critical path of a span. Errors as of FindChain and Analyse.
   Result<ChainAnswer> Chain(const RecordingName& name, const RecordingSpan& span, const std::string& task,
                             const std::function<bool()>& stop) const;
@@ -106,6 +118,15 @@ class Recordings {
   static constexpr size_t kIdleQueriesMax = 16;
   static constexpr std::chrono::milliseconds kLiveAge{500};
 
+  // A recording, and what of its findings is not stored yet.
+  struct Unstored {
+    RecordingRow row;
+    std::string folder;
+    std::vector<Finding> findings;
+    uint64_t real_offset_ns = 0;  // wall clock less trace clock; 0: not known
+    uint64_t RealTime(uint64_t ns) const { return real_offset_ns == 0 ? 0 : real_offset_ns + ns; }
+  };
+  Result<Unstored> Look(const RecordingName& name) const;
   Result<RecordingReport> FromDisk(const RecordingRow& row);
   Result<WaitsRead> MeasuredAgain(const RecordingName& name, const RecordingSpan& span,
                                   const std::function<bool()>& stop,

@@ -143,7 +143,8 @@ class Slicer {
     const TraceMetadata& about = input_.metadata();
     const uint32_t cpus = std::max(about.cpus, static_cast<uint32_t>(cpus_.size()));
     batch_.session = SessionInfo{
-        options_.host, options_.boot_id, options_.session, about.kernel, about.clock, "replay", cpus, false};
+        options_.host, options_.boot_id, options_.session, about.kernel, about.clock, std::string(kReplayVersion), cpus,
+        false};
     batch_.formats = DeltaOf(formats_);
     for (const uint32_t cpu : cpus_) batch_.cpus.push_back({.cpu = cpu, .since_ns = extent_.first_ns + shift_ns_});
     for (ThreadInfo thread : about.threads.all()) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analysis/base/result.h"
@@ -13,6 +14,9 @@
 #include "analysis/trace/reader.h"
 
 namespace wakewatch {
+
+// SessionInfo::collector_version of what is replayed: nobody on that host can be asked what its tasks do now.
+inline constexpr std::string_view kReplayVersion = "replay";
 
 struct ReplayOptions {
   std::string host = "replay", boot_id = "replay-boot", session = "replay-1";
