@@ -4,9 +4,20 @@
 #include "server/cli/progress.h"
 #include "server/cli/values.h"
 #include "server/live/pipeline.h"
+#include "server/store/finding_query.h"
 #include "server/store/recording.h"
+#include "server/store/session_store.h"
 
 namespace wakewatch {
+namespace {
+
+// The files of a recording; none: the path is another trace's.
+std::vector<std::string> RecordingParts(const std::string& path) {
+  if (IsRecording(path)) return {path};
+  return Parts(path);
+}
+
+}  // namespace
 
 ThresholdOptions::ThresholdOptions(VerbOptions* options) {
   const auto add = [&](const std::string& name, const std::string& help, std::string* value) {
@@ -120,6 +131,15 @@ FilterOptions::FilterOptions(VerbOptions* options) {
                  .help = "Show findings of this check only (see `wakewatch list checks`); may be repeated",
                  .type = "NAME"},
                 &checks_);
+  options->List({.names = "--class",
+                 .help = "Show findings of this class or cause only, such as kthread-stop or hog; may be repeated",
+                 .type = "NAME"},
+                &classes_);
+  options->Text({.names = "--confidence",
+                 .help = "Show findings that are at least this certain",
+                 .type = "",
+                 .choices = {"suspicious", "strong", "proven"}},
+                &confidence_);
   options->Flag("--all", "Show user tasks too, not kernel threads alone", &all_);
 }
 
@@ -127,6 +147,8 @@ ReportFilter FilterOptions::filter() const {
   ReportFilter filter;
   filter.tasks = tasks_;
   filter.checks = checks_;
+  filter.classes = classes_;
+  if (!confidence_.empty()) filter.confidence_min = ParseConfidence(confidence_).value_or(filter.confidence_min);
   if (!cpus_.empty()) filter.cpus = ParseCpus(cpus_).value_or(std::vector<uint32_t>());
   return filter;
 }
@@ -168,6 +190,7 @@ Result<Report> AnalysisOptions::Analyse(const std::function<void(const MeasuredW
   auto report = AnalyseTrace(**input, options, pipeline);
   if (!report) return report;
   if (Interrupted()) return Fail(ErrorCode::kInterrupted, "interrupted");
+  AttachSnapshots(RecordingParts(input_.path()), &report->findings);
   Apply(filter, &*report);
   return report;
 }

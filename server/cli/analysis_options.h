@@ -70,7 +70,7 @@ class SpanOptions {
   std::string since_, until_;
 };
 
-// --task, --cpu, --check, --all: what of the answer is shown.
+// --task, --cpu, --check, --class, --confidence, --all: what of the answer is shown.
 class FilterOptions {
  public:
   explicit FilterOptions(VerbOptions* options);
@@ -79,8 +79,8 @@ class FilterOptions {
   ReportFilter filter() const;
 
  private:
-  std::vector<std::string> tasks_, checks_;
-  std::string cpus_;
+  std::vector<std::string> tasks_, checks_, classes_;
+  std::string cpus_, confidence_;
   bool all_ = false;
 };
 

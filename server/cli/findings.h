@@ -1,4 +1,5 @@
-// Why: `wakewatch findings`: the verdicts alone, one an occurrence for programs, grouped for people.
+// Why: `wakewatch findings`: the verdicts alone, one an occurrence for programs, grouped for people, or
+// grouped for both.
 #pragma once
 
 #include "server/cli/analysis_options.h"
@@ -16,6 +17,7 @@ class FindingsVerb : public Verb {
   FormatOption format_;
   FailOnOption fail_on_;
   uint64_t groups_ = 100;
+  bool grouped_ = false;
 };
 
 }  // namespace wakewatch

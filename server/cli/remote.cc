@@ -85,6 +85,9 @@ v1::RenderRequest ToMessage(const RemoteView& view) {
   for (const std::string& task : view.filter.tasks) request.add_tasks(task);
   for (const std::string& check : view.filter.checks) request.add_checks(check);
   for (const uint32_t cpu : view.filter.cpus) request.add_cpus(cpu);
+  for (const std::string& cls : view.filter.classes) request.add_classes(cls);
+  request.set_confidence_min(std::string(Name(view.filter.confidence_min)));
+  request.set_grouped(view.view.grouped);
   request.set_latency_threshold_ns(view.latency_threshold_ns);
   request.set_sleep_threshold_ns(view.sleep_threshold_ns);
   request.set_hung_threshold_ns(view.hung_threshold_ns);

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -71,6 +72,10 @@ ServeVerb::ServeVerb(CommandLine* line)
            &conservation_);
   duration("--dispatch-tolerance",
            "Of the time that a wait is longer than the reference schedule's, this much is no excess", &tolerance_);
+  options()->Number({.names = "--snapshots-per-minute",
+                     .help = "Of each host, stacks of tasks that are suspected while they still sleep; 0: none",
+                     .type = "N"},
+                    &snapshots_per_minute_);
   options()->Examples({"wakewatch serve --data /var/lib/wakewatch",
                        "wakewatch serve --data ./data --listen 127.0.0.1:0 --http 127.0.0.1:0"});
 }
@@ -86,6 +91,7 @@ FleetOptions ServeVerb::MakeFleetOptions() const {
   engine.hung_threshold_ns = ParseDuration(hung_).value_or(engine.hung_threshold_ns);
   engine.conservation_span_ns = ParseDuration(conservation_).value_or(engine.conservation_span_ns);
   engine.dispatch_tolerance_ns = ParseDuration(tolerance_).value_or(engine.dispatch_tolerance_ns);
+  fleet.snapshots.per_minute = static_cast<unsigned>(std::min<uint64_t>(snapshots_per_minute_, 60'000));
   fleet.retention.age = Seconds(keep_);
   fleet.retention.bytes_per_host_max = keep_gib_ * kGiB;
   fleet.retention.findings_age = Seconds(keep_findings_);

@@ -99,7 +99,7 @@ class Recordings {
   // What each CPU did in a span.
   Result<TimelineAnswer> Timeline(const RecordingName& name, const TimelineRequest& request);
 
-  Fleet& fleet() { return *fleet_; }
+  Fleet& fleet() const { return *fleet_; }
 
  private:
   struct Cached {

@@ -70,13 +70,19 @@ Result<ViewOptions> ViewOf(const v1::RenderRequest& request) {
   view.all_threads = request.user_tasks();
   view.rows_max = request.rows();
   view.groups_max = request.groups();
+  view.grouped = request.grouped();
   return view;
 }
 
 ReportFilter FilterOf(const v1::RenderRequest& request) {
-  return {{request.cpus().begin(), request.cpus().end()},
-          {request.tasks().begin(), request.tasks().end()},
-          {request.checks().begin(), request.checks().end()}};
+  ReportFilter filter{{request.cpus().begin(), request.cpus().end()},
+                      {request.tasks().begin(), request.tasks().end()},
+                      {request.checks().begin(), request.checks().end()},
+                      {request.classes().begin(), request.classes().end()}};
+  for (const Confidence confidence : {Confidence::kStrong, Confidence::kProven}) {
+    if (request.confidence_min() == Name(confidence)) filter.confidence_min = confidence;
+  }
+  return filter;
 }
 
 // Puts pieces of text together to messages of some size.
@@ -322,6 +328,8 @@ grpc::Status AnalysisService::GetModel(grpc::ServerContext* context, const v1::G
     rule->set_violations(report->report->anomalies.all()[i]);
   }
   for (const RuleSummary& rule : report->report->rules) ToMessage(rule, RuleIn(response, rule.name));
+  for (const ObligationSummary& row : report->report->obligations) ToMessage(row, response->add_obligations());
+  for (const Undecidable& row : report->report->undecidable) ToMessage(row, response->add_undecidable());
   return grpc::Status::OK;
 }
 

@@ -18,6 +18,7 @@ FindingFilter FilterOf(const v1::ListFindingsRequest& request) {
   FindingFilter filter;
   filter.check = request.check();
   filter.cls = request.class_();
+  filter.group = request.group_id();
   filter.confidence_min = request.confidence_min() == v1::CONFIDENCE_PROVEN   ? Confidence::kProven
                           : request.confidence_min() == v1::CONFIDENCE_STRONG ? Confidence::kStrong
                                                                               : Confidence::kSuspicious;
@@ -30,19 +31,26 @@ FindingFilter FilterOf(const v1::ListFindingsRequest& request) {
   return filter;
 }
 
+// The hosts that are asked about.
+grpc::Status HostsOf(const v1::ListFindingsRequest& request, const Recordings& recordings,
+                     std::set<std::string>* hosts) {
+  if (!request.host().empty()) {
+    *hosts = {request.host()};
+    return grpc::Status::OK;
+  }
+  if (!request.recording().empty()) {
+    return {grpc::StatusCode::INVALID_ARGUMENT, "a recording is named together with its host"};
+  }
+  for (const HostState& host : recordings.fleet().Hosts()) hosts->insert(host.name);
+  return grpc::Status::OK;
+}
+
 }  // namespace
 
 grpc::Status FindingService::ListFindings(grpc::ServerContext*, const v1::ListFindingsRequest* request,
                                           v1::ListFindingsResponse* response) {
   std::set<std::string> hosts;
-  if (!request->host().empty()) {
-    hosts = {request->host()};
-  } else {
-    if (!request->recording().empty()) {
-      return {grpc::StatusCode::INVALID_ARGUMENT, "a recording is named together with its host"};
-    }
-    for (const HostState& host : recordings_->fleet().Hosts()) hosts.insert(host.name);
-  }
+  if (auto status = HostsOf(*request, *recordings_, &hosts); !status.ok()) return status;
   const FindingFilter filter = FilterOf(*request);
   std::vector<FoundFinding> all;
   for (const std::string& host : hosts) {
@@ -60,6 +68,32 @@ grpc::Status FindingService::ListFindings(grpc::ServerContext*, const v1::ListFi
   });
   if (all.size() > filter.limit) all.resize(filter.limit);
   for (const FoundFinding& finding : all) ToMessage(finding, response->add_findings());
+  return grpc::Status::OK;
+}
+
+grpc::Status FindingService::ListFindingGroups(grpc::ServerContext*, const v1::ListFindingGroupsRequest* request,
+                                               v1::ListFindingGroupsResponse* response) {
+  const v1::ListFindingsRequest& asked = request->filter();
+  std::set<std::string> hosts;
+  if (auto status = HostsOf(asked, *recordings_, &hosts); !status.ok()) return status;
+  const FindingFilter filter = FilterOf(asked);
+  std::vector<Recordings::FoundGroup> all;
+  for (const std::string& host : hosts) {
+    auto found = recordings_->FindingGroups({host, asked.recording()}, filter);
+    if (!found && asked.host().empty() && found.error().code == ErrorCode::kNotFound) continue;
+    if (!found) return ToStatus(found.error());
+    response->set_total(response->total() + found->total);
+    response->set_findings(response->findings() + found->findings);
+    std::move(found->groups.begin(), found->groups.end(), std::back_inserter(all));
+  }
+  if (hosts.size() > 1) {
+    std::stable_sort(all.begin(), all.end(), [&](const Recordings::FoundGroup& a, const Recordings::FoundGroup& b) {
+      if (filter.worst_first) return a.worst.finding.waited_ns > b.worst.finding.waited_ns;
+      return a.last_real_ns > b.last_real_ns;
+    });
+  }
+  if (all.size() > filter.limit) all.resize(filter.limit);
+  for (const Recordings::FoundGroup& group : all) ToMessage(group, response->add_groups());
   return grpc::Status::OK;
 }
 

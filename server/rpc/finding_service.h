@@ -14,6 +14,8 @@ class FindingService final : public v1::FindingService::Service {
 
   grpc::Status ListFindings(grpc::ServerContext* context, const v1::ListFindingsRequest* request,
                             v1::ListFindingsResponse* response) override;
+  grpc::Status ListFindingGroups(grpc::ServerContext* context, const v1::ListFindingGroupsRequest* request,
+                                 v1::ListFindingGroupsResponse* response) override;
   grpc::Status GetFinding(grpc::ServerContext* context, const v1::GetFindingRequest* request,
                           v1::GetFindingResponse* response) override;
   grpc::Status WatchFindings(grpc::ServerContext* context, const v1::WatchFindingsRequest* request,

@@ -47,6 +47,7 @@ class IngestStream final : public grpc::ServerBidiReactor<v1::IngestRequest, v1:
   // False: the stream was closed, or is to be read no further for now.
   bool Take(v1::IngestRequest* request);
   void TakeState(const v1::CollectorState& state);
+  void TakeSnapshot(v1::TaskSnapshot* snapshot);
   void ReadOn();
   void WriteNext();  // with mutex_ held
 
@@ -83,6 +84,13 @@ class StreamDelivery final : public Delivery {
     refusal->set_sequence(sequence);
     refusal->set_cause(cause);
     refusal->set_remedy(remedy);
+    const std::lock_guard lock(mutex_);
+    if (stream_ != nullptr) stream_->Send(std::move(response));
+  }
+  void RequestSnapshot(uint64_t request_id, int32_t pid) override {
+    v1::IngestResponse response;
+    response.mutable_snapshot()->set_request_id(request_id);
+    response.mutable_snapshot()->set_pid(pid);
     const std::lock_guard lock(mutex_);
     if (stream_ != nullptr) stream_->Send(std::move(response));
   }
@@ -149,6 +157,7 @@ bool IngestStream::Take(v1::IngestRequest* request) {
   switch (request->message_case()) {
     case v1::IngestRequest::kBatch: break;
     case v1::IngestRequest::kState: TakeState(request->state()); return true;
+    case v1::IngestRequest::kSnapshot: TakeSnapshot(request->mutable_snapshot()); return true;
     case v1::IngestRequest::kHello: Close({grpc::StatusCode::INVALID_ARGUMENT, "a second hello"}); return false;
     default: return true;  // what a newer collector may say
   }
@@ -185,6 +194,17 @@ void IngestStream::TakeState(const v1::CollectorState& state) {
     report.warnings.push_back(state.warnings(i).substr(0, 500));
   }
   feed_->Report(std::move(report));
+}
+
+void IngestStream::TakeSnapshot(v1::TaskSnapshot* snapshot) {
+  ProcSnapshot answer;
+  answer.pid = snapshot->pid();
+  answer.ts_ns = snapshot->ts_ns();
+  answer.stack = std::move(*snapshot->mutable_stack());
+  answer.wchan = std::move(*snapshot->mutable_wchan());
+  answer.status = std::move(*snapshot->mutable_status());
+  answer.error = std::move(*snapshot->mutable_error());
+  feed_->OfferSnapshot(snapshot->request_id(), std::move(answer));
 }
 
 void IngestStream::Welcome(uint64_t committed_sequence) {

@@ -191,6 +191,36 @@ void ToMessage(const RuleSummary& rule, v1::SchedulerRule* message) {
   }
 }
 
+void ToMessage(const ObligationSummary& obligation, v1::ObligationSummary* message) {
+  message->set_class_(obligation.cls);
+  message->set_opened(obligation.opened);
+  message->set_discharged(obligation.discharged);
+  message->set_late(obligation.late);
+  message->set_expired(obligation.expired);
+  message->set_censored(obligation.censored);
+  message->set_voided(obligation.voided);
+  message->set_unlearned(obligation.unlearned);
+  message->set_open(obligation.open);
+}
+
+void ToMessage(const Undecidable& undecidable, v1::Undecidable* message) {
+  message->set_class_(undecidable.cls);
+  message->set_sleeps(undecidable.sleeps);
+  for (const std::string& need : undecidable.needs) message->add_needs(need);
+}
+
+void ToMessage(const Recordings::FoundGroup& found, v1::FindingGroup* message) {
+  message->set_group_id(found.worst.finding.group_id);
+  message->set_confidence(ToMessage(found.group.confidence));
+  message->set_count(found.group.count);
+  message->set_open(found.group.open);
+  message->set_first_start_ns(found.group.first_ns);
+  message->set_last_start_ns(found.group.last_ns);
+  message->set_first_start_real_ns(found.first_real_ns);
+  message->set_last_start_real_ns(found.last_real_ns);
+  ToMessage(found.worst, message->mutable_worst());
+}
+
 void ToMessage(const FoundFinding& found, v1::Finding* message) {
   const Finding& finding = found.finding;
   message->set_id(finding.id);
@@ -218,6 +248,20 @@ void ToMessage(const FoundFinding& found, v1::Finding* message) {
   message->set_explanation(Utf8(finding.explanation));
   message->set_found_real_ns(found.found_real_ns);
   message->set_kind(finding.kind);
+  message->set_rule(Utf8(finding.rule));
+  message->set_assumption(Utf8(finding.assumption));
+  message->set_would_raise(Utf8(finding.would_raise));
+  message->set_open(finding.open);
+  for (const ProcSnapshot& snapshot : finding.snapshots) {
+    v1::ProcSnapshot* const out = message->add_snapshots();
+    out->set_pid(snapshot.pid);
+    out->set_role(Utf8(snapshot.role));
+    out->set_ts_ns(snapshot.ts_ns);
+    out->set_stack(Utf8(snapshot.stack));
+    out->set_wchan(Utf8(snapshot.wchan));
+    out->set_status(Utf8(snapshot.status));
+    out->set_error(Utf8(snapshot.error));
+  }
 }
 
 void ToMessage(const HostState& host, v1::Host* message) {

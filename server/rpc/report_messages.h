@@ -14,6 +14,7 @@
 #include "analysis/report/report.h"
 #include "server/live/finding_feed.h"
 #include "server/live/host.h"
+#include "server/live/recordings.h"
 #include "server/store/recording_row.h"
 #include "server/store/timeline_query.h"
 
@@ -32,7 +33,10 @@ void ToMessage(const TaskletSummary& tasklet, v1::TaskletSummary* message);
 void ToMessage(const RuleInfo& rule, v1::SchedulerRule* message);
 // Counts and places only.
 void ToMessage(const RuleSummary& rule, v1::SchedulerRule* message);
+void ToMessage(const ObligationSummary& obligation, v1::ObligationSummary* message);
+void ToMessage(const Undecidable& undecidable, v1::Undecidable* message);
 void ToMessage(const FoundFinding& found, v1::Finding* message);
+void ToMessage(const Recordings::FoundGroup& found, v1::FindingGroup* message);
 void ToMessage(const HostState& host, v1::Host* message);
 void ToMessage(const RecordingRow& recording, v1::Recording* message);
 

@@ -46,6 +46,42 @@ TEST(ReportMessages, WhatIsNotKnownIsAbsent) {
   EXPECT_TRUE(message.has_waker_pid());
 }
 
+TEST(ReportMessages, AFindingBringsWhatItRestsOn) {
+  FoundFinding found;
+  found.finding.rule = "r\xff";
+  found.finding.assumption = "a";
+  found.finding.would_raise = "w";
+  found.finding.open = true;
+  found.finding.snapshots = {{7, "suspect", 9, "st", "wc", "stat", "err"}};
+  v1::Finding message;
+  ToMessage(found, &message);
+  EXPECT_EQ(message.rule(), "r\xef\xbf\xbd");
+  EXPECT_EQ(message.assumption(), "a");
+  EXPECT_EQ(message.would_raise(), "w");
+  EXPECT_TRUE(message.open());
+  ASSERT_EQ(message.snapshots_size(), 1);
+  const v1::ProcSnapshot& snapshot = message.snapshots(0);
+  EXPECT_EQ(snapshot.pid(), 7);
+  EXPECT_EQ(snapshot.ts_ns(), 9u);
+  EXPECT_EQ(snapshot.role() + snapshot.stack() + snapshot.wchan() + snapshot.status() + snapshot.error(),
+            "suspectstwcstaterr");
+}
+
+TEST(ReportMessages, ObligationsAndWhatIsUndecidable) {
+  v1::ObligationSummary obligation;
+  ToMessage(ObligationSummary{"timer-lost", 36, 8, 7, 6, 5, 4, 3, 3}, &obligation);
+  EXPECT_EQ(obligation.class_(), "timer-lost");
+  EXPECT_EQ(obligation.opened(), obligation.discharged() + obligation.late() + obligation.expired() +
+                                     obligation.censored() + obligation.voided() + obligation.unlearned() +
+                                     obligation.open());
+  EXPECT_EQ(obligation.late(), 7u);
+  v1::Undecidable undecidable;
+  ToMessage(Undecidable{"check-before-sleep", 5, {"a", "b"}}, &undecidable);
+  EXPECT_EQ(undecidable.class_(), "check-before-sleep");
+  EXPECT_EQ(undecidable.sleeps(), 5u);
+  EXPECT_EQ(undecidable.needs_size(), 2);
+}
+
 TEST(ReportMessages, QuantilesComeWithTheirN) {
   Histogram histogram;
   for (uint64_t i = 1; i <= 100; ++i) histogram.Add(i);
