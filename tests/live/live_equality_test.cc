@@ -130,6 +130,12 @@ struct Way {
   uint64_t latency_threshold_ns = EngineOptions().latency_threshold_ns;
 };
 
+// As a watcher does: what comes later takes the place of what was open.
+void Take(const Finding& finding, std::map<std::string, Finding>* found) {
+  const auto [known, added] = found->try_emplace(finding.id, finding);
+  if (!added && known->second.open) known->second = finding;
+}
+
 Streamed Stream(const TraceInput& input, const std::string& data, const Way& way) {
   ReplayOptions replay;
   replay.span = way.span;
@@ -147,7 +153,7 @@ Streamed Stream(const TraceInput& input, const std::string& data, const Way& way
   std::map<std::string, Finding> found;
   const auto keep = [&](const Result<std::vector<Finding>>& made) {
     ASSERT_TRUE(made) << made.error().Text();
-    for (const Finding& finding : *made) found.emplace(finding.id, finding);
+    for (const Finding& finding : *made) Take(finding, &found);
   };
   Streamed streamed;
   streamed.folder = (*live)->folder();
@@ -170,7 +176,7 @@ Streamed Stream(const TraceInput& input, const std::string& data, const Way& way
       ADD_FAILURE() << live.error().Text();
       return streamed;
     }
-    for (const Finding& finding : (*live)->unstored()) found.emplace(finding.id, finding);
+    for (const Finding& finding : (*live)->unstored()) Take(finding, &found);
   }
   EXPECT_TRUE((*live)->ended());
   keep((*live)->End());

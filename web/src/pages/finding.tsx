@@ -1,15 +1,18 @@
 import { analysis, findings, kUnaryMs } from "../api/client";
-import { usePoll } from "../api/hooks";
-import type { Finding } from "../gen/wakewatch/v1/findings_pb";
+import { usePoll, useStream } from "../api/hooks";
+import type { Finding, WatchFindingsResponse } from "../gen/wakewatch/v1/findings_pb";
 import { CopyButton } from "../parts/copy";
 import { EventTable } from "../parts/events";
 import { Fact } from "../parts/fact";
 import { Fed } from "../parts/feed_note";
-import { ConfidenceMark } from "../parts/marks";
+import { ConfidenceMark, OpenMark, WarningGlyph } from "../parts/marks";
 import { Story } from "../parts/story";
 import { Foreign, Task, When } from "../parts/text";
-import { findingsAddress, hostAddress } from "../router";
-import { traceTime } from "../text/times";
+import { findingsAddress, hostAddress, threadAddress } from "../router";
+import { inTime, kNoLiveFindings, newestOf, openWords, type LiveFindings } from "../state/findings";
+import { placeOf, roleWords, stateOf } from "../state/snapshots";
+import { spanAround } from "../state/span";
+import { offset, traceTime } from "../text/times";
 import { duration } from "../text/units";
 import { visible } from "../text/visible";
 
@@ -29,11 +32,29 @@ export function FindingPage({ host, id }: { host: string; id: string }) {
         </a>
       </nav>
       <Fed feed={feed} what="finding">
-        {finding && <Body finding={finding} />}
+        {finding && (finding.open ? <OpenBody finding={finding} /> : <Body finding={finding} />)}
       </Fed>
     </>
   );
 }
+
+/** What has not ended is followed until it has. */
+function OpenBody({ finding }: { finding: Finding }) {
+  const { host, id } = finding;
+  const watched = useStream<WatchFindingsResponse, LiveFindings>(
+    `watch ${host} ${id}`,
+    (signal) => findings.watchFindings({ host, backlog: kBacklog }, { signal }),
+    kNoLiveFindings,
+    (live, message) => {
+      const own = message.findings.filter((one) => one.id === id && one.host === host);
+      return own.length === 0 ? live : { ...live, findings: own };
+    },
+  );
+  return <Body finding={newestOf(finding, watched.state)} />;
+}
+
+const kBacklog = 1000; // it may have ended between the two questions
+const kAroundNs = 50_000_000n;
 
 function Body({ finding }: { finding: Finding }) {
   const model = usePoll("checks", (signal) => analysis.getModel({}, { signal, timeoutMs: kUnaryMs }), Infinity);
@@ -48,6 +69,7 @@ function Body({ finding }: { finding: Finding }) {
           </span>
         )}
         <ConfidenceMark confidence={finding.confidence} />
+        {finding.open && <OpenMark words={openWords(finding.check)} />}
       </h1>
       <p class="explanation">
         <Foreign text={finding.explanation} empty="No explanation was given." />
@@ -57,16 +79,17 @@ function Body({ finding }: { finding: Finding }) {
           What this check looks for: <Foreign text={check.description} />
         </p>
       )}
+      <Reasons finding={finding} />
       <dl class="facts">
         <Fact name="Thread">
-          <a href={hostAddress(finding.host, "threads", { pid: finding.pid })}>
+          <a href={threadAddress(finding.host, finding.pid, { recording: finding.recording })}>
             <Task comm={finding.comm} pid={finding.pid} />
           </a>
         </Fact>
         <Fact name="Waited">
           <strong>{duration(finding.waitedNs)}</strong>
         </Fact>
-        <Fact name="Ended on CPU">{finding.cpu ?? "not known"}</Fact>
+        <Fact name={finding.open ? "Last on CPU" : "Ended on CPU"}>{finding.cpu ?? "not known"}</Fact>
         <Fact name="Waker">
           {finding.wakerPid === undefined ? (
             <span class="quiet">an interrupt, or not known</span>
@@ -89,7 +112,9 @@ function Body({ finding }: { finding: Finding }) {
           <Foreign text={finding.recording} empty="–" />
         </Fact>
         <Fact name="Group">
-          <code>{visible(finding.groupId)}</code>
+          <a href={findingsAddress({ host: finding.host, group: finding.groupId, view: "all", user: "1" })}>
+            <code>{visible(finding.groupId)}</code>
+          </a>
         </Fact>
         <Fact name="Id">
           <code>{visible(finding.id)}</code> <CopyButton text={finding.id} what="id" />
@@ -102,8 +127,76 @@ function Body({ finding }: { finding: Finding }) {
       {finding.evidence.length === 0 ? (
         <p class="quiet">This finding names no single event.</p>
       ) : (
-        <EventTable caption="Events that prove it, in order" startNs={finding.startNs} events={finding.evidence} />
+        <EventTable
+          caption="Events that prove it, in order"
+          startNs={finding.startNs}
+          events={inTime(finding.evidence)}
+          addressOf={({ tsNs }) =>
+            hostAddress(finding.host, "delays", { recording: finding.recording, ...spanAround(tsNs, kAroundNs) })
+          }
+        />
       )}
+      <Snapshots finding={finding} />
     </article>
+  );
+}
+
+/** A measured delay needs none of this. */
+function Reasons({ finding }: { finding: Finding }) {
+  const reasons = [
+    ["Rule", finding.rule],
+    ["Assumed", finding.assumption],
+    ["Surer with", finding.wouldRaise],
+  ].filter(([, text]) => text !== "");
+  if (reasons.length === 0) return null;
+  return (
+    <dl class="reasons">
+      {reasons.map(([name, text]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>
+            <Foreign text={text!} />
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Snapshots({ finding }: { finding: Finding }) {
+  if (finding.snapshots.length === 0) return null;
+  return (
+    <section class="snapshots" aria-label="Snapshots">
+      <h2>What /proc said</h2>
+      <p class="quiet">
+        Asked for because of this finding, and taken after its events: it supports the verdict and is no part of it.
+      </p>
+      {finding.snapshots.map((one) => (
+        <div key={one.role}>
+          <h3>
+            {visible(roleWords(one.role))} <span class="quiet">{one.pid}</span>
+          </h3>
+          <dl class="facts">
+            {one.tsNs !== 0n && <Fact name="Taken">{offset(one.tsNs - finding.startNs)} after it began</Fact>}
+            {stateOf(one.status) !== "" && (
+              <Fact name="State">
+                <Foreign text={stateOf(one.status)} />
+              </Fact>
+            )}
+            {placeOf(one.wchan) !== "" && (
+              <Fact name="Sleeps in">
+                <code>{visible(placeOf(one.wchan))}</code>
+              </Fact>
+            )}
+          </dl>
+          {one.error !== "" && (
+            <p>
+              <WarningGlyph /> <Foreign text={one.error} />
+            </p>
+          )}
+          {one.stack !== "" && <pre class="stack">{one.stack.split("\n").map(visible).join("\n")}</pre>}
+        </div>
+      ))}
+    </section>
   );
 }

@@ -1,11 +1,11 @@
-import { useMemo, useRef } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import { analysis, findings, fleet, kUnaryMs } from "../api/client";
 import { worstFeed } from "../api/feed";
 import { usePoll, useStream } from "../api/hooks";
 import type { Finding, WatchFindingsResponse } from "../gen/wakewatch/v1/findings_pb";
 import { Choice } from "../parts/choice";
 import { Fed } from "../parts/feed_note";
-import { ConfidenceMark, WarningGlyph } from "../parts/marks";
+import { ConfidenceMark, OpenMark, WarningGlyph } from "../parts/marks";
 import { Table, type Column } from "../parts/table";
 import { Foreign, Task, When } from "../parts/text";
 import { useSort } from "../parts/use_sort";
@@ -16,6 +16,7 @@ import {
   kConfidences,
   kNoLiveFindings,
   mergeFindings,
+  openWords,
   reduceFindings,
   whenNs,
   type Filter,
@@ -23,6 +24,7 @@ import {
 } from "../state/findings";
 import { count, duration, plural } from "../text/units";
 import { visible } from "../text/visible";
+import { FindingGroups } from "./finding_groups";
 
 const kListed = 500;
 const kRelistMs = 30_000;
@@ -74,6 +76,13 @@ const kColumns: readonly Column<Finding>[] = [
     cell: (one) => duration(one.waitedNs),
   },
   {
+    id: "open",
+    title: "Over",
+    rem: 6.5,
+    value: (one) => Number(one.open),
+    cell: (one) => (one.open ? <OpenMark words={openWords(one.check)} /> : <span class="quiet">yes</span>),
+  },
+  {
     id: "explanation",
     title: "Explanation",
     rem: 24,
@@ -92,13 +101,29 @@ export function FindingsPage({ query }: { query: URLSearchParams }) {
   return (
     <>
       <h1>Findings</h1>
-      <FindingList filter={filter} query={query} columns={kColumns} anyHost />
+      <Listed filter={filter} query={query} columns={kColumns} anyHost />
     </>
   );
 }
 
 export function HostFindings({ host, query }: { host: string; query: URLSearchParams }) {
-  return <FindingList filter={{ ...filterOf(query), host }} query={query} columns={kHostColumns} anyHost={false} />;
+  return <Listed filter={{ ...filterOf(query), host }} query={query} columns={kHostColumns} anyHost={false} />;
+}
+
+/** Grouped, unless they are wanted one by one. */
+function Listed(props: ListProps) {
+  const oneByOne = props.query.get("view") === "all" || props.filter.groupId !== "";
+  return oneByOne ? <FindingList {...props} /> : <GroupList {...props} />;
+}
+
+function GroupList({ filter, query, anyHost }: ListProps) {
+  const [seen, setSeen] = useState<readonly string[]>([]);
+  return (
+    <>
+      <Filters filter={filter} anyHost={anyHost} classes={seen} grouped />
+      <FindingGroups filter={filter} query={query} anyHost={anyHost} onClasses={setSeen} />
+    </>
+  );
 }
 
 interface ListProps {
@@ -145,7 +170,7 @@ function FindingList({ filter, query, columns, anyHost }: ListProps) {
       : listed.feed;
   return (
     <>
-      <Filters filter={filter} anyHost={anyHost} seen={rows} />
+      <Filters filter={filter} anyHost={anyHost} classes={rows.map((one) => one.class)} grouped={false} />
       <Fed feed={feed} what="findings">
         <p class="quiet" role="status">
           {rows.length < total ? `${count(rows.length)} of ${counted(total)}` : counted(total)}
@@ -173,14 +198,21 @@ function FindingList({ filter, query, columns, anyHost }: ListProps) {
   );
 }
 
-function Filters({ filter, anyHost, seen }: { filter: Filter; anyHost: boolean; seen: readonly Finding[] }) {
+interface FilterProps {
+  filter: Filter;
+  anyHost: boolean;
+  classes: readonly string[]; // that were seen
+  grouped: boolean;
+}
+
+function Filters({ filter, anyHost, classes, grouped }: FilterProps) {
   const hosts = usePoll(
     "hosts of the filter",
     (signal) => fleet.listHosts({}, { signal, timeoutMs: kUnaryMs }),
     Infinity,
   );
   const model = usePoll("checks", (signal) => analysis.getModel({}, { signal, timeoutMs: kUnaryMs }), Infinity);
-  const names = useMemo(() => [...new Set(seen.map((one) => one.class))].filter((name) => name !== "").sort(), [seen]);
+  const names = useMemo(() => [...new Set(classes)].filter((name) => name !== "").sort(), [classes]);
   const checks = model.state?.checks.map(({ name }) => name) ?? [];
   const confidence = kConfidences[filter.confidenceMin];
   return (
@@ -232,6 +264,16 @@ function Filters({ filter, anyHost, seen }: { filter: Filter; anyHost: boolean; 
           onChange={(event) => replaceQuery({ user: event.currentTarget.checked ? "1" : undefined })}
         />
         User tasks too
+      </label>
+      <label>
+        <input
+          type="checkbox"
+          checked={grouped}
+          onChange={(event) =>
+            replaceQuery({ view: event.currentTarget.checked ? undefined : "all", group: undefined, sort: undefined })
+          }
+        />
+        Grouped
       </label>
     </div>
   );

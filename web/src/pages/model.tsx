@@ -14,6 +14,7 @@ import { isBroken, paragraphs, placesOf, ruleTotals, shownPlaces, verdictWords }
 import { traceTime } from "../text/times";
 import { count, plural } from "../text/units";
 import { visible } from "../text/visible";
+import { NotDecidable, Obligations } from "./sleeps";
 
 const kAgainMs = 5000; // explanations and places are in every answer
 const kPlacesShown = 50;
@@ -115,6 +116,8 @@ export function ModelTab({
           }
           empty="This server knows no rule of the scheduler."
         />
+        <NotDecidable rows={state?.undecidable ?? []} />
+        <Obligations host={host} rows={state?.obligations ?? []} />
         <Oddities rules={state?.rules ?? []} />
       </Fed>
     </>

@@ -8,8 +8,14 @@ interface Event {
 }
 
 /** Events that a reader can look up in the trace, with the time since `startNs` and since the one above. */
-export function EventTable(props: { caption: string; startNs: bigint; events: readonly Event[] }) {
-  const { caption, startNs, events } = props;
+export function EventTable(props: {
+  caption: string;
+  startNs: bigint;
+  events: readonly Event[];
+  /** The address of what happened around an event. */
+  addressOf?(event: Event): string;
+}) {
+  const { caption, startNs, events, addressOf } = props;
   return (
     <div class="scroller">
       <table class="grid evidence">
@@ -43,7 +49,15 @@ export function EventTable(props: { caption: string; startNs: bigint; events: re
                 <td class="number">{event.cpu}</td>
                 <td class="number">{offset(event.tsNs - startNs)}</td>
                 <td class="number">{before === undefined ? "" : offset(event.tsNs - before.tsNs)}</td>
-                <td class="number">{traceTime(event.tsNs)}</td>
+                <td class="number">
+                  {addressOf === undefined ? (
+                    traceTime(event.tsNs)
+                  ) : (
+                    <a href={addressOf(event)} title="What happened around it">
+                      {traceTime(event.tsNs)}
+                    </a>
+                  )}
+                </td>
                 <td class="event">
                   <Foreign text={event.event} />
                 </td>

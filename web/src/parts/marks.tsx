@@ -55,6 +55,16 @@ export function ConfidenceMark({ confidence }: { confidence: Confidence }) {
   );
 }
 
+/** Of a finding that has not ended. */
+export function OpenMark({ words }: { words: string }) {
+  return (
+    <span class="mark open-mark">
+      <Glyph shape="half" tone="tone-warn" />
+      {words}
+    </span>
+  );
+}
+
 export function WarningGlyph() {
   return <Glyph shape="triangle" tone="tone-warn" />;
 }

@@ -8,6 +8,7 @@ export interface Filter {
   confidenceMin: Confidence;
   pid: number; // 0: all
   kernelOnly: boolean; // leaves those of user tasks out
+  groupId: string;
 }
 
 /** Names of Confidence, by its numbers. */
@@ -21,6 +22,7 @@ export const kNoFilter: Filter = {
   confidenceMin: Confidence.UNSPECIFIED,
   pid: 0,
   kernelOnly: true,
+  groupId: "",
 };
 
 export function matches(filter: Filter, finding: Finding): boolean {
@@ -30,7 +32,8 @@ export function matches(filter: Filter, finding: Finding): boolean {
     (filter.class === "" || finding.class === filter.class) &&
     finding.confidence >= filter.confidenceMin &&
     (filter.pid === 0 || finding.pid === filter.pid) &&
-    (!filter.kernelOnly || finding.kind !== "user")
+    (!filter.kernelOnly || finding.kind !== "user") &&
+    (filter.groupId === "" || finding.groupId === filter.groupId)
   );
 }
 
@@ -62,6 +65,20 @@ export function mergeFindings(listed: readonly Finding[], live: readonly Finding
   return [...byKey.values()];
 }
 
+/** What is said of a finding that has not ended. */
+export const openWords = (check: string): string =>
+  check === "lost-wakeup" || check === "hung-task" ? "still asleep" : "not over yet";
+
+/** The newest form of one finding: what the stream says of it takes the place of what was asked for. */
+export function newestOf(finding: Finding, live: LiveFindings): Finding {
+  const key = findingKey(finding);
+  return [...live.findings].reverse().find((one) => findingKey(one) === key) ?? finding;
+}
+
+export function inTime<E extends { tsNs: bigint }>(events: readonly E[]): E[] {
+  return [...events].sort((a, b) => (a.tsNs < b.tsNs ? -1 : a.tsNs > b.tsNs ? 1 : 0));
+}
+
 export function filterOf(query: URLSearchParams): Filter {
   const pid = Number(query.get("pid") ?? "0");
   return {
@@ -71,5 +88,6 @@ export function filterOf(query: URLSearchParams): Filter {
     confidenceMin: Math.max(kConfidences.indexOf(query.get("confidence") ?? ""), Confidence.UNSPECIFIED),
     pid: Number.isInteger(pid) && pid > 0 && pid < 2 ** 31 ? pid : 0,
     kernelOnly: query.get("user") !== "1",
+    groupId: query.get("group") ?? "",
   };
 }

@@ -3,10 +3,13 @@ import { describe, expect, it } from "vitest";
 import { Confidence, FindingSchema, WatchFindingsResponseSchema } from "../gen/wakewatch/v1/findings_pb";
 import {
   filterOf,
+  inTime,
   kNoFilter,
   kNoLiveFindings,
   matches,
   mergeFindings,
+  newestOf,
+  openWords,
   reduceFindings,
   whenNs,
   type Filter,
@@ -23,6 +26,7 @@ const kOne = finding({
   class: "hog",
   confidence: Confidence.STRONG,
   pid: 14,
+  groupId: "g",
 });
 
 describe("a filter", () => {
@@ -38,6 +42,8 @@ describe("a filter", () => {
     [{ pid: 14 }, true],
     [{ pid: 1 }, false],
     [{ kernelOnly: true }, true],
+    [{ groupId: "g" }, true],
+    [{ groupId: "h" }, false],
     [{ host: "a", check: "work-delay", class: "hog", confidenceMin: Confidence.STRONG, pid: 14 }, true],
   ])("%o", (filter, expected) => expect(matches({ ...kNoFilter, ...filter }, kOne)).toBe(expected));
 
@@ -53,6 +59,7 @@ describe("a filter", () => {
     ["pid=x", {}],
     ["user=1", { kernelOnly: false }],
     ["user=0", {}],
+    ["group=g1", { groupId: "g1" }],
   ])("of the address %s", (query, filter) =>
     expect(filterOf(new URLSearchParams(query))).toEqual({ ...kNoFilter, ...filter }),
   );
@@ -92,6 +99,26 @@ it("merging keeps each finding once, the newer of two, and only what matches", (
   expect(merged.map(({ host, id }) => host + id)).toEqual(["a1", "b1", "c9"]);
   expect(merged[0]?.waitedNs).toBe(2n);
   expect(mergeFindings(listed, live, { ...kNoFilter, pid: 4 }).map(({ id }) => id)).toEqual(["9"]);
+});
+
+describe("a finding that is open", () => {
+  const open = finding({ host: "a", id: "1", open: true });
+  const told = (...findings: MessageInitShape<typeof FindingSchema>[]) =>
+    reduceFindings(kNoLiveFindings, create(WatchFindingsResponseSchema, { findings }));
+  it("gives way to its successor, and to no other", () => {
+    expect(newestOf(open, told({ host: "b", id: "1" }, { host: "a", id: "2" }))).toBe(open);
+    const live = told({ host: "a", id: "1", open: true, waitedNs: 5n }, { host: "a", id: "1", waitedNs: 9n });
+    expect(newestOf(open, live)).toMatchObject({ open: false, waitedNs: 9n });
+  });
+  it("is called what it is", () => {
+    expect(openWords("lost-wakeup")).toBe("still asleep");
+    expect(openWords("work-delay")).toBe("not over yet");
+  });
+});
+
+it("events stand in the order of time, and those of one time as they were told", () => {
+  const events = [3n, 1n, 2n, 1n].map((tsNs, cpu) => ({ tsNs, cpu }));
+  expect(inTime(events).map(({ cpu }) => cpu)).toEqual([1, 3, 2, 0]);
 });
 
 it("a host without a wall clock is placed by when the server found it", () => {

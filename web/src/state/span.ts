@@ -1,6 +1,8 @@
 // Which part of a recording is looked at, as the address says it: all of it, the last so many seconds, or from … to … in
 // seconds of trace time.
 
+import { traceTime } from "../text/times";
+
 export type Span =
   | { kind: "all" }
   | { kind: "last"; seconds: number }
@@ -38,4 +40,10 @@ export function boundsOf(span: Span, endNs: bigint): { sinceNs: bigint; untilNs:
   if (span.kind !== "last") return { sinceNs: 0n, untilNs: 0n };
   const sinceNs = endNs - BigInt(span.seconds) * kNsPerS;
   return { sinceNs: sinceNs > 0n ? sinceNs : 0n, untilNs: 0n };
+}
+
+/** The query of a page whose span is `aroundNs` on either side of a time. */
+export function spanAround(ns: bigint, aroundNs: bigint): { span: string; from: string; to: string } {
+  const from = ns > aroundNs ? ns - aroundNs : 0n;
+  return { span: "custom", from: traceTime(from), to: traceTime(ns + aroundNs) };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { boundsOf, parseSeconds, spanOf, type Span } from "./span";
+import { boundsOf, parseSeconds, spanAround, spanOf, type Span } from "./span";
 
 it.each<[string, bigint | undefined]>([
   ["", 0n],
@@ -37,3 +37,12 @@ it.each<[string, Span, { sinceNs: bigint; untilNs: bigint }]>([
   ["more than there is", { kind: "last", seconds: 60 }, { sinceNs: 0n, untilNs: 0n }],
   ["from, to", { kind: "between", sinceNs: 1n, untilNs: 2n }, { sinceNs: 1n, untilNs: 2n }],
 ])("%s, of a recording of 25 s", (_, span, bounds) => expect(boundsOf(span, 25_000_000_000n)).toEqual(bounds));
+
+it.each<[bigint, string, string]>([
+  [5_000_000_000n, "4.950000000", "5.050000000"],
+  [1n, "0.000000000", "0.050000001"],
+])("around %s", (ns, from, to) => {
+  const query = spanAround(ns, 50_000_000n);
+  expect(query).toEqual({ span: "custom", from, to });
+  expect(spanOf(new URLSearchParams(query)).kind).toBe("between");
+});

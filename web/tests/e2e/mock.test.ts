@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterEach, beforeAll, beforeEach, afterAll, describe, expect, it } from "vitest";
-import { kHostile } from "../mock/data";
+import { kHostile, kOpenIndex } from "../mock/data";
 import type { Mock } from "../mock/server";
 import { launch, watchTrouble, type Trouble } from "./browser";
 import { startMock } from "./target";
@@ -49,7 +49,9 @@ describe.skipIf(kReal)("on the mock", () => {
         [kHostile.image, kHostile.script, "abc\\u{202e}gpj.exe", kHostile.replaced, kHostile.quotes, kHostile.link],
       ],
       ["work functions", () => hostAt("build-01", "/work"), ["<b>not a function</b>"]],
-      ["findings", () => `${mock.url}/#/findings`, [kHostile.image]],
+      ["groups of findings", () => `${mock.url}/#/findings`, [kHostile.image]],
+      ["findings", () => `${mock.url}/#/findings?view=all`, [kHostile.image]],
+      ["a suspicion", () => `${mock.url}/#/finding/build-01/${mock.findings[kOpenIndex]!.id}`, [kHostile.script]],
       [
         "a finding",
         () => `${mock.url}/#/finding/build-01/${mock.findings[5]!.id}`,
@@ -181,8 +183,37 @@ describe.skipIf(kReal)("on the mock", () => {
   });
 
   describe("findings", () => {
+    it("are grouped, and a group shows its occurrences", async () => {
+      await page.goto(`${mock.url}/#/findings?host=build-01`);
+      await main().getByText("12 findings of kernel threads in 5 groups").waitFor();
+      const lost = page.locator("tbody tr", { hasText: "check-before-sleep" });
+      expect(await lost.innerText()).toMatch(/jbd2[\s\S]*build-01[\s\S]*3[\s\S]*still asleep/);
+      await lost.getByRole("button").click();
+      await page.locator(".occurrences tbody tr").nth(2).waitFor();
+      await page.locator(".occurrences a").first().click();
+      await page.locator("article h1", { hasText: "lost-wakeup" }).waitFor();
+    });
+
+    it("that are suspicions say why, what /proc said, and when they have ended", async () => {
+      const open = mock.findings[kOpenIndex]!;
+      await page.goto(`${mock.url}/#/finding/build-01/${open.id}`);
+      const mark = page.locator("h1 .open-mark", { hasText: "still asleep" });
+      await mark.waitFor();
+      expect(await page.locator(".reasons").innerText()).toMatch(
+        /Rule[\s\S]*Assumed[\s\S]*Surer with[\s\S]*try_to_wake_up/,
+      );
+      const said = await page.locator(".snapshots").innerText();
+      expect(said).toMatch(/The suspect[\s\S]*S \(sleeping\)[\s\S]*kjournald2\+0x1f0[\s\S]*no answer within 5 s/);
+      expect(await page.locator(".evidence a").first().getAttribute("href")).toMatch(
+        /delays\?.*span=custom&from=[\d.]+&to=/,
+      );
+      mock.closeFinding(open.id);
+      await main().getByText("It was woken by its rescuer.").waitFor();
+      await mark.waitFor({ state: "detached" });
+    });
+
     it("arrive without a reload, and those that were missed are told", async () => {
-      await page.goto(`${mock.url}/#/findings`);
+      await page.goto(`${mock.url}/#/findings?view=all`);
       await main().getByText("20 findings").waitFor();
       mock.missed = 5n;
       const made = mock.addFinding(77, "edge-7");
@@ -192,7 +223,7 @@ describe.skipIf(kReal)("on the mock", () => {
     });
 
     it("are filtered, and the address restores the filter", async () => {
-      await page.goto(`${mock.url}/#/findings`);
+      await page.goto(`${mock.url}/#/findings?view=all`);
       await main().getByText("20 findings").waitFor();
       await choice("Host").selectOption("db-eu-1");
       await main().getByText("7 findings").waitFor();
@@ -214,14 +245,14 @@ describe.skipIf(kReal)("on the mock", () => {
     });
 
     it("of a host are its own", async () => {
-      await page.goto(hostAt("edge-7", "/findings"));
+      await page.goto(hostAt("edge-7", "/findings?view=all"));
       await main().getByText("1 finding of kernel threads", { exact: true }).waitFor();
       expect(await rows().count()).toBe(1);
     });
 
     it("open with the story in order, and the id can be copied", async () => {
       await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: mock.url });
-      await page.goto(`${mock.url}/#/findings`);
+      await page.goto(`${mock.url}/#/findings?view=all`);
       const made = mock.findings[2]!;
       await page.locator(`a[href$="${made.id}"]`).click();
       await page.locator("article").waitFor();

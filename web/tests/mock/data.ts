@@ -223,6 +223,31 @@ const kStories: [string, string, string, string][] = [
   ["hung-task", "unexplained", kHostile.image, `slept {waited} uninterruptibly ${kHostile.script}`],
 ];
 
+/** Of these findings, the one that has not ended. */
+export const kOpenIndex = 6;
+
+function suspicion(open: boolean, pid: number, endNs: bigint) {
+  return {
+    rule: "A waker ran while its sleeper was on a CPU, woke nobody, and blocked.",
+    assumption: `That the waker meant this sleep ${kHostile.script}`,
+    wouldRaise: "The probe try_to_wake_up (--evidence deep)",
+    open,
+    snapshots: open
+      ? [
+          {
+            pid,
+            role: "suspect",
+            tsNs: endNs + 80_000_000n,
+            wchan: "kjournald2",
+            status: "Name:\tjbd2\nState:\tS (sleeping)\n",
+            stack: `[<0>] kjournald2+0x1f0/0x260\n[<0>] kthread+0xd6/0x100\n[<0>] ${kHostile.script}`,
+          },
+          { pid: 812, role: "waker", error: "no answer within 5 s" },
+        ]
+      : [],
+  };
+}
+
 export function finding(index: number, host: string): Finding {
   const random = randomFrom(1000 + index);
   const [check, cause, comm, words] = kStories[index % kStories.length]!;
@@ -249,6 +274,7 @@ export function finding(index: number, host: string): Finding {
     waitedNs: waited,
     ...(index % 4 === 3 ? {} : { wakerPid: 812, wakerComm: index % 2 === 0 ? "nginx" : kHostile.override }),
     foundRealNs: nowNs(),
+    ...(check === "lost-wakeup" ? suspicion(index === kOpenIndex, pid, end) : {}),
     explanation: `${comm} ${words.replace("{waited}", `${Number(waited / 10_000n) / 100} ms`)}.`,
     evidence: [
       { cpu: 1, tsNs: start, event: `sched_waking ${named} prio=120 target_cpu=${index % 4}` },

@@ -10,6 +10,24 @@ export const kChecks = [
   { name: "hung-task", description: "a thread slept uninterruptibly for very long" },
 ];
 
+export const kObligations = [
+  { class: "kthread-stop", opened: 12n, discharged: 11n, expired: 1n },
+  {
+    class: "timer-lost",
+    opened: 1840n,
+    discharged: 1702n,
+    late: 9n,
+    censored: 30n,
+    voided: 80n,
+    unlearned: 17n,
+    open: 2n,
+  },
+];
+export const kUndecidable = [
+  { class: "check-before-sleep", sleeps: 41n, needs: ["try_to_wake_up", "prepare_to_wait"] },
+  { class: "waitqueue-active", sleeps: 3n, needs: [] },
+];
+
 const kHostileText = "<img src=x onerror=alert(1)>";
 const at = (index: number) => 86_412_000_000_000n + BigInt(index) * 1_000_001n;
 

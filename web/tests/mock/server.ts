@@ -15,10 +15,11 @@ import {
   ListThreadsResponseSchema,
 } from "../../src/gen/wakewatch/v1/analysis_pb";
 import { FindingService, type Finding } from "../../src/gen/wakewatch/v1/findings_pb";
+import { filterFrom, groupsOf } from "./groups";
 import { FleetService, HostStatus, type Host } from "../../src/gen/wakewatch/v1/fleet_pb";
 import { kNoFilter, matches } from "../../src/state/findings";
 import { buckets, finding, hosts, nowNs, quantiles, randomFrom, threads } from "./data";
-import { kChecks, schedulerRules } from "./model";
+import { kChecks, schedulerRules, kObligations, kUndecidable } from "./model";
 import { chainOf, delays, recordings, waits, worst } from "./waits";
 
 // Stricter than what the dashboard needs to be served with: no HTML may be made out of strings at all.
@@ -36,6 +37,7 @@ const kTypes: Record<string, string> = {
 export class Mock {
   readonly hosts: Host[] = hosts();
   readonly findings: Finding[] = [];
+  readonly updates: Finding[] = [];
   /** Messages that the next WatchFindings answers report as missed. */
   missed = 0n;
   /** While set, streams say nothing and calls are refused, but connections stay. */
@@ -85,6 +87,13 @@ export class Mock {
   /** Breaks every connection in the middle of whatever it carries. */
   cut(): void {
     for (const socket of this.sockets) socket.destroy();
+  }
+
+  /** What was open ends, with the next message. */
+  closeFinding(id: string): void {
+    const at = this.findings.findIndex((one) => one.id === id);
+    this.findings[at] = { ...this.findings[at]!, open: false, explanation: "It was woken by its rescuer." };
+    this.updates.push(this.findings[at]!);
   }
 
   addFinding(index: number, host: string): Finding {
@@ -182,20 +191,13 @@ export class Mock {
     });
     router.service(FindingService, {
       listFindings(request) {
-        const filter = {
-          host: request.host,
-          check: request.check,
-          class: request.class,
-          confidenceMin: request.confidenceMin,
-          pid: request.pid,
-          kernelOnly: request.kernelOnly,
-        };
-        const all = self.findings.filter((one) => matches(filter, one));
+        const all = self.findings.filter((one) => matches(filterFrom(request), one));
         const order = request.worstFirst
           ? (a: Finding, b: Finding) => Number(b.waitedNs - a.waitedNs)
           : (a: Finding, b: Finding) => Number(b.startRealNs - a.startRealNs);
         return { findings: [...all].sort(order).slice(0, request.limit || 500), total: BigInt(all.length) };
       },
+      listFindingGroups: ({ filter }) => groupsOf(self.findings.filter((one) => matches(filterFrom(filter!), one))),
       getFinding(request) {
         const found = self.findings.find((one) => one.host === request.host && one.id === request.id);
         if (found === undefined)
@@ -208,12 +210,18 @@ export class Mock {
             matches({ ...kNoFilter, host: request.host, kernelOnly: request.kernelOnly }, one),
           );
         let sent = Math.max(0, ofHost().length - request.backlog);
+        let updates = self.updates.length;
         while (!context.signal.aborted) {
           const all = ofHost();
           const missed = self.missed;
           self.missed = 0n;
-          if (all.length > sent || missed > 0n) yield { findings: all.slice(sent), missed };
+          const updated = self.updates
+            .slice(updates)
+            .filter(({ host }) => request.host === "" || host === request.host);
+          if (all.length > sent || missed > 0n || updated.length > 0)
+            yield { findings: [...all.slice(sent), ...updated], missed };
           sent = all.length;
+          updates = self.updates.length;
           await self.pause(1000, context);
         }
       },
@@ -294,7 +302,12 @@ export class Mock {
       getModel(request) {
         const name = request.recording?.host ?? "";
         const gaps = name === "" ? 0n : self.known(name).gaps;
-        return { checks: kChecks, modelVersion: 1, schedulerRules: schedulerRules(name !== "", gaps) };
+        return {
+          checks: kChecks,
+          modelVersion: 1,
+          schedulerRules: schedulerRules(name !== "", gaps),
+          ...(name === "" ? {} : { obligations: kObligations, undecidable: kUndecidable }),
+        };
       },
       getDelays(request) {
         self.delaysAsked.push(request);

@@ -1,0 +1,239 @@
+// Findings that belong together as one row; opened, it shows each of them.
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { findings, kUnaryMs } from "../api/client";
+import { usePoll } from "../api/hooks";
+import type { Finding, FindingGroup } from "../gen/wakewatch/v1/findings_pb";
+import { Fed } from "../parts/feed_note";
+import { ConfidenceMark, OpenMark } from "../parts/marks";
+import { Table, type Column } from "../parts/table";
+import { Foreign, Task, When } from "../parts/text";
+import { useSort } from "../parts/use_sort";
+import { findingAddress, findingsAddress } from "../router";
+import { openWords, whenNs, type Filter } from "../state/findings";
+import { count, duration, plural } from "../text/units";
+
+const kListed = 500;
+const kOccurrences = 20;
+const kAgainMs = 3000;
+
+const worstOf = (group: FindingGroup): Finding => group.worst!;
+const groupKey = (group: FindingGroup) => `${worstOf(group).host}\u0000${group.groupId}`;
+
+function columnsFor(open: ReadonlySet<string>, turn: (key: string) => void): Column<FindingGroup>[] {
+  return [
+    {
+      id: "thread",
+      title: "Thread",
+      rem: 13,
+      value: (group) => worstOf(group).comm,
+      cell: (group) => {
+        const key = groupKey(group);
+        return (
+          <button type="button" class="opener" aria-expanded={open.has(key)} onClick={() => turn(key)}>
+            <span aria-hidden="true">{open.has(key) ? "▾" : "▸"}</span>{" "}
+            <Task comm={worstOf(group).comm} pid={worstOf(group).pid} />
+          </button>
+        );
+      },
+    },
+    {
+      id: "host",
+      title: "Host",
+      rem: 8,
+      value: (group) => worstOf(group).host,
+      cell: (group) => <Foreign text={worstOf(group).host} />,
+    },
+    {
+      id: "confidence",
+      title: "Confidence",
+      rem: 7.5,
+      value: (group) => group.confidence,
+      cell: (group) => <ConfidenceMark confidence={group.confidence} />,
+    },
+    {
+      id: "check",
+      title: "Check",
+      rem: 10,
+      value: (group) => worstOf(group).check,
+      cell: (group) => <Foreign text={worstOf(group).check} />,
+    },
+    {
+      id: "class",
+      title: "Class",
+      rem: 11,
+      value: (group) => worstOf(group).class,
+      cell: (group) => <Foreign text={worstOf(group).class} empty="–" />,
+    },
+    {
+      id: "waker",
+      title: "Waker",
+      rem: 10,
+      hint: "Of a lost wakeup the usual one",
+      value: (group) => worstOf(group).wakerComm,
+      cell: (group) => {
+        const { wakerPid, wakerComm } = worstOf(group);
+        return wakerPid === undefined ? <span class="quiet">–</span> : <Task comm={wakerComm} pid={wakerPid} />;
+      },
+    },
+    {
+      id: "count",
+      title: "Count",
+      rem: 5,
+      numeric: true,
+      value: (group) => group.count,
+      cell: (group) => count(group.count),
+    },
+    {
+      id: "open",
+      title: "Now",
+      rem: 7.5,
+      value: (group) => group.open,
+      cell: (group) =>
+        group.open === 0n ? (
+          <span class="quiet">–</span>
+        ) : (
+          <OpenMark words={(group.open === 1n ? "" : `${count(group.open)} `) + openWords(worstOf(group).check)} />
+        ),
+    },
+    {
+      id: "worst",
+      title: "Worst",
+      rem: 6,
+      numeric: true,
+      value: (group) => worstOf(group).waitedNs,
+      cell: (group) => (
+        <a href={findingAddress(worstOf(group).host, worstOf(group).id)}>{duration(worstOf(group).waitedNs)}</a>
+      ),
+    },
+    {
+      id: "last",
+      title: "Last seen",
+      rem: 13.5,
+      numeric: true,
+      hint: "The start of the latest on the host's wall clock",
+      value: (group) => group.lastStartRealNs,
+      cell: (group) => <When realNs={group.lastStartRealNs} />,
+    },
+  ];
+}
+
+interface Props {
+  filter: Filter;
+  query: URLSearchParams;
+  anyHost: boolean;
+  onClasses(classes: readonly string[]): void;
+}
+
+export function FindingGroups({ filter, query, anyHost, onClasses }: Props) {
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
+  const turn = (key: string) =>
+    setOpen((now) => {
+      const next = new Set(now);
+      if (!next.delete(key)) next.add(key);
+      return next;
+    });
+  const columns = columnsFor(open, turn).filter(({ id }) => anyHost || id !== "host");
+  const { sort, onSort } = useSort(query, columns, { column: "last", descending: true });
+  const worstFirst = sort.column === "worst" && sort.descending;
+  const listed = usePoll(
+    `groups ${JSON.stringify(filter)} ${worstFirst}`,
+    (signal) =>
+      findings.listFindingGroups(
+        { filter: { ...filter, limit: kListed, worstFirst } },
+        { signal, timeoutMs: kUnaryMs },
+      ),
+    kAgainMs,
+  );
+  // While another filter's list is on its way, what is here is shown.
+  const before = useRef(listed.state);
+  if (listed.state !== undefined) before.current = listed.state;
+  const groups = before.current?.groups ?? [];
+  const classes = useMemo(() => groups.map((group) => worstOf(group).class), [groups]);
+  useEffect(() => onClasses(classes), [classes]);
+  const total = Number(before.current?.total ?? 0n);
+  const whose = filter.kernelOnly ? " of kernel threads" : "";
+  return (
+    <Fed feed={before.current === undefined ? listed.feed : { ...listed.feed, hasData: true }} what="findings">
+      <p class="quiet" role="status">
+        {plural(before.current?.findings ?? 0n, "finding", "findings")}
+        {whose} in {plural(total, "group", "groups")}
+        {groups.length < total && `; ${count(groups.length)} are shown`}
+      </p>
+      <Table
+        caption="Findings by group"
+        columns={columns}
+        rows={groups}
+        rowKey={groupKey}
+        sort={sort}
+        onSort={onSort}
+        onOpen={(group) => turn(groupKey(group))}
+        more={(group) => (open.has(groupKey(group)) ? <Occurrences group={group} filter={filter} /> : undefined)}
+        empty="Nothing was found that matches. Waits below the thresholds are no findings; they are in the threads' figures."
+      />
+    </Fed>
+  );
+}
+
+function Occurrences({ group, filter }: { group: FindingGroup; filter: Filter }) {
+  const { host } = worstOf(group);
+  const asked = { ...filter, host, groupId: group.groupId, limit: kOccurrences };
+  const { state, feed } = usePoll(
+    `of group ${JSON.stringify(asked)}`,
+    (signal) => findings.listFindings(asked, { signal, timeoutMs: kUnaryMs }),
+    kAgainMs,
+  );
+  const rows = state?.findings ?? [];
+  return (
+    <Fed feed={feed} what="findings of this group">
+      <div class="rule">
+        <p>
+          <Foreign text={worstOf(group).explanation} empty="No explanation was given." />
+        </p>
+        {worstOf(group).rule !== "" && (
+          <p class="quiet">
+            Rule: <Foreign text={worstOf(group).rule} />
+          </p>
+        )}
+        <table class="grid small occurrences">
+          <thead>
+            <tr>
+              <th scope="col">When</th>
+              <th scope="col" class="number">
+                Waited
+              </th>
+              <th scope="col" class="number">
+                CPU
+              </th>
+              <th scope="col">Confidence</th>
+              <th scope="col">Now</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((one) => (
+              <tr key={one.id}>
+                <td>
+                  <a href={findingAddress(one.host, one.id)}>
+                    <When realNs={whenNs(one)} />
+                  </a>
+                </td>
+                <td class="number">{duration(one.waitedNs)}</td>
+                <td class="number">{one.cpu ?? "–"}</td>
+                <td>
+                  <ConfidenceMark confidence={one.confidence} />
+                </td>
+                <td>{one.open ? <OpenMark words={openWords(one.check)} /> : <span class="quiet">–</span>}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        {Number(state?.total ?? 0n) > rows.length && (
+          <p>
+            <a href={findingsAddress({ host, group: group.groupId, view: "all", user: filter.kernelOnly ? "" : "1" })}>
+              All {count(state!.total)} of them
+            </a>
+          </p>
+        )}
+      </div>
+    </Fed>
+  );
+}
