@@ -15,6 +15,7 @@ import { count, duration, plural } from "../text/units";
 const kListed = 500;
 const kOccurrences = 20;
 const kAgainMs = 3000;
+const kNone: readonly FindingGroup[] = [];
 
 const worstOf = (group: FindingGroup): Finding => group.worst!;
 const groupKey = (group: FindingGroup) => `${worstOf(group).host}\u0000${group.groupId}`;
@@ -147,7 +148,7 @@ export function FindingGroups({ filter, query, anyHost, onClasses }: Props) {
   // While another filter's list is on its way, what is here is shown.
   const before = useRef(listed.state);
   if (listed.state !== undefined) before.current = listed.state;
-  const groups = before.current?.groups ?? [];
+  const groups = before.current?.groups ?? kNone;
   const classes = useMemo(() => groups.map((group) => worstOf(group).class), [groups]);
   useEffect(() => onClasses(classes), [classes]);
   const total = Number(before.current?.total ?? 0n);
