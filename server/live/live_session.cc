@@ -42,6 +42,11 @@ Status CheckFrontiers(const Batch& batch) {
 
 }  // namespace
 
+Result<std::unique_ptr<Engine>> MakeEngine(const TraceInput& input, const EngineOptions& options,
+                                           const std::vector<uint8_t>* checkpoint) {
+  return checkpoint == nullptr ? Engine::Create(input, options) : Engine::Restore(input, options, *checkpoint);
+}
+
 LiveSession::LiveSession(std::unique_ptr<SessionStore> store, FormatSets* sets, const LiveOptions& options)
     : options_(options),
       store_(std::move(store)),
@@ -84,7 +89,7 @@ Status LiveSession::Begin() {
     // A checkpoint that cannot be read, or is another version's, costs time and nothing else.
     if (checkpoint && *checkpoint && ContinueFrom(**checkpoint)) return {};
   }
-  auto engine = Engine::Create(input_, ForLive());
+  auto engine = options_.make_engine(input_, ForLive(), nullptr);
   if (!engine) return Fail(std::move(engine.error()));
   engine_ = std::move(*engine);
   // Of a checkpoint that was no good.
@@ -98,7 +103,7 @@ Status LiveSession::Begin() {
 }
 
 Status LiveSession::ContinueFrom(const Checkpoint& checkpoint) {
-  auto engine = Engine::Restore(input_, ForLive(), checkpoint.state);
+  auto engine = options_.make_engine(input_, ForLive(), &checkpoint.state);
   if (!engine) return Fail(std::move(engine.error()));
   Extra extra;
   ArchiveReader archive(checkpoint.extra);

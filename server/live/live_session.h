@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,8 +25,15 @@
 
 namespace wakewatch {
 
+// Makes an engine, or with `checkpoint` one that goes on there; as Engine::Create and Engine::Restore.
+using EngineMaker = std::function<Result<std::unique_ptr<Engine>>(const TraceInput& input, const EngineOptions& options,
+                                                                  const std::vector<uint8_t>* checkpoint)>;
+Result<std::unique_ptr<Engine>> MakeEngine(const TraceInput& input, const EngineOptions& options,
+                                           const std::vector<uint8_t>* checkpoint);
+
 struct LiveOptions {
   EngineOptions engine;
+  EngineMaker make_engine = MakeEngine;
   SessionStoreOptions store;
   std::chrono::seconds checkpoint_every{60};  // at most this much is analysed again after a crash
   std::chrono::seconds timeline_every{5};     // a stored timeline is at most this old
