@@ -255,6 +255,21 @@ class Answers(Command):
         lines = self.run_it("findings", self.trace(), "--format", "csv", *low, expect=GAPS).stdout.decode().splitlines()
         self.assertEqual(len(report), len(lines) - 1)
 
+    def test_findings_in_groups_and_by_class(self):
+        low = ("--latency-threshold", "100us")
+        findings = self.report(*low)["findings"]
+        groups = json.loads(self.run_it("findings", self.trace(), "--json", "--group", *low, expect=GAPS).stdout)["groups"]
+        self.assertEqual(len(findings), sum(group["count"] for group in groups))
+        self.assertEqual(len({finding["group_id"] for finding in findings}), len(groups))
+        one = groups[0]
+        of_class = json.loads(self.run_it("findings", self.trace(), "--json", "--class", one["class"], *low,
+                                          expect=GAPS).stdout)["findings"]
+        self.assertEqual({one["class"]}, {finding["class"] for finding in of_class})
+        self.assertEqual(sum(finding["class"] == one["class"] for finding in findings), len(of_class))
+        none = ("--class", "phase-of-the-moon", "--fail-on", "suspicious")
+        self.run_it("findings", self.trace(), *none, *low, expect=GAPS)
+        self.run_it("findings", self.trace(), "--group", "--fail-on", "proven", *low, expect=FINDINGS)
+
     def test_since_and_until_narrow_the_findings(self):
         low = ("--latency-threshold", "50us")
         report = self.report(*low)

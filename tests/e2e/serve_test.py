@@ -174,6 +174,12 @@ class ServedAnswers(Serving):
         mine = self.run_it("findings", self.trace(), "--json", expect=GAPS).stdout
         asked = self.run_it("findings", "lab-7", "--server", server.grpc, "--json", expect=GAPS).stdout
         self.assertEqual(mine, asked)
+        grouped = ("--json", "--group", "--all", "--confidence", "proven")
+        mine = self.run_it("findings", self.trace(), *grouped, expect=GAPS).stdout
+        self.assertEqual(mine, self.run_it("findings", "lab-7", "--server", server.grpc, *grouped, expect=GAPS).stdout)
+        self.assertGreater(len(json.loads(mine)["groups"]), 0)
+        metrics = server.get("/metrics")[2].decode()
+        self.assertIn('wakewatch_host_snapshot_requests_total{host="lab-7"} 0', metrics, "a replayed host is not asked")
         self.refused("import", self.trace(), "--server", server.grpc, "--host", "../x", code=USAGE, says=["host"])
         self.run_it("import", self.trace(), "--server", server.grpc, expect=USAGE)
         self.run_it("import", self.trace(), "--host", "x", "-o", self.path("x.db"), expect=USAGE)
@@ -200,6 +206,22 @@ class ServedWeb(Serving):
         again = server.call("FindingService/GetFinding", {"host": "sim-0", "id": finding["id"]})["finding"]
         self.assertEqual(finding, again)
         self.assertGreater(len(again["evidence"]), 0)
+
+    def test_groups_of_findings_sum_up_the_findings(self):
+        server = self.served()
+        answer = server.call("FindingService/ListFindingGroups", {"filter": {"host": "sim-0"}})
+        total = int(server.call("FindingService/ListFindings", {"host": "sim-0", "limit": 1})["total"])
+        self.assertEqual(total, int(answer["findings"]))
+        self.assertEqual(total, sum(int(group["count"]) for group in answer["groups"]))
+        self.assertEqual(int(answer["total"]), len(answer["groups"]))
+        group = answer["groups"][0]
+        of_group = server.call("FindingService/ListFindings", {"host": "sim-0", "groupId": group["groupId"]})
+        self.assertEqual(int(group["count"]), int(of_group["total"]))
+        self.assertIn(group["worst"]["id"], {finding["id"] for finding in of_group["findings"]})
+        model = server.call("AnalysisService/GetModel", {"recording": {"host": "sim-0"}})
+        report = json.loads(server.call("AnalysisService/GetReport", {"recording": {"host": "sim-0"}})["reportJson"])
+        for name in ("obligations", "undecidable"):
+            self.assertEqual([row["class"] for row in report[name]], [row["class"] for row in model.get(name, [])])
 
     def test_a_wrong_origin_is_refused(self):
         server = self.served()
