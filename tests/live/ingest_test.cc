@@ -22,6 +22,7 @@
 #include "analysis/trace/test_files.h"
 #include "proto/wire/batch_codec.h"
 #include "server/live/fleet.h"
+#include "server/live/open_findings_engine.h"
 #include "server/live/recordings.h"
 #include "server/live/replay.h"
 #include "server/rpc/grpc_server.h"
@@ -380,6 +381,71 @@ TEST_F(Ingest, EveryQuestionHasAnAnswer) {
     }
     EXPECT_FALSE(reader->Finish().ok()) << sql;
   }
+}
+
+// The finding with that id, as the server tells it, once it has a snapshot.
+v1::Finding WithSnapshot(TestServer* server, const std::string& host, int32_t pid) {
+  for (int tries = 0; tries < 200; ++tries) {
+    grpc::ClientContext context;
+    v1::ListFindingsRequest request;
+    request.set_host(host);
+    request.set_pid(pid);
+    v1::ListFindingsResponse response;
+    EXPECT_TRUE(server->Stub<v1::FindingService>()->ListFindings(&context, request, &response).ok());
+    for (const v1::Finding& finding : response.findings()) {
+      if (finding.snapshots_size() > 0) return finding;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return {};
+}
+
+TEST_F(Ingest, ACollectorIsAskedForSnapshotsAndItsAnswersAreKept) {
+  auto batches = Batches();
+  batches.front().session->collector_version = "0.1";  // no replay
+  LiveOptions live;
+  live.make_engine = live_test::OpenFindingsEngine::Maker();
+  TestServer server(data(), live);
+  grpc::ClientContext watching;
+  const auto watch = server.Stub<v1::FindingService>();
+  const auto watcher = watch->WatchFindings(&watching, {});
+  v1::WatchFindingsResponse told;
+  ASSERT_TRUE(watcher->Read(&told));
+  Collector collector(&server);
+  collector.Hello(*batches.front().session);
+  ASSERT_TRUE(collector.Welcomed());
+  collector.Send(batches[0]);
+  std::optional<v1::TaskSnapshotRequest> asked;
+  while (!asked) {
+    const auto response = collector.Read();
+    ASSERT_TRUE(response);
+    if (response->has_snapshot()) asked = response->snapshot();
+  }
+  v1::IngestRequest answer;
+  answer.mutable_snapshot()->set_request_id(asked->request_id() + 1000);
+  answer.mutable_snapshot()->set_pid(asked->pid());
+  collector.Send(answer);
+  answer.mutable_snapshot()->set_request_id(asked->request_id());
+  answer.mutable_snapshot()->set_ts_ns(batches[0].frontiers.front().ts_ns);
+  answer.mutable_snapshot()->set_stack("[<0>] \x1b[2J\n" + std::string(100'000, 'x'));
+  collector.Send(answer);
+  const v1::Finding finding = WithSnapshot(&server, "alpha", asked->pid());
+  ASSERT_EQ(finding.snapshots_size(), 1);
+  EXPECT_EQ(finding.snapshots(0).role(), "suspect");
+  EXPECT_THAT(finding.snapshots(0).stack(), testing::StartsWith("[<0>] ?[2J\nxxx"));
+  EXPECT_EQ(finding.snapshots(0).stack().size(), 64u << 10);
+  EXPECT_EQ(finding.rule(), "a rule");
+  // Whoever watches was told first without and then with it.
+  std::vector<int> snapshots;
+  while (snapshots.empty() || snapshots.back() == 0) {
+    ASSERT_TRUE(watcher->Read(&told));
+    for (const v1::Finding& one : told.findings()) {
+      if (one.id() == finding.id()) snapshots.push_back(one.snapshots_size());
+    }
+  }
+  EXPECT_EQ(snapshots.front(), 0);
+  watching.TryCancel();
+  EXPECT_EQ(server.fleet().Find("alpha")->State().snapshots.dropped, 1u);
 }
 
 TEST_F(Ingest, UnknownHostsAreNotFound) {

@@ -26,8 +26,9 @@ namespace wakewatch::live_test {
 // A server on a port of its own, over a folder that can outlive it.
 class TestServer {
  public:
-  explicit TestServer(const std::string& folder) {
+  explicit TestServer(const std::string& folder, const LiveOptions& live = {}) {
     FleetOptions options;
+    options.live = live;
     options.data_folder = folder;
     options.log = [](const std::string&, bool) {};
     auto fleet = Fleet::Open(options);

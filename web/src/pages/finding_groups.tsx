@@ -10,6 +10,7 @@ import { Foreign, Task, When } from "../parts/text";
 import { useSort } from "../parts/use_sort";
 import { findingAddress, findingsAddress } from "../router";
 import { openWords, whenNs, type Filter } from "../state/findings";
+import { traceTime } from "../text/times";
 import { count, duration, plural } from "../text/units";
 
 const kListed = 500;
@@ -112,10 +113,15 @@ function columnsFor(open: ReadonlySet<string>, turn: (key: string) => void): Col
       rem: 13.5,
       numeric: true,
       hint: "The start of the latest on the host's wall clock",
-      value: (group) => group.lastStartRealNs,
-      cell: (group) => <When realNs={group.lastStartRealNs} />,
+      value: (group) => group.lastStartRealNs || group.lastStartNs,
+      cell: (group) => <Began realNs={group.lastStartRealNs} traceNs={group.lastStartNs} />,
     },
   ];
+}
+
+/** By the wall, or on the trace clock where the host's wall clock is not known. */
+function Began({ realNs, traceNs }: { realNs: bigint; traceNs: bigint }) {
+  return realNs === 0n ? <>{traceTime(traceNs)} s of trace time</> : <When realNs={realNs} />;
 }
 
 interface Props {
@@ -214,7 +220,7 @@ function Occurrences({ group, filter }: { group: FindingGroup; filter: Filter })
               <tr key={one.id}>
                 <td>
                   <a href={findingAddress(one.host, one.id)}>
-                    <When realNs={whenNs(one)} />
+                    <Began realNs={whenNs(one)} traceNs={one.startNs} />
                   </a>
                 </td>
                 <td class="number">{duration(one.waitedNs)}</td>
