@@ -127,6 +127,17 @@ class Script {
     Add(ns, type, pid).timer.function = function;
     return *this;
   }
+  // timer_* and hrtimer_* of one timer: `expires` and `now` in jiffies or ns, as the event has them.
+  Script& TimerAt(uint64_t ns, EventType type, uint64_t timer, uint64_t function, uint64_t expires, uint64_t now,
+                  int32_t pid) {
+    Add(ns, type, pid).timer = {timer, function, expires, now};
+    return *this;
+  }
+  // A kProbe* event: what it does not have stays 0.
+  Script& Probe(uint64_t ns, EventType type, int32_t pid, const Event::Probe& probe) {
+    Add(ns, type, pid).probe = probe;
+    return *this;
+  }
   // sched_kthread_stop, sched_process_exec, sched_process_exit of `pid`.
   Script& About(uint64_t ns, EventType type, int32_t by, int32_t pid) {
     Add(ns, type, by).task.pid = pid;
