@@ -62,11 +62,6 @@ const RecordDecoder::Binding& RecordDecoder::BindingOf(EventType type) {
   static constexpr Binding kHrtimer = {Shape::kTimer, {"hrtimer", "function", "expires", "now"}};
   static constexpr Binding kIpi = {Shape::kIpi, {"cpu", "callback"}};
   static constexpr Binding kCsd = {Shape::kIpi, {"cpu", "func"}};
-  static constexpr Binding kTtwu = {Shape::kProbeTask, {"pid", "st", "mode", "oncpu"}};
-  static constexpr Binding kTtwuRet = {Shape::kProbeObject, {"", "", "ret"}};
-  static constexpr Binding kWakeUp = {Shape::kProbeObject, {"wq", "head", "nr", "", "mode"}};
-  static constexpr Binding kWaitQueue = {Shape::kProbeObject, {"wq", "", "", "state"}};
-  static constexpr Binding kCompletion = {Shape::kProbeObject, {"x", "head", "done"}};
   switch (type) {
     case EventType::kSchedSwitch: return kSwitch;
     case EventType::kSchedWaking:
@@ -110,6 +105,22 @@ const RecordDecoder::Binding& RecordDecoder::BindingOf(EventType type) {
     case EventType::kCsdQueueCpu:
     case EventType::kCsdFunctionEntry:
     case EventType::kCsdFunctionExit: return kCsd;
+    case EventType::kGeneric:
+    case EventType::kTickStop:
+    case EventType::kGap: return kNone;
+    default: return BindingOfProbe(type);
+  }
+}
+
+// The fields are those of the probes' definitions.
+const RecordDecoder::Binding& RecordDecoder::BindingOfProbe(EventType type) {
+  static constexpr Binding kNone = {};
+  static constexpr Binding kTtwu = {Shape::kProbeTask, {"pid", "st", "mode", "oncpu"}};
+  static constexpr Binding kTtwuRet = {Shape::kProbeObject, {"", "", "ret"}};
+  static constexpr Binding kWakeUp = {Shape::kProbeObject, {"wq", "head", "nr", "", "mode"}};
+  static constexpr Binding kWaitQueue = {Shape::kProbeObject, {"wq", "", "", "state"}};
+  static constexpr Binding kCompletion = {Shape::kProbeObject, {"x", "head", "done"}};
+  switch (type) {
     case EventType::kProbeTtwu: return kTtwu;
     case EventType::kProbeTtwuRet: return kTtwuRet;
     case EventType::kProbeWakeUp: return kWakeUp;
@@ -121,11 +132,8 @@ const RecordDecoder::Binding& RecordDecoder::BindingOf(EventType type) {
     case EventType::kProbeAddWaitQueue:
     case EventType::kProbeAddExclusive:
     case EventType::kProbeFinishWait: return kWaitQueue;
-    case EventType::kGeneric:
-    case EventType::kTickStop:
-    case EventType::kGap: return kNone;
+    default: return kNone;
   }
-  return kNone;
 }
 
 RecordDecoder::Number RecordDecoder::BindNumber(const EventFormat& format, std::string_view name) {

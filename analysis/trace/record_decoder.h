@@ -72,6 +72,7 @@ class RecordDecoder {
   struct Binding;
   // The fields of each type, in the order in which Fill* reads them.
   static const Binding& BindingOf(EventType type);
+  static const Binding& BindingOfProbe(EventType type);
 
   static Number BindNumber(const EventFormat& format, std::string_view name);
   static Text BindText(const EventFormat& format, std::string_view name);

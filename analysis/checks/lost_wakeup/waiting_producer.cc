@@ -137,7 +137,8 @@ void WaitingProducer::OnProducerWoken(const Step& step, Producer* producer, cons
     return;
   }
   // It answers as soon as it is back; what it does after another sleep is another matter.
-  const bool at_once = by != nullptr && by->index == victim && by->sleep_ns <= producer->sleep.start_ns;
+  const Victim* const answers = by != nullptr && by->index == victim ? victims_.Find(victim) : nullptr;
+  const bool at_once = answers != nullptr && answers->woken_ns == producer->sleep.end_ns;
   if (!at_once) return input_.ledger.End(LostClass::kUndecided, Outcome::kDischarged);
   if (input_.check.model.Dark(producer->run_ns)) return input_.ledger.End(LostClass::kUndecided, Outcome::kVoid);
   input_.ledger.End(LostClass::kUndecided, Outcome::kExpired);

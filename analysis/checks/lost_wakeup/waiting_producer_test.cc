@@ -1,0 +1,93 @@
+#include "analysis/checks/lost_wakeup/waiting_producer.h"
+
+#include <gtest/gtest.h>
+
+#include "analysis/checks/lost_wakeup/story_test_support.h"
+
+namespace wakewatch {
+namespace {
+
+// Without probes: the feeder comes onto CPU 1, wakes the drain, waits for it, and is woken by it.
+class Requests {
+ public:
+  Requests() { script_.On(0).Switch(1 * kMs, kDrain, kSleepS, 0); }
+  Script& script() { return script_; }
+  Requests& FeederRuns(uint64_t ms) {
+    script_.On(1).Switch(ms * kMs, 0, kRunnable, kFeed);
+    return *this;
+  }
+  Requests& FeederSleeps(uint64_t ms) {
+    script_.On(1).Switch(ms * kMs, kFeed, kSleepD, 0);
+    return *this;
+  }
+  Requests& WakeDrain(uint64_t ms) {
+    script_.On(1).Waking(ms * kMs, kFeed, kDrain, 0).On(0).Wakeup(ms * kMs + 1000, 0, kDrain, 0);
+    script_.On(0).Switch(ms * kMs + 2000, 0, kRunnable, kDrain);
+    return *this;
+  }
+  Requests& RescueDrain(uint64_t ms) {
+    script_.On(0, kFlagHardirq).Waking(ms * kMs, 0, kDrain, 0).Wakeup(ms * kMs + 1000, 0, kDrain, 0);
+    script_.On(0).Switch(ms * kMs + 2000, 0, kRunnable, kDrain);
+    return *this;
+  }
+  Requests& WakeFeeder(uint64_t ms, int32_t by = kDrain) {
+    script_.On(0).Waking(ms * kMs, by, kFeed, 1).Wakeup(ms * kMs + 1000, by, kFeed, 1);
+    return *this;
+  }
+  Requests& DrainSleeps(uint64_t ms, uint32_t letter = kSleepS) {
+    script_.On(0).Switch(ms * kMs, kDrain, letter, 0);
+    return *this;
+  }
+  Requests& Rounds(uint64_t ms, int count) {
+    for (; count > 0; --count, ms += 20) {
+      FeederRuns(ms).WakeDrain(ms + 1).FeederSleeps(ms + 2).WakeFeeder(ms + 3).DrainSleeps(ms + 4);
+    }
+    return *this;
+  }
+
+ private:
+  Script script_;
+};
+
+TEST(WaitingProducer, Stories) {
+  // At 101 the drain is woken; the feeder's second item comes while it runs, at 103 to 104, without a wakeup.
+  const auto second = [] {
+    return Requests().Rounds(20, 4).FeederRuns(100).WakeDrain(101).FeederSleeps(102).WakeFeeder(102).FeederRuns(103);
+  };
+  const struct {
+    const char* name;
+    Requests requests;
+    const char* told;
+  } rows[] = {
+      {"it waits, an interrupt rescues the drain, which answers",
+       second().FeederSleeps(104).DrainSleeps(105).RescueDrain(400).WakeFeeder(402), "undecided suspicious 105..400; "},
+      {"a short wait", second().FeederSleeps(104).DrainSleeps(105).RescueDrain(150).WakeFeeder(152), ""},
+      {"somebody else wakes the feeder",
+       second().FeederSleeps(104).DrainSleeps(105).RescueDrain(400).WakeFeeder(402, 98), ""},
+      {"the drain sleeps once more before it answers",
+       second().FeederSleeps(104).DrainSleeps(105).RescueDrain(400).DrainSleeps(401).RescueDrain(500).WakeFeeder(502),
+       ""},
+      {"the drain sleeps another kind of sleep",
+       second().FeederSleeps(104).DrainSleeps(105, kSleepD).RescueDrain(400).WakeFeeder(402), ""},
+      {"the feeder runs only after the drain has gone to sleep",
+       Requests().Rounds(20, 4).FeederRuns(200).FeederSleeps(201).RescueDrain(400).WakeFeeder(402), ""},
+      {"the feeder never woke it before",
+       Requests().RescueDrain(100).FeederRuns(103).FeederSleeps(104).DrainSleeps(105).RescueDrain(400).WakeFeeder(402),
+       ""},
+  };
+  for (const auto& row : rows) {
+    CheckRun run(LostWakeup::kInfo);
+    run.input().AddThread(kDrain, "drain", kPfKthreadFlag);
+    Requests requests = row.requests;
+    run.Play(requests.script());
+    std::string told;
+    for (const Finding& finding : run.findings()) {
+      told += finding.cls + " " + std::string(Name(finding.confidence)) + " " + std::to_string(finding.start_ns / kMs) +
+              ".." + std::to_string(finding.end_ns / kMs) + "; ";
+    }
+    EXPECT_EQ(row.told, told) << row.name;
+  }
+}
+
+}  // namespace
+}  // namespace wakewatch
