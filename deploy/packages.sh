@@ -16,6 +16,8 @@ case $what in
   test)
     packages+=(libgtest-dev libgmock-dev libbenchmark-dev python3 sqlite3 zstd)
     optional+=(clang trace-cmd xz-utils python3-grpcio)
+    # The guest laboratory: an emulator, what its guest is made of, and what builds a module for it.
+    optional+=(qemu-system-x86 busybox-static cpio make libelf-dev)
     if ! command -v chromium >/dev/null; then optional+=(chromium); fi
     ;;
   *)
