@@ -37,8 +37,8 @@ FULL = [
     scenario("shift-a", "stop", "shift-%u", "shift_boss", sleep_state=IDLE, rounds=14),
     scenario("shift-b", "stop", "shift-%u", "shift_boss", sleep_state=UNINTERRUPTIBLE, rounds=14),
     # Completions.
-    scenario("form-a", "completion_init", "form_wait", "form_fill"),
-    scenario("form-b", "completion_reinit", "form_wait", "form_fill"),
+    scenario("form-a", "completion_init", "form_wait", "form_fill", rounds=20),
+    scenario("form-b", "completion_reinit", "form_wait", "form_fill", rounds=20),
     scenario("form-c", "completion_all", "form_wait", "form_fill"),
     # Wait queues.
     scenario("door-a", "exclusive", "door_two", "door_bell", "door_one"),

@@ -151,7 +151,7 @@ static void relink(struct completion *x, struct list_head *waiter)
 static void one_exchange(struct exchange *e, unsigned int round)
 {
 	struct lab_incident incident = {.kind = "lost_wakeup", .rescue = "thread", .round = round};
-	bool wrong = !lab.right && lab_random(0, 1);
+	bool wrong = !lab.right && lab_random(0, 2) == 0; /* what goes wrong more often than right looks like a habit */
 	struct list_head *waiter = NULL;
 
 	e->value = 0;
