@@ -31,6 +31,8 @@ class RunLog {
     }
     runs_[count_++ % kRuns] = run;
   }
+  // When the newest of them began; 0: none yet.
+  uint64_t newest_ns() const { return count_ == 0 ? 0 : runs_[(count_ - 1) % kRuns].start_ns; }
   // Calls visit(run, end_ns) for what ran in [start_ns, end_ns], the newest first, as far back as switches are kept.
   // True: all of it.
   template <typename Visit>

@@ -69,8 +69,8 @@ void LostWakeup::OnStep(const Step& step) {
   const EventType type = step.event->type;
   if (type == EventType::kSchedSwitch) {
     if (step.next != nullptr && verdicts_.Accused(*step.next)) verdicts_.Close(*step.next, *step.event);
-  } else if (type == EventType::kSchedWaking && step.task != nullptr && verdicts_.Accused(*step.task)) {
-    verdicts_.Close(*step.task, *step.event);
+  } else if (type == EventType::kSchedWaking || type == EventType::kSchedWakeup) {
+    if (step.task != nullptr && verdicts_.Accused(*step.task)) verdicts_.Close(*step.task, *step.event);
   }
   for (LostWakeupRule* const rule : interested_[static_cast<size_t>(type)]) rule->OnStep(step);
   input_.alarm.ns = deadlines_.next_ns();

@@ -1,18 +1,17 @@
-#include "analysis/checks/lost_wakeup/rules_list.h"
-
-#include <array>
-
 #include "analysis/checks/lost_wakeup/completion_rule.h"
 #include "analysis/checks/lost_wakeup/kthread_stop.h"
 #include "analysis/checks/lost_wakeup/sleeper_rule.h"
 #include "analysis/checks/lost_wakeup/undecided_sleeps.h"
 #include "analysis/checks/lost_wakeup/waiting_producer.h"
+#include "analysis/checks/lost_wakeup/wake_undelivered.h"
 
 namespace wakewatch {
 
 std::span<const LostWakeupRuleInfo* const> LostWakeupRules() {
-  static constexpr std::array kRules = {&KthreadStop::kInfo, &CompletionRule::kInfo, &SleeperRule::kInfo,
-                                        &WaitingProducer::kInfo, &UndecidedSleeps::kInfo};
+  static constexpr std::array kRules = {
+      &KthreadStop::kInfo,     &CompletionRule::kInfo,  &SleeperRule::kInfo,
+      &WaitingProducer::kInfo, &UndecidedSleeps::kInfo, &WakeUndelivered::kInfo,
+  };
   return kRules;
 }
 

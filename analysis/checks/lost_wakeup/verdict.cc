@@ -21,7 +21,9 @@ std::string WakerText(const Verdict& verdict) {
 }
 
 void Verdicts::Accuse(const Task& victim, uint64_t now_ns, Verdict&& verdict) {
-  if (victim.state != TaskState::kSleeping || victim.sleep_ns == 0 || now_ns < victim.sleep_ns) return;
+  const bool sleeps = victim.state == TaskState::kSleeping ||
+                      (victim.state == TaskState::kWaking && verdict.cls == LostClass::kWakeUndelivered);
+  if (!sleeps || victim.sleep_ns == 0 || now_ns < victim.sleep_ns) return;
   const auto [at, added] = open_.try_emplace(victim.index);
   Open& open = at->second;
   if (!added && open.sleep.start_ns == victim.sleep_ns && !Beats(verdict, open.verdict)) return;
@@ -40,6 +42,12 @@ void Verdicts::AccuseAfterwards(const Task& victim, const Sleep& sleep, Verdict&
   input_.findings.Add(Tell(victim, sleep, verdict));
 }
 
+void Verdicts::AccuseWithin(const Task& victim, const Sleep& sleep, uint64_t object, bool open, Verdict&& verdict) {
+  Finding finding = Tell(victim, sleep, verdict);
+  finding.open = open;
+  input_.findings.Add(std::move(finding), object);
+}
+
 void Verdicts::Close(const Task& victim, const Event& event) {
   const auto found = open_.find(victim.index);
   if (found == open_.end()) return;
@@ -51,6 +59,9 @@ void Verdicts::Close(const Task& victim, const Event& event) {
   if (event.type == EventType::kSchedSwitch) {
     finding.evidence.push_back({event.cpu, event.ts_ns, "sched_switch next_comm=" + who});
     finding.explanation += ", until it came back without a wakeup";
+  } else if (event.type == EventType::kSchedWakeup) {
+    finding.evidence.push_back({event.cpu, event.ts_ns, "sched_wakeup comm=" + who});
+    finding.explanation += ", until it was delivered";
   } else {
     finding.evidence.push_back({event.cpu, event.ts_ns, "sched_waking comm=" + who});
     finding.explanation += ", until " + MillisText(finding.waited_ns) + " later ";

@@ -33,7 +33,7 @@ class Verdicts {
 
   // `victim` sleeps, and has from Task::sleep_ns to now_ns: it is told now, as a finding that is open. Of two verdicts
   // on one sleep the more confident one stays, then the earlier class. Without effect on a task that is not known to
-  // sleep.
+  // sleep; for LostClass::kWakeUndelivered it does until its wakeup.
   void Accuse(const Task& victim, uint64_t now_ns, Verdict&& verdict);
   // A sleep of a task, over or not.
   struct Sleep {
@@ -44,7 +44,11 @@ class Verdicts {
   };
   // As Accuse, of a sleep that is over. Without effect when a verdict on it was told before.
   void AccuseAfterwards(const Task& victim, const Sleep& sleep, Verdict&& verdict);
-  // The sleep of `victim` is over, with this sched_waking or, where it came back without one, this sched_switch.
+  // Of a sleep that may see several losses and goes on after each: up to sleep.end_ns. `object` tells them apart;
+  // `open`: what is missing has still not happened.
+  void AccuseWithin(const Task& victim, const Sleep& sleep, uint64_t object, bool open, Verdict&& verdict);
+  // The sleep of `victim` is over, with this sched_waking or sched_wakeup or, where it came back without one, this
+  // sched_switch.
   void Close(const Task& victim, const Event& event);
   // The trace ends: what is open was still asleep then.
   void Finish(uint64_t end_ns);
