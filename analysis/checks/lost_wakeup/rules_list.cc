@@ -1,4 +1,5 @@
 #include "analysis/checks/lost_wakeup/completion_rule.h"
+#include "analysis/checks/lost_wakeup/exclusive_consumed.h"
 #include "analysis/checks/lost_wakeup/kthread_stop.h"
 #include "analysis/checks/lost_wakeup/sleeper_rule.h"
 #include "analysis/checks/lost_wakeup/softirq_stuck.h"
@@ -12,9 +13,9 @@ namespace wakewatch {
 
 std::span<const LostWakeupRuleInfo* const> LostWakeupRules() {
   static constexpr std::array kRules = {
-      &KthreadStop::kInfo,     &CompletionRule::kInfo,  &SleeperRule::kInfo,
-      &WaitingProducer::kInfo, &UndecidedSleeps::kInfo, &WakeUndelivered::kInfo,
-      &SoftirqStuck::kInfo,    &TimerLost::kInfo,       &TimerCancelled::kInfo,
+      &KthreadStop::kInfo,     &CompletionRule::kInfo,    &SleeperRule::kInfo,  &WaitingProducer::kInfo,
+      &UndecidedSleeps::kInfo, &WakeUndelivered::kInfo,   &SoftirqStuck::kInfo, &TimerLost::kInfo,
+      &TimerCancelled::kInfo,  &ExclusiveConsumed::kInfo,
   };
   return kRules;
 }
