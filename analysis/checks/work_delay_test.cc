@@ -85,16 +85,67 @@ TEST(WorkDelay, Stories) {
            .Fork(282, 2, kWorker)
            .Switch(299, 0, 0, kWorker)
            .Work(300, kStart, kB, kB, kWorker),
-       "pool-stall 30 10..300; "},
-      {"nobody took it",
+       "unexplained 30 10..300; "},
+      {"activated, and nobody woke a worker for long",
        Script()
+           .On(1)
+           .Switch(5, kWorker, kSleepS, 0)
            .On(0)
            .Work(10, kQueue, kB, kB, 5)
            .Work(11, kActivate, kB, kB, 5)
+           .Waking(290, 5, kWorker, 1)
+           .Wakeup(291, 5, kWorker, 1)
            .On(1)
            .Switch(295, 0, 0, kWorker)
            .Work(300, kStart, kB, kB, kWorker),
        "pool-stall 30 10..300; "},
+      {"activated while its worker slept inside of another item, and no other was woken",
+       Script()
+           .On(1)
+           .Switch(5, 0, 0, kWorker)
+           .Work(6, kStart, kA, kA, kWorker)
+           .Switch(8, kWorker, kSleepD, 0)
+           .On(0)
+           .Work(10, kQueue, kB, kB, 5)
+           .Work(11, kActivate, kB, kB, 5)
+           .Waking(290, 5, kWorker, 1)
+           .Wakeup(291, 5, kWorker, 1)
+           .On(1)
+           .Switch(295, 0, 0, kWorker)
+           .Work(298, kEnd, kA, kA, kWorker)
+           .Work(300, kStart, kB, kB, kWorker),
+       "pool-stall 30 10..300; "},
+      {"the same, and another worker of the pool was woken, whatever became of it",
+       Script()
+           .On(1)
+           .Switch(4, kWorker + 1, kSleepS, 0)
+           .Switch(5, 0, 0, kWorker)
+           .Work(6, kStart, kA, kA, kWorker)
+           .Switch(8, kWorker, kSleepD, 0)
+           .On(0)
+           .Work(10, kQueue, kB, kB, 5)
+           .Work(11, kActivate, kB, kB, 5)
+           .Waking(12, 5, kWorker + 1, 1)
+           .Waking(290, 5, kWorker, 1)
+           .Wakeup(291, 5, kWorker, 1)
+           .On(1)
+           .Switch(295, 0, 0, kWorker)
+           .Work(298, kEnd, kA, kA, kWorker)
+           .Work(300, kStart, kB, kB, kWorker),
+       "dependency 30 10..300; "},
+      {"its worker was woken at once, and its CPU shows nothing until it starts",
+       Script()
+           .On(1)
+           .Switch(5, kWorker, kSleepS, 0)
+           .On(0)
+           .Work(10, kQueue, kB, kB, 5)
+           .Work(11, kActivate, kB, kB, 5)
+           .Waking(12, 5, kWorker, 1)
+           .On(1)
+           .Wakeup(13, 0, kWorker, 1)
+           .Switch(14, 0, 0, kWorker)
+           .Work(300, kStart, kB, kB, kWorker),
+       "unexplained 30 10..300; "},
       {"matched by pointer, though another item of the same function starts on its CPU",
        Script()
            .On(0)
@@ -115,6 +166,7 @@ TEST(WorkDelay, Stories) {
   for (const Story& story : stories) {
     CheckRun run(WorkDelay::kInfo);
     run.input().AddThread(kWorker, "kworker/1:0", kPfKthreadFlag | 0x20);
+    run.input().AddThread(kWorker + 1, "kworker/1:1", kPfKthreadFlag | 0x20);
     EXPECT_EQ(story.told, run.Play(story.script).Told()) << story.name;
   }
 }

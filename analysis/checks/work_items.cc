@@ -3,6 +3,8 @@
 #include <map>
 #include <utility>
 
+#include "analysis/checks/worker_pool.h"
+
 namespace wakewatch {
 
 WorkItems::WorkItems(const CheckInput& input, std::string_view check)
@@ -85,7 +87,7 @@ WorkItems::Cause WorkItems::CauseOfExecution(const WorkerLog::Execution& executi
   return cause;
 }
 
-WorkItems::Cause WorkItems::CauseOf(const Step& step, const Queued& queued) const {
+WorkItems::Cause WorkItems::CauseOf(const Step& step, uint64_t work, const Queued& queued) const {
   const uint64_t start_ns = queued.queued_ns, end_ns = step.event->ts_ns;
   if (queued.activated_ns != 0 && (queued.activated_ns - start_ns) * 2 >= end_ns - start_ns) {
     const bool known = queued.blocker.end_ns > start_ns;
@@ -96,17 +98,42 @@ WorkItems::Cause WorkItems::CauseOf(const Step& step, const Queued& queued) cons
   if (const auto* const waited = log_.Waiting(worker, start_ns, end_ns)) {
     return {waited->cause.cls, "its worker waited for a CPU: " + waited->cause.explanation, waited->evidence};
   }
-  if (const auto* const busy = log_.Busy(worker, start_ns, end_ns)) {
-    return CauseOfExecution(*busy, "its worker was inside ");
+  const auto* const busy = log_.Busy(worker, start_ns, end_ns);
+  // Its own item is started only by the worker that is inside of it: work is not reentrant.
+  const bool other_item = busy == nullptr || (!busy->Ran() && busy->work != work);
+  if (other_item && PoolStalled(step, queued, busy != nullptr)) {
+    Cause cause;
+    if (busy != nullptr) cause = CauseOfExecution(*busy, "its worker was inside ");
+    cause.cls = "pool-stall";
+    cause.explanation = "no worker of its pool was woken although CPU " + std::to_string(step.event->cpu) +
+                        " was idle" + (cause.explanation.empty() ? "" : "; " + cause.explanation);
+    return cause;
   }
-  return {"pool-stall", "no worker of its pool took it, and the one that did was not busy", {}};
+  if (busy != nullptr) return CauseOfExecution(*busy, "its worker was inside ");
+  return {"unexplained", "its worker was neither busy nor waiting for a CPU, and that none was woken is not seen", {}};
+}
+
+// From its activation on, and for half of its wait at least, nobody woke a worker of the pool that was to take it, and
+// the pool's CPU was idle, so none of them ran. `inside`: the worker that took it came out of another item.
+bool WorkItems::PoolStalled(const Step& step, const Queued& queued, bool inside) const {
+  const Task* const worker = step.cpu->current;
+  if (queued.activated_ns == 0 || worker == nullptr || worker->pid != step.event->pid) return false;
+  const auto pool = BoundPoolOf(worker->comm());
+  if (!pool || pool->cpu != static_cast<int32_t>(step.event->cpu)) return false;
+  const uint64_t end_ns = step.event->ts_ns, half_ns = queued.activated_ns + (end_ns - queued.activated_ns) / 2;
+  // One that slept inside of its item is woken for that item's sake.
+  if (!inside) {
+    const WakeHistory::Wake* const wake = input_.wakes.Last(*worker);
+    if (wake == nullptr || wake->waking_ns < half_ns) return false;
+  }
+  return NewestWake(*pool, worker, input_) < queued.activated_ns && MostlyIdle(*step.cpu, queued.activated_ns, end_ns);
 }
 
 void WorkItems::Report(const Step& step, uint64_t work, const Queued& queued, std::string_view start_event) {
   const Event& event = *step.event;
   const Task* const worker = step.cpu->current;
   const std::string name = input_.symbols.Name(queued.function);
-  Cause cause = CauseOf(step, queued);
+  Cause cause = CauseOf(step, work, queued);
   Finding finding;
   finding.check = check_;
   finding.cls = std::move(cause.cls);

@@ -57,7 +57,8 @@ class WorkItems {
     std::vector<Evidence> evidence;
   };
   void MakeRoom(uint64_t now_ns);
-  Cause CauseOf(const Step& step, const Queued& queued) const;
+  Cause CauseOf(const Step& step, uint64_t work, const Queued& queued) const;
+  bool PoolStalled(const Step& step, const Queued& queued, bool inside) const;
   Cause CauseOfExecution(const WorkerLog::Execution& execution, std::string_view before) const;
   void Report(const Step& step, uint64_t work, const Queued& queued, std::string_view start_event);
 
