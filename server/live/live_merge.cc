@@ -57,6 +57,9 @@ bool GapComesFirst(const GapRecord& gap, const Chunk& chunk) {
   return chunk.last_ns > gap.start_ns;
 }
 
+// A CPU that has gaps and no events; one more of them handed on again does no harm.
+constexpr size_t kGapsBehindMax = 1000;
+
 }  // namespace
 
 std::vector<GapRecord> LiveMerge::LateGaps(const std::vector<Decoded>& chunks, uint64_t* late) const {
@@ -211,7 +214,7 @@ Status LiveMerge::HandOn(uint64_t up_to_ns, const std::function<void(const Event
       EventBlock block = std::move(stream.blocks.front());
       stream.blocks.pop_front();
       if (block.events.back().ts_ns > up_to_ns) stream.blocks.push_front(SplitOff(&block, up_to_ns));
-      for (const Event& event : block.events) stream.merged += event.type == EventType::kGap ? 0 : 1;
+      for (const Event& event : block.events) NoteHandedOn(event, &stream);
       blocks.push_back(std::move(block));
     }
     if (!blocks.empty()) ready.push_back(std::make_unique<Ready>(cpu, std::move(blocks)));
@@ -227,18 +230,27 @@ Status LiveMerge::HandOn(uint64_t up_to_ns, const std::function<void(const Event
   });
 }
 
+void LiveMerge::NoteHandedOn(const Event& event, Stream* stream) {
+  if (event.type != EventType::kGap) {
+    ++stream->merged;
+    stream->gaps_behind.clear();
+  } else if (stream->gaps_behind.size() < kGapsBehindMax) {
+    stream->gaps_behind.push_back(event.ts_ns);
+  }
+}
+
+LiveMerge::GapStarts LiveMerge::GapsBehindEvents() const {
+  GapStarts gaps;
+  for (const auto& [cpu, stream] : streams_) {
+    if (!stream.gaps_behind.empty()) gaps[cpu] = stream.gaps_behind;
+  }
+  return gaps;
+}
+
 std::map<uint32_t, uint64_t> LiveMerge::merged() const {
   std::map<uint32_t, uint64_t> merged;
   for (const auto& [cpu, stream] : streams_) merged[cpu] = stream.merged;
   return merged;
-}
-
-std::vector<GapRecord> LiveMerge::OpenGaps() const {
-  std::vector<GapRecord> gaps;
-  for (const auto& [cpu, stream] : streams_) {
-    if (stream.open_gap) gaps.push_back(*stream.open_gap);
-  }
-  return gaps;
 }
 
 size_t LiveMerge::waiting() const {
@@ -249,8 +261,9 @@ size_t LiveMerge::waiting() const {
   return events;
 }
 
-void LiveMerge::Restore(const std::map<uint32_t, uint64_t>& merged, uint64_t watermark_ns) {
+void LiveMerge::Restore(const std::map<uint32_t, uint64_t>& merged, uint64_t watermark_ns, const GapStarts& gaps) {
   for (const auto& [cpu, events] : merged) streams_[cpu].merged = events;
+  for (const auto& [cpu, starts] : gaps) streams_[cpu].gaps_behind = starts;
   watermark_ns_ = watermark_ns;
 }
 

@@ -42,13 +42,16 @@ class LiveMerge {
   uint64_t watermark_ns() const { return watermark_ns_; }
   // Events handed on, by CPU.
   std::map<uint32_t, uint64_t> merged() const;
-  // Gaps that were added and whose end has not come: they are handed on once it is known, maybe behind the watermark.
-  std::vector<GapRecord> OpenGaps() const;
   // Events that wait.
   size_t waiting() const;
 
+  // By CPU: where the gaps begin that were handed on behind its last event. A gap has no number, and one that begins at
+  // an event may be told long after the watermark has passed that: only this tells which of them were handed on.
+  using GapStarts = std::map<uint32_t, std::vector<uint64_t>>;
+  GapStarts GapsBehindEvents() const;
+
   // For resuming: what had been handed on, and the watermark.
-  void Restore(const std::map<uint32_t, uint64_t>& merged, uint64_t watermark_ns);
+  void Restore(const std::map<uint32_t, uint64_t>& merged, uint64_t watermark_ns, const GapStarts& gaps = {});
   // The last event or gap of a CPU, ns; 0: none.
   uint64_t last_ns(uint32_t cpu) const;
   // Waits behind what a CPU has: events and gaps of a reader of stored events, in order.
@@ -58,8 +61,9 @@ class LiveMerge {
  private:
   struct Stream {
     std::deque<EventBlock> blocks;
-    uint64_t last_ns = 0;  // of the last event or gap that was added
-    uint64_t merged = 0;   // events handed on
+    uint64_t last_ns = 0;               // of the last event or gap that was added
+    uint64_t merged = 0;                // events handed on
+    std::vector<uint64_t> gaps_behind;  // starts of the gaps handed on since the last of them
     uint64_t frontier_ns = 0;
     bool online = false;
     std::optional<GapRecord> open_gap;  // whose end has not come
@@ -68,6 +72,7 @@ class LiveMerge {
   void AddGap(const GapRecord& gap);
   void PutGap(Stream* stream, const GapRecord& gap);
   void AddChunk(Decoded chunk);
+  static void NoteHandedOn(const Event& event, Stream* stream);
   uint64_t NextWatermark() const;
   Status HandOn(uint64_t up_to_ns, const std::function<void(const Event&)>& visit);
 

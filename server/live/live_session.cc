@@ -14,8 +14,8 @@ namespace {
 // What of a checkpoint is not the engine's.
 struct Extra {
   std::vector<uint8_t> timeline, waits;
-  std::map<uint32_t, uint64_t> open_gaps;  // by CPU: where it starts
-  static void Fields(auto& self, auto& archive) { archive(self.timeline, self.waits, self.open_gaps); }
+  LiveMerge::GapStarts gaps;  // handed on behind the last event
+  static void Fields(auto& self, auto& archive) { archive(self.timeline, self.waits, self.gaps); }
 };
 
 constexpr size_t kClosedFindingsMax = 64;  // that a late snapshot may still be of
@@ -119,29 +119,29 @@ Status LiveSession::ContinueFrom(const Checkpoint& checkpoint) {
   rows_.waits_from = waits_.first_wait();
   engine_ = std::move(*engine);
   merge_ = LiveMerge();
-  merge_.Restore(checkpoint.merged, checkpoint.watermark_ns);
-  return ReadBehind(checkpoint.merged, extra.open_gaps);
+  merge_.Restore(checkpoint.merged, checkpoint.watermark_ns, extra.gaps);
+  return ReadBehind(checkpoint.merged, std::move(extra.gaps));
 }
 
-Status LiveSession::ReadBehind(const std::map<uint32_t, uint64_t>& merged,
-                               const std::map<uint32_t, uint64_t>& open_gaps) {
+Status LiveSession::ReadBehind(const std::map<uint32_t, uint64_t>& merged, LiveMerge::GapStarts handed_on) {
   constexpr size_t kBlockEvents = 4096;
   auto readers = store_->ReadFrom(merged);
   if (!readers) return Fail(std::move(readers.error()));
-  const uint64_t done_ns = merge_.watermark_ns();
   for (const auto& reader : *readers) {
     while (true) {
       EventBlock block;
       const auto more = reader->Fill(&block, kBlockEvents);
       if (!more) return Fail(more.error());
       if (!*more) break;
-      // Gaps have no number: those below the watermark were handed on with the events around them, but for one whose
-      // end had not come then, or has not come yet. One that begins at the watermark came behind it, as a gap begins at
-      // a frontier.
-      const auto open = open_gaps.find(reader->cpu());
+      // Readers hand out a gap in front of the first event whether or not it had been analysed. One whose end is not
+      // known is waited for again.
+      std::vector<uint64_t>& starts = handed_on[reader->cpu()];
       std::erase_if(block.events, [&](const Event& event) {
-        const bool was_open = open != open_gaps.end() && event.ts_ns == open->second;
-        return event.type == EventType::kGap && event.ts_ns < done_ns && event.gap.end_ns != UINT64_MAX && !was_open;
+        if (event.type != EventType::kGap || event.gap.end_ns == UINT64_MAX) return false;
+        const auto known = std::find(starts.begin(), starts.end(), event.ts_ns);
+        if (known == starts.end()) return false;
+        starts.erase(known);
+        return true;
       });
       merge_.AddStored(reader->cpu(), std::move(block));
     }
@@ -348,9 +348,7 @@ void LiveSession::AddCheckpoint() {
   checkpoint.merged = merge_.merged();
   checkpoint.state = engine_->Save();
   ArchiveWriter extra;
-  std::map<uint32_t, uint64_t> open_gaps;
-  for (const GapRecord& gap : merge_.OpenGaps()) open_gaps[gap.cpu] = gap.start_ns;
-  extra(Extra{timeline_.Save(), waits_.Save(), std::move(open_gaps)});
+  extra(Extra{timeline_.Save(), waits_.Save(), merge_.GapsBehindEvents()});
   checkpoint.extra = extra.Take();
   rows_.checkpoint = std::move(checkpoint);
   checkpoint_at_ = std::chrono::steady_clock::now() + options_.checkpoint_every;

@@ -96,8 +96,8 @@ class LiveSession {
   EngineOptions ForLive();
   Status Begin();
   Status ContinueFrom(const Checkpoint& checkpoint);
-  // `open_gaps`: by CPU and start, those that had not been handed on.
-  Status ReadBehind(const std::map<uint32_t, uint64_t>& merged, const std::map<uint32_t, uint64_t>& open_gaps);
+  // `handed_on`: gaps behind the last event of each CPU that the engine has seen.
+  Status ReadBehind(const std::map<uint32_t, uint64_t>& merged, LiveMerge::GapStarts handed_on);
   // Decodes all chunks of a batch, which proves them readable.
   Result<std::vector<LiveMerge::Decoded>> Decode(const Batch& batch);
   Result<LiveMerge::Decoded> DecodeChunk(const Chunk& chunk);
