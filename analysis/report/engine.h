@@ -42,7 +42,7 @@ class Engine {
   // Ends the trace: what is open is censored. `readers` is what the CPU readers counted. Findings that were taken are
   // no part of it. Call once, and nothing after it.
   virtual Report Finish(const AnomalyCounts& readers) = 0;
-  // What Finish would say now, less all findings; changes nothing.
+  // What Finish would say now, less all findings; changes nothing. Obligations that Finish would end are open in it.
   virtual Report Snapshot(const AnomalyCounts& readers) const = 0;
   // The findings made since the last call, by start.
   virtual std::vector<Finding> TakeFindings() = 0;

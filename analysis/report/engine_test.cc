@@ -44,9 +44,17 @@ TEST(Engine, ASnapshotIsWhatFinishSaysLessItsFindings) {
   const MadeUpRun run(4, 3000);
   const auto engine = MakeEngine(run.input(), TightOptions(false));
   Push(run.events(), 0, run.events().size(), engine.get());
-  const Report snapshot = engine->Snapshot({});
+  Report snapshot = engine->Snapshot({});
   Report report = engine->Finish({});
   EXPECT_THAT(snapshot.findings, SizeIs(0));
+  ASSERT_EQ(snapshot.obligations.size(), report.obligations.size());
+  for (size_t i = 0; i < report.obligations.size(); ++i) {
+    const ObligationSummary &now = snapshot.obligations[i], &then = report.obligations[i];
+    EXPECT_EQ(now.opened, then.opened);
+    EXPECT_EQ(now.censored, 0u);
+    EXPECT_EQ(now.open, then.censored + (then.unlearned - now.unlearned) + (then.expired - now.expired)) << now.cls;
+  }
+  snapshot.obligations = report.obligations;
   EXPECT_GT(report.findings.size(), 50u) << "the run is too dull to tell anything";
   report.findings.clear();
   EXPECT_EQ(Json(snapshot), Json(report));
