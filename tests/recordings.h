@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analysis/trace/test_files.h"
@@ -36,7 +37,10 @@ inline std::vector<std::filesystem::path> TracesBelow(const std::filesystem::pat
 }
 
 inline std::vector<std::filesystem::path> BundledTraces() {
-  return TracesBelow(std::filesystem::path(WAKEWATCH_SOURCE_DIR) / "tests/data/traces");
+  const std::filesystem::path data = std::filesystem::path(WAKEWATCH_SOURCE_DIR) / "tests/data";
+  std::vector<std::filesystem::path> traces = TracesBelow(data / "traces");
+  for (std::filesystem::path& trace : TracesBelow(data / "lab")) traces.push_back(std::move(trace));
+  return traces;
 }
 
 // The recording as a file that OpenTrace takes; in `scratch` where it is packed, the next one in the same place.

@@ -11,7 +11,7 @@ STRONG = ("strong", "proven")
 LOST_WAKEUP = "lost-wakeup"
 # A lost wakeup's finding starts where its victim went to sleep, or where a sleeper's wake went elsewhere.
 CLOSE_NS = 5_000_000
-CHECKS = {"lost_wakeup": {LOST_WAKEUP}, "premature_completion": {LOST_WAKEUP},
+CHECKS = {"lost_wakeup": {LOST_WAKEUP}, "premature_completion": {"premature-completion"},
           "softirq_delay": {LOST_WAKEUP, "softirq-delay", "tasklet-delay"}, "work_delay": {LOST_WAKEUP, "work-delay"}}
 COMPLETION_WAITS = {"wait_for_completion", "wait_for_completion_timeout", "wait_for_completion_interruptible",
                     "wait_for_completion_killable"}
