@@ -36,10 +36,17 @@ inline std::vector<std::filesystem::path> TracesBelow(const std::filesystem::pat
   return traces;
 }
 
+// Those of a busy machine, which are long.
+inline std::vector<std::filesystem::path> BusyTraces() {
+  return TracesBelow(std::filesystem::path(WAKEWATCH_SOURCE_DIR) / "tests/data/traces");
+}
+
+// All recordings of the tree.
 inline std::vector<std::filesystem::path> BundledTraces() {
-  const std::filesystem::path data = std::filesystem::path(WAKEWATCH_SOURCE_DIR) / "tests/data";
-  std::vector<std::filesystem::path> traces = TracesBelow(data / "traces");
-  for (std::filesystem::path& trace : TracesBelow(data / "lab")) traces.push_back(std::move(trace));
+  std::vector<std::filesystem::path> traces = BusyTraces();
+  for (auto& trace : TracesBelow(std::filesystem::path(WAKEWATCH_SOURCE_DIR) / "tests/data/lab")) {
+    traces.push_back(std::move(trace));
+  }
   return traces;
 }
 

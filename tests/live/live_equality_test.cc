@@ -35,6 +35,7 @@ namespace {
 namespace fs = std::filesystem;
 using file_test::TempFolder;
 using recordings_test::BundledTraces;
+using recordings_test::BusyTraces;
 using recordings_test::Lab;
 using recordings_test::TracesBelow;
 using recordings_test::Unpacked;
@@ -241,7 +242,7 @@ TEST(LiveEqualsOffline, OverManyFiles) {
 
 TEST(LiveEqualsOffline, StoredWaitsAreTheSameBytesAfterCrashes) {
   size_t chunks = 0;
-  for (const fs::path& trace : BundledTraces()) {
+  for (const fs::path& trace : BusyTraces()) {
     SCOPED_TRACE(trace);
     const TempFolder unpacked, data;
     const auto input = OpenTrace(Unpacked(trace, unpacked).string(), {});
@@ -258,7 +259,7 @@ TEST(LiveEqualsOffline, StoredWaitsAreTheSameBytesAfterCrashes) {
       EXPECT_EQ(WaitRows(crashed.folder), rows) << seed;
     }
   }
-  EXPECT_GT(chunks, 2 * BundledTraces().size()) << "most have several chunks";
+  EXPECT_GT(chunks, 2 * BusyTraces().size()) << "most have several chunks";
 }
 
 TEST(LiveEqualsOffline, OnTheLabsRecordings) {
