@@ -59,9 +59,9 @@ const LostWakeupRuleInfo SleeperRule::kInfo = {kEvents,
 Sleeper* SleeperRule::Of(const Task* task, bool make) {
   if (task == nullptr || !MayBeVictim(*task)) return nullptr;
   if (!make) return sleepers_.Find(task->index);
-  Sleeper* const sleeper = sleepers_.Make(task->index);
-  sleeper->pid = task->pid;
-  return sleeper;
+  Sleeper& sleeper = sleepers_.Of(*task);
+  sleeper.pid = task->pid;
+  return &sleeper;
 }
 
 void SleeperRule::OnStep(const Step& step) {
@@ -350,9 +350,9 @@ void SleeperRule::GiveUp(const DoubtfulSleep& doubtful) {
 }
 
 void SleeperRule::Finish(uint64_t) {
-  sleepers_.ForEach([this](Sleeper* sleeper) {
-    for (const DoubtfulSleep& doubtful : sleeper->held) GiveUp(doubtful);
-    sleeper->held.clear();
+  sleepers_.ForEach([this](Sleeper& sleeper) {
+    for (const DoubtfulSleep& doubtful : sleeper.held) GiveUp(doubtful);
+    sleeper.held.clear();
   });
 }
 
@@ -368,17 +368,7 @@ void SleeperRule::Forget(const Task& task) {
   if (sleeper == nullptr) return;
   for (const DoubtfulSleep& doubtful : sleeper->pending) EndAll(doubtful, Outcome::kVoid);
   for (const DoubtfulSleep& doubtful : sleeper->held) GiveUp(doubtful);
-  sleepers_.Erase(task.index);
-}
-
-void SleeperRule::Save(ArchiveWriter& archive) const {
-  Fields(*this, archive);
-  sleepers_.Save(archive);
-}
-
-void SleeperRule::Load(ArchiveReader& archive) {
-  Fields(*this, archive);
-  sleepers_.Load(archive);
+  sleepers_.Forget(task);
 }
 
 }  // namespace wakewatch

@@ -9,9 +9,9 @@
 #include <memory>
 #include <vector>
 
-#include "analysis/checks/lost_wakeup/records.h"
 #include "analysis/checks/lost_wakeup/rule.h"
 #include "analysis/checks/lost_wakeup/sleeper.h"
+#include "analysis/checks/lost_wakeup/task_slots.h"
 #include "analysis/checks/lost_wakeup/victims.h"
 
 namespace wakewatch {
@@ -24,8 +24,8 @@ class SleeperRule : public LostWakeupRule {
   void Summarise(Summaries* summaries) const override;
   void Finish(uint64_t end_ns) override;
   void Forget(const Task& task) override;
-  void Save(ArchiveWriter& archive) const override;
-  void Load(ArchiveReader& archive) override;
+  void Save(ArchiveWriter& archive) const override { Fields(*this, archive); }
+  void Load(ArchiveReader& archive) override { Fields(*this, archive); }
 
   static const LostWakeupRuleInfo kInfo;
 
@@ -52,7 +52,7 @@ class SleeperRule : public LostWakeupRule {
   static constexpr size_t kEmptyWakes = 1024;
 
   static void Fields(auto& self, auto& archive) {
-    archive(self.probes_, self.empty_wakes_, self.calls_, self.unjudged_);
+    archive(self.probes_, self.sleepers_, self.empty_wakes_, self.calls_, self.unjudged_);
   }
   Sleeper* Of(const Task* task, bool make);
   void OnSwitch(const Step& step);
@@ -74,7 +74,7 @@ class SleeperRule : public LostWakeupRule {
 
   const LostWakeupInput input_;
   bool probes_ = false;  // try_to_wake_up() is probed
-  Records<Sleeper> sleepers_;
+  TaskSlots<Sleeper> sleepers_;
   OwnTimers timers_{input_.check};
   std::vector<EmptyWake> empty_wakes_ = std::vector<EmptyWake>(kEmptyWakes);
   std::vector<CallStack> calls_;  // by CPU

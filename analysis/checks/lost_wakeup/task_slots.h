@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <type_traits>
 #include <vector>
 
@@ -13,53 +14,45 @@ namespace wakewatch {
 template <typename Slot>
 class TaskSlots {
  public:
-  // Made when there is none. Valid until the next Of.
+  // Made when there is none. Valid until the task is forgotten.
   Slot& Of(const Task& task) {
-    if (task.index >= places_.size()) places_.resize(task.index + size_t{1});
-    uint32_t& place = places_[task.index];
-    if (place == 0) {
-      if (free_.empty()) {
-        slots_.emplace_back();
-        place = static_cast<uint32_t>(slots_.size());
-      } else {
-        place = free_.back();
-        free_.pop_back();
-      }
-    }
-    return slots_[place - 1];
+    if (task.index >= slots_.size()) slots_.resize(task.index + size_t{1});
+    auto& slot = slots_[task.index];
+    if (slot == nullptr) slot = std::make_unique<Slot>();
+    return *slot;
   }
   // Null when nothing is kept of the task with this Task::index.
-  Slot* Find(uint64_t index) {
-    return index < places_.size() && places_[index] != 0 ? &slots_[places_[index] - 1] : nullptr;
-  }
+  Slot* Find(uint64_t index) const { return index < slots_.size() ? slots_[index].get() : nullptr; }
   template <typename Visit>
   void ForEach(Visit&& visit) const {
-    for (const Slot& slot : slots_) visit(slot);
+    for (const auto& slot : slots_) {
+      if (slot != nullptr) visit(*slot);
+    }
   }
   void Forget(const Task& task) {
-    if (task.index >= places_.size() || places_[task.index] == 0) return;
-    slots_[places_[task.index] - 1] = Slot{};
-    free_.push_back(places_[task.index]);
-    places_[task.index] = 0;
+    if (task.index < slots_.size()) slots_[task.index] = nullptr;
   }
   static void Fields(auto& self, auto& archive) {
-    archive(self.places_, self.slots_, self.free_);
-    if constexpr (std::remove_reference_t<decltype(archive)>::kReads) self.Verify(archive);
+    size_t count = self.slots_.size();
+    archive(count);
+    if constexpr (std::remove_reference_t<decltype(archive)>::kReads) {
+      self.slots_.clear();
+      for (; count > 0 && archive.ok(); --count) {
+        bool kept = false;
+        archive(kept);
+        self.slots_.push_back(kept ? std::make_unique<Slot>() : nullptr);
+        if (kept) archive(*self.slots_.back());
+      }
+    } else {
+      for (const auto& slot : self.slots_) {
+        archive(slot != nullptr);
+        if (slot != nullptr) archive(*slot);
+      }
+    }
   }
 
  private:
-  void Verify(auto& archive) const {
-    for (const uint32_t place : places_) {
-      if (place > slots_.size()) archive.Spoil();
-    }
-    for (const uint32_t place : free_) {
-      if (place == 0 || place > slots_.size()) archive.Spoil();
-    }
-  }
-
-  std::vector<uint32_t> places_;  // by Task::index: 1 + the place in slots_; 0: none
-  std::vector<Slot> slots_;
-  std::vector<uint32_t> free_;  // places as in places_ that nobody has
+  std::vector<std::unique_ptr<Slot>> slots_;  // by Task::index
 };
 
 }  // namespace wakewatch

@@ -35,12 +35,12 @@ void UndecidedSleeps::OnStep(const Step& step) {
 }
 
 void UndecidedSleeps::OnSleepOver(const Task& task, uint64_t slept_since_ns, uint64_t now_ns) {
-  Period* const period = periods_.Make(task.index);
+  Period& period = periods_.Of(task);
   const uint64_t slept_ns = now_ns - slept_since_ns;
   const uint64_t floor_ns = input_.check.options.sleep_threshold_ns;
   // Half of its sleeps may be lost ones: the median is what it usually sleeps.
-  const bool long_sleep = slept_ns >= std::max(floor_ns, Learned(*period) ? 4 * period->Quantile(0.5) : 0);
-  period->Add(slept_ns);
+  const bool long_sleep = slept_ns >= std::max(floor_ns, Learned(period) ? 4 * period.Quantile(0.5) : 0);
+  period.Add(slept_ns);
   if (!long_sleep || !input_.check.options.Inside(slept_since_ns) || input_.check.model.Dark(slept_since_ns)) return;
   if (task.sleep_letter == 'D') {
     ++uninterruptible_;
@@ -78,16 +78,6 @@ void UndecidedSleeps::Summarise(Summaries* summaries) const {
   if (interruptible_ > 0) {
     summaries->undecidable.push_back({std::string(Name(LostClass::kWaitqueueActive)), interruptible_, {}});
   }
-}
-
-void UndecidedSleeps::Save(ArchiveWriter& archive) const {
-  archive(seen_, blind_complete_, interruptible_, uninterruptible_, reused_);
-  periods_.Save(archive);
-}
-
-void UndecidedSleeps::Load(ArchiveReader& archive) {
-  archive(seen_, blind_complete_, interruptible_, uninterruptible_, reused_);
-  periods_.Load(archive);
 }
 
 }  // namespace wakewatch

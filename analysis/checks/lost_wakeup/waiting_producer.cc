@@ -67,7 +67,7 @@ void WaitingProducer::OnBlock(const Step& step, Producer* producer) {
     // Nobody woke the thread while both were on a CPU. What began its window may have been this task's own wake.
     if (victim->woken_ns >= std::max(run_ns, victim->window_ns)) continue;
     const Task* const task = input_.check.model.tasks().At(woken.index);
-    if (task == nullptr) continue;
+    if (task == nullptr || task->pid != woken.pid) continue;
     const bool sleeps = task->state == TaskState::kSleeping;
     if (victim->coming ? !sleeps || task->sleep_ns <= run_ns : !task->OnCpu()) continue;
     if (victim->suspects.size() >= kSuspectsMax) victim->suspects.erase(victim->suspects.begin());
@@ -88,19 +88,19 @@ void WaitingProducer::OnWaking(const Step& step) {
   if (victim != nullptr) OnVictimWoken(step, victim);
   if (Producer* const producer = producers_.Find(step.task->index)) OnProducerWoken(step, producer, by);
   if (by == nullptr || !MayBeVictim(*step.task)) return;
-  victim = victims_.Make(step.task->index);
+  victim = &victims_.Of(*step.task);
   victim->woken_ns = event.ts_ns;
-  Producer* const producer = producers_.Make(by->index);
+  Producer* const producer = &producers_.Of(*by);
   Woken* rarest = producer->woken.data();
   for (Woken& woken : producer->woken) {
-    if (woken.index == step.task->index) {
+    if (woken.index == step.task->index && woken.pid == step.task->pid) {
       ++woken.wakes;
       woken.kinds |= kind;
       return;
     }
     if (woken.wakes < rarest->wakes) rarest = &woken;
   }
-  *rarest = {step.task->index, 1, kind};
+  *rarest = {step.task->index, step.task->pid, 1, kind};
 }
 
 void WaitingProducer::OnVictimWoken(const Step& step, Victim* victim) {
@@ -172,29 +172,8 @@ void WaitingProducer::Forget(const Task& task) {
   if (const Producer* const own = producers_.Find(task.index); own != nullptr && own->victim != kNobody) {
     input_.ledger.End(LostClass::kUndecided, Outcome::kVoid);
   }
-  producers_.Erase(task.index);
-  victims_.Erase(task.index);
-  producers_.ForEach([&](Producer* producer) {
-    if (producer->victim == task.index) {
-      producer->victim = kNobody;
-      input_.ledger.End(LostClass::kUndecided, Outcome::kVoid);
-    }
-    for (Woken& woken : producer->woken) {
-      if (woken.index == task.index) woken = {};
-    }
-  });
-}
-
-void WaitingProducer::Save(ArchiveWriter& archive) const {
-  archive(probed_);
-  producers_.Save(archive);
-  victims_.Save(archive);
-}
-
-void WaitingProducer::Load(ArchiveReader& archive) {
-  archive(probed_);
-  producers_.Load(archive);
-  victims_.Load(archive);
+  producers_.Forget(task);
+  victims_.Forget(task);
 }
 
 }  // namespace wakewatch

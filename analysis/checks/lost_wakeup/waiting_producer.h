@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "analysis/checks/lost_wakeup/period.h"
-#include "analysis/checks/lost_wakeup/records.h"
 #include "analysis/checks/lost_wakeup/rule.h"
+#include "analysis/checks/lost_wakeup/task_slots.h"
 #include "analysis/checks/lost_wakeup/victims.h"
 
 namespace wakewatch {
@@ -23,20 +23,21 @@ class WaitingProducer : public LostWakeupRule {
   explicit WaitingProducer(const LostWakeupInput& input) : input_(input) {}
   void OnStep(const Step& step) override;
   void Forget(const Task& task) override;
-  void Save(ArchiveWriter& archive) const override;
-  void Load(ArchiveReader& archive) override;
+  void Save(ArchiveWriter& archive) const override { Fields(*this, archive); }
+  void Load(ArchiveReader& archive) override { Fields(*this, archive); }
 
   static const LostWakeupRuleInfo kInfo;
 
  private:
   static constexpr uint32_t kNobody = UINT32_MAX;
 
-  // A thread that `Producer` has woken.
+  // A thread that `Producer` has woken. Its place may be another's by now: then the pid differs.
   struct Woken {
     uint32_t index = kNobody;
+    int32_t pid = 0;
     uint32_t wakes = 0;
     uint8_t kinds = 0;  // bits of the kinds of sleep that it was woken from: see KindOf
-    static void Fields(auto& self, auto& archive) { archive(self.index, self.wakes, self.kinds); }
+    static void Fields(auto& self, auto& archive) { archive(self.index, self.pid, self.wakes, self.kinds); }
   };
   struct Producer {
     std::array<Woken, 4> woken;
@@ -70,6 +71,7 @@ class WaitingProducer : public LostWakeupRule {
   static uint8_t KindOf(const Task& task, const Victim& victim) {
     return static_cast<uint8_t>(1u << ((task.sleep_letter == 'D' ? 2 : 0) + (victim.timed ? 1 : 0)));
   }
+  static void Fields(auto& self, auto& archive) { archive(self.probed_, self.producers_, self.victims_); }
   void OnTimer(const Step& step);
   void OnSwitch(const Step& step);
   void OnWaking(const Step& step);
@@ -81,8 +83,8 @@ class WaitingProducer : public LostWakeupRule {
   const LostWakeupInput input_;
   OwnTimers timers_{input_.check};
   bool probed_ = false;
-  Records<Producer> producers_;
-  Records<Victim> victims_;
+  TaskSlots<Producer> producers_;
+  TaskSlots<Victim> victims_;
 };
 
 }  // namespace wakewatch
