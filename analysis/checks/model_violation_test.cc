@@ -202,6 +202,13 @@ TEST(ModelViolation, AccusesNobodyWhereThereIsAReason) {
          return 0;
        },
        ""},
+      {"a new task execs, and its switch-in is missing",
+       [](Script& s) {
+         s.On(1).Fork(kBegin, kOther, 55).WakeupNew(kBegin + 10, kOther, 55, 0);
+         s.On(0).Exec(kBegin + 5000, 55, 55).Switch(kBegin + 6000, 55, kSleepS, 0);
+         return 0;
+       },
+       "acting-task 1005000 55 missing; "},
   };
   for (const Story& story : stories) Expect(story);
 }

@@ -99,7 +99,7 @@ void Conformance::OnStep(const Step& step) {
   if (event.type == EventType::kGap) return OnGap(event);
   Cpu* const cpu = &CpuOf(event.cpu);
   if (event.type == EventType::kSchedProcessExec) {
-    OnExec(cpu, event);
+    OnExec(cpu, step);
   } else {
     const int32_t actor = event.type == EventType::kSchedSwitch ? event.sw.prev_pid : event.pid;
     if (!cpu->current_known) [[unlikely]]
@@ -186,11 +186,13 @@ void Conformance::Act(Cpu* cpu, const Step& step, int32_t actor) {
   cpu->agreed_ns = step.event->ts_ns;
 }
 
-// A thread that is not its group's leader takes over the leader's pid.
-void Conformance::OnExec(Cpu* cpu, const Event& event) {
+// A thread that is not its group's leader takes over the leader's pid; all others act under the pid that they have.
+void Conformance::OnExec(Cpu* cpu, const Step& step) {
+  const Event& event = *step.event;
+  const auto old_pid = static_cast<int32_t>(event.task.value);
+  if (cpu->current_known && old_pid == event.task.pid) return Act(cpu, step, event.pid);
   cpu->current_known = true;
   cpu->current_pid = event.pid;
-  const auto old_pid = static_cast<int32_t>(event.task.value);
   if (old_pid == event.task.pid) return;
   for (const int32_t pid : {old_pid, event.task.pid}) {
     if (const Task* const task = model_.TaskOf(pid)) Of(*task).belief = kQuarantined;

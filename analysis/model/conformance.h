@@ -143,7 +143,7 @@ class Conformance {
   void OnMigrate(const Task& task, const Step& step);
   void OnFork(const Task& task, const Step& step);
   void OnExit(const Task& task, const Step& step);
-  void OnExec(Cpu* cpu, const Event& event);
+  void OnExec(Cpu* cpu, const Step& step);
   void OnBracket(Cpu* cpu, const Event& event);
   void OnWork(Cpu* cpu, const Step& step, bool start, bool both);
 

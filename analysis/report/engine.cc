@@ -42,23 +42,28 @@ class Findings : public FindingSink {
     if (task != nullptr) finding.kind = Info(task->kind).name;
     finding.Seal(object);
     if (ReplaceOpen(&finding)) return;
-    if (findings_.size() >= options_.findings_max) {
+    // User tasks of a busy machine leave room for kernel threads.
+    uint64_t& kept = task == nullptr || !IsKernelThread(task->kind) ? of_users_ : of_kthreads_;
+    if (kept >= options_.findings_max) {
       ++beyond_;
       return;
     }
+    ++kept;
     if (finding.open) ++open_;
     findings_.push_back(std::move(finding));
   }
 
   std::vector<Finding> Take() {
-    open_ = 0;
+    open_ = of_users_ = of_kthreads_ = 0;
     std::sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
       return a.start_ns != b.start_ns ? a.start_ns < b.start_ns : a.id < b.id;
     });
     return std::exchange(findings_, {});
   }
   uint64_t beyond() const { return beyond_; }
-  static void Fields(auto& self, auto& archive) { archive(self.findings_, self.beyond_, self.open_); }
+  static void Fields(auto& self, auto& archive) {
+    archive(self.findings_, self.beyond_, self.open_, self.of_users_, self.of_kthreads_);
+  }
 
  private:
   // An open finding of the same id makes way.
@@ -76,7 +81,8 @@ class Findings : public FindingSink {
   const SchedModel& model_;
   std::vector<Finding> findings_;
   uint64_t beyond_ = 0;
-  uint64_t open_ = 0;  // of findings_
+  uint64_t open_ = 0;                        // of findings_
+  uint64_t of_users_ = 0, of_kthreads_ = 0;  // of findings_
 };
 
 // Functions of one name (static ones of several files, both kinds of work items) become one row.

@@ -19,7 +19,7 @@ namespace wakewatch {
 
 struct EngineOptions : CheckOptions {
   std::vector<std::string> checks;  // names of the checks whose findings are kept; empty: all
-  size_t findings_max = 100'000;    // more than this, not yet taken, are counted and not kept
+  size_t findings_max = 100'000;  // of kernel threads, and as many of user tasks; more, not yet taken, are counted only
   // A run without an end: dead tasks are retired (their rows leave the report, which counts them), and of the gaps the
   // newest are kept. Findings are the same either way.
   bool live = false;
