@@ -69,7 +69,8 @@ void WaitingProducer::OnBlock(const Step& step, Producer* producer) {
     const Task* const task = input_.check.model.tasks().At(woken.index);
     if (task == nullptr || task->pid != woken.pid) continue;
     const bool sleeps = task->state == TaskState::kSleeping;
-    if (victim->coming ? !sleeps || task->sleep_ns <= run_ns : !task->OnCpu()) continue;
+    const bool runs = task->OnCpu() || (task->state == TaskState::kReady && task->wait.kind == WaitKind::kPreempted);
+    if (victim->coming ? !sleeps || task->sleep_ns <= run_ns : !runs) continue;
     if (victim->suspects.size() >= kSuspectsMax) victim->suspects.erase(victim->suspects.begin());
     victim->suspects.push_back({step.prev->index, now_ns});
   }

@@ -61,6 +61,14 @@ TEST(WaitingProducer, Stories) {
   } rows[] = {
       {"it waits, an interrupt rescues the drain, which answers",
        second().FeederSleeps(104).DrainSleeps(105).RescueDrain(400).WakeFeeder(402), "undecided suspicious 105..400; "},
+      {"the feeder preempts the drain on its own CPU",
+       [] {
+         Requests requests = Requests().Rounds(20, 4).FeederRuns(100).WakeDrain(101).FeederSleeps(102).WakeFeeder(102);
+         requests.script().On(0).Switch(103 * kMs, kDrain, kPreemptedR, kFeed);
+         requests.script().On(0).Switch(104 * kMs, kFeed, kSleepD, kDrain);
+         return requests.DrainSleeps(105).RescueDrain(400).WakeFeeder(402);
+       }(),
+       "undecided suspicious 105..400; "},
       {"a short wait", second().FeederSleeps(104).DrainSleeps(105).RescueDrain(150).WakeFeeder(152), ""},
       {"somebody else wakes the feeder",
        second().FeederSleeps(104).DrainSleeps(105).RescueDrain(400).WakeFeeder(402, 98), ""},
