@@ -64,8 +64,9 @@ def watch_findings(channel, contract, grpc, seconds):
     try:
         for message in stub.WatchFindings(findings.WatchFindingsRequest(backlog=20), timeout=seconds):
             for finding in message.findings:
-                print("%s %s %s: %s" % (finding.host, finding.check, getattr(finding, "class"), finding.explanation),
-                      flush=True)
+                so_far = " (so far)" if finding.open else ""  # told again when it is over
+                print("%s %s %s%s: %s" % (finding.host, finding.check, getattr(finding, "class"), so_far,
+                                          finding.explanation), flush=True)
     except grpc.RpcError as error:
         if error.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
             raise
