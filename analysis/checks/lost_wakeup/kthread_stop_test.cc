@@ -69,7 +69,7 @@ TEST(KthreadStop, Stories) {
        ""},
   };
   for (const auto& row : rows) {
-    CheckRun run(LostWakeup::kInfo);
+    LostWakeupRun run;
     run.input().names().Add(0x50, "process_timeout");
     run.input().names().Add(0x60, "poll_timer_fn");
     run.input().meta().kernel = "6.1.0";  // prints stale sleeps

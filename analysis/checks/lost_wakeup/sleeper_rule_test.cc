@@ -73,7 +73,7 @@ TEST(SleeperRule, CallsThatFindTheThreadRunning) {
 }
 
 TEST(SleeperRule, ThreadsThatAPoolWakesAreLeftAlone) {
-  CheckRun run(LostWakeup::kInfo);
+  LostWakeupRun run;
   run.input().AddThread(kDrain, "kworker/0:1", kPfKthreadFlag | 0x20);
   run.Play(Learned().Call(103, 0, false).Sleep(104).Rescue(400).script());
   EXPECT_TRUE(run.findings().empty());
@@ -124,21 +124,21 @@ TEST(SleeperRule, EveryObligationEndsOnce) {
     Story story;
     const char* ended;
   } rows[] = {
-      {"expired", Learned().Call(103, 0, false).Sleep(104).Rescue(400), "1 opened, 1 expired"},
-      {"discharged", Learned().Call(103, 0, false).Sleep(104).Wake(150).Sleep(152), "1 opened, 1 discharged"},
-      {"censored", Learned().Call(103, 0, false).Sleep(104).Pass(150), "1 opened, 1 censored"},
+      {"expired", Learned().Call(103, 0, false).Sleep(104).Rescue(400), "opened 1, expired 1"},
+      {"discharged", Learned().Call(103, 0, false).Sleep(104).Wake(150).Sleep(152), "opened 1, discharged 1"},
+      {"censored", Learned().Call(103, 0, false).Sleep(104).Pass(150), "opened 1, censored 1"},
       {"unlearned", Story().Wake(20).Answer(22).Call(23, 0, false).Sleep(24).Rescue(200).Sleep(203),
-       "1 opened, 1 unlearned"},
+       "opened 1, unlearned 1"},
   };
   for (const auto& row : rows) {
-    CheckRun run(LostWakeup::kInfo);
+    LostWakeupRun run;
     ToldOf(row.story, &run);
-    EXPECT_EQ(row.ended, Ended(run.summaries(), "check-before-sleep")) << row.name;
+    EXPECT_EQ(row.ended, run.Ended("check-before-sleep")) << row.name;
   }
 }
 
 TEST(SleeperRule, AFindingSaysWhatItRestsOn) {
-  CheckRun run(LostWakeup::kInfo);
+  LostWakeupRun run;
   ToldOf(Learned().Call(103, 0, false).Sleep(104).Rescue(400), &run);
   ASSERT_EQ(2u, run.findings().size());
   const Finding& finding = run.findings().back();

@@ -5,9 +5,9 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
-#include "analysis/checks/check_test_support.h"
-#include "analysis/checks/lost_wakeup/lost_wakeup.h"
+#include "analysis/checks/lost_wakeup/restart_test_support.h"
 
 namespace wakewatch {
 
@@ -80,40 +80,26 @@ class Story {
   uint32_t letter_;
 };
 
-// "check-before-sleep strong 43..143 open; ": class, confidence, start and end in ms.
-inline std::string ToldOf(Story story, CheckRun* run) {
-  run->input().AddThread(kDrain, "drain", kPfKthreadFlag);
-  run->Play(story.script());
-  std::string told;
-  for (const Finding& finding : run->findings()) {
-    told += finding.cls + " " + std::string(Name(finding.confidence)) + " " + std::to_string(finding.start_ns / kMs) +
+// "check-before-sleep strong 43..143 open; ": class, confidence, start and end in ms of each finding, in their order.
+inline std::string TextOf(const std::vector<Finding>& findings) {
+  std::string text;
+  for (const Finding& finding : findings) {
+    text += finding.cls + " " + std::string(Name(finding.confidence)) + " " + std::to_string(finding.start_ns / kMs) +
             ".." + std::to_string(finding.end_ns / kMs) + (finding.open ? " open; " : "; ");
   }
+  return text;
+}
+// What is told of a story, and that restarts change nothing of it.
+inline std::string ToldOf(const std::vector<Event>& events, LostWakeupRun* run) {
+  run->input().AddThread(kDrain, "drain", kPfKthreadFlag);
+  const std::string told = TextOf(run->Play(events).findings());
+  EXPECT_EQ(told, TextOf(run->FindingsWithRestarts(events))) << "with restarts";
   return told;
 }
+inline std::string ToldOf(Story story, LostWakeupRun* run) { return ToldOf(story.script().events(), run); }
 inline std::string ToldOf(Story story) {
-  CheckRun run(LostWakeup::kInfo);
+  LostWakeupRun run;
   return ToldOf(std::move(story), &run);
-}
-
-// How obligations of a class ended: "1 opened, 1 expired".
-inline std::string Ended(const Summaries& summaries, std::string_view cls) {
-  std::string text;
-  for (const ObligationSummary& row : summaries.obligations) {
-    if (row.cls != cls) continue;
-    text = std::to_string(row.opened) + " opened";
-    const std::pair<uint64_t, const char*> parts[] = {{row.discharged, "discharged"},
-                                                      {row.late, "late"},
-                                                      {row.expired, "expired"},
-                                                      {row.censored, "censored"},
-                                                      {row.voided, "voided"},
-                                                      {row.unlearned, "unlearned"},
-                                                      {row.open, "open"}};
-    for (const auto& [count, name] : parts) {
-      if (count > 0) text += ", " + std::to_string(count) + " " + name;
-    }
-  }
-  return text;
 }
 
 }  // namespace wakewatch

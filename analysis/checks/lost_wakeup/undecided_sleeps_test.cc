@@ -9,7 +9,7 @@ namespace {
 
 // "check-before-sleep 1 try_to_wake_up; " of every class.
 std::string Undecidable(Story story) {
-  CheckRun run(LostWakeup::kInfo);
+  LostWakeupRun run;
   ToldOf(std::move(story), &run);
   std::string text;
   for (const auto& row : run.summaries().undecidable) {

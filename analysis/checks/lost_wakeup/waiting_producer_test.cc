@@ -84,16 +84,9 @@ TEST(WaitingProducer, Stories) {
        ""},
   };
   for (const auto& row : rows) {
-    CheckRun run(LostWakeup::kInfo);
-    run.input().AddThread(kDrain, "drain", kPfKthreadFlag);
+    LostWakeupRun run;
     Requests requests = row.requests;
-    run.Play(requests.script());
-    std::string told;
-    for (const Finding& finding : run.findings()) {
-      told += finding.cls + " " + std::string(Name(finding.confidence)) + " " + std::to_string(finding.start_ns / kMs) +
-              ".." + std::to_string(finding.end_ns / kMs) + "; ";
-    }
-    EXPECT_EQ(row.told, told) << row.name;
+    EXPECT_EQ(row.told, ToldOf(requests.script().events(), &run)) << row.name;
   }
 }
 
