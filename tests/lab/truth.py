@@ -33,6 +33,7 @@ CLASSES = {"check_before_set_state": {"check-before-sleep", "undecided"},
            "wrong_state_mask": {"wrong-mask"}, "timer_cancelled": {"timer-cancelled"},
            "delayed_work_cancelled": {"timer-cancelled"}, "ksoftirqd_not_woken": {"softirq-stuck"},
            "pool_not_kicked": {"pool-stall", "dependency"}}
+STUCK = "softirq-stuck"
 STOP, PROBED, WAITED_FOR, MEASURED, OPEN = "stop", "probes", "waiting producer", "measured", "undecided"
 VOID = "void (gap)"
 
@@ -57,9 +58,23 @@ def decider(incident, meta, events):
     return WAITED_FOR if cause.startswith("check_before") and waits else OPEN
 
 
+def raised_ns(finding):
+    """When the softirq of a softirq-stuck finding was raised: what it is about, in a sleep that goes on."""
+    return next((e["ts_ns"] for e in finding["evidence"] if e["event"].startswith("softirq_raise ")), -1)
+
+
+def loses(records):
+    """Whether a recording's threads lose anything: a wakeup, a round, or ksoftirqd's wakeup."""
+    return any(r["rec"] == "incident" and (r["kind"] in ("lost_wakeup", "premature_completion") or
+                                           r.get("cause") == "ksoftirqd_not_woken") for r in records)
+
+
 def unwritten(records, finding):
     """A loss that the truth shows without an incident: the run ended before its victim was back. Its thread had lost
     others, and went to sleep there although its condition was met (a "sleep" step of value 1)."""
+    if finding["class"] == STUCK:  # a raise that was served too soon to be an incident
+        return any(r["rec"] == "step" and r["what"] == "served" and abs(raised_ns(finding) - r["t"] + r["v"]) < CLOSE_NS
+                   for r in records)
     loser = any(r["rec"] == "incident" and r.get("victim_pid") == finding["pid"] for r in records)
     return loser and any(r["rec"] == "step" and r["what"] == "sleep" and r["v"] == 1 and r["pid"] == finding["pid"] and
                          abs(r["t"] - finding["start_ns"]) < CLOSE_NS for r in records)
@@ -76,6 +91,9 @@ def distance_ns(incident, finding):
     if finding["check"] not in CHECKS.get(incident["kind"], ()):
         return None
     called = incident.get("t_wake_call", 0)
+    if finding.get("class") == STUCK:
+        distance = abs(raised_ns(finding) - called)
+        return distance if distance < CLOSE_NS else None
     begin, end = incident.get("t_sleep") or called, max(incident.get("t_sleep", 0), called)
     lost = incident["kind"] in ("lost_wakeup", "premature_completion")
     if lost and finding["pid"] != incident["victim_pid"]:
@@ -168,7 +186,7 @@ class Score:
                 missed.append("%s: missed %s of %s at %d" % (name, incident["cause"], incident["victim_comm"],
                                                              incident.get("t_sleep", 0)))
         used = {hit for hit in hits if hit is not None}
-        lost = any(r["kind"] in ("lost_wakeup", "premature_completion") for r in incidents)
+        lost = loses(truth)
         self.recordings += 1
         self.controls += not lost
         self.events += trace["events"]

@@ -134,5 +134,24 @@ class Counting(unittest.TestCase):
                 self.assertAlmostEqual(high, found[1], 3)
 
 
+class StuckSoftirqs(unittest.TestCase):
+    """ksoftirqd sleeps through several of them: a finding is about the raise that is among its evidence."""
+
+    FINDING = {"check": "lost-wakeup", "class": "softirq-stuck", "pid": 27, "start_ns": 1_000_000_000,
+               "evidence": [{"ts_ns": 1_000_000_000, "event": "sched_switch prev_pid=27"},
+                            {"ts_ns": 3_000_000_000, "event": "softirq_raise vec=6 [action=TASKLET]"}]}
+
+    def test_the_raise_tells_which_incident_it_is(self):
+        incident = {"kind": "softirq_delay", "cause": "ksoftirqd_not_woken", "victim_pid": 27, "rec": "incident"}
+        self.assertIsNotNone(truth.distance_ns({**incident, "t_wake_call": 3_000_060_000}, self.FINDING))
+        self.assertIsNone(truth.distance_ns({**incident, "t_wake_call": 1_000_000_000}, self.FINDING))
+        self.assertTrue(truth.loses([incident]))
+
+    def test_one_that_was_served_soon_has_no_incident(self):
+        step = {"rec": "step", "what": "served", "t": 3_000_100_000, "v": 50_000, "pid": 730}
+        self.assertTrue(truth.unwritten([step], self.FINDING))
+        self.assertFalse(truth.unwritten([{**step, "t": 4_000_000_000}], self.FINDING))
+
+
 if __name__ == "__main__":
     sys.exit(unittest.main())
