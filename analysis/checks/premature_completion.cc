@@ -1,20 +1,14 @@
 #include "analysis/checks/premature_completion.h"
 
-#include <cstdio>
 #include <utility>
 
 #include "analysis/checks/delay_cause.h"
+#include "analysis/checks/lost_wakeup/call_text.h"
 
 namespace wakewatch {
 namespace {
 
 constexpr EventType kEvents[] = {EventType::kProbeCompletionWait, EventType::kProbeCompleteAll};
-
-std::string ObjectText(uint64_t object) {
-  char text[32];
-  std::snprintf(text, sizeof text, "x=0x%llx", static_cast<unsigned long long>(object));
-  return text;
-}
 
 }  // namespace
 
@@ -55,7 +49,7 @@ void PrematureCompletion::OnCompleteAll(const Event& event) {
 }
 
 void PrematureCompletion::Report(const Pass& pass, const Object& object, const Event& event) {
-  const std::string text = ObjectText(event.probe.object);
+  const std::string text = "x=" + HexText(event.probe.object);
   Finding finding;
   finding.check = kInfo.name;
   finding.cls = "completion-reinit";

@@ -58,7 +58,8 @@ void WaitingProducer::OnBlock(const Step& step, Producer* producer) {
   producer->block_ns = now_ns;
   producer->run_ns = run_ns;
   producer->block_cpu = step.event->cpu;
-  producer->victim = kNobody;
+  // It came back without a sched_waking, so nobody is seen to have answered it.
+  Drop(producer, Outcome::kDischarged);
   // A kworker that goes idle waits for work, and for nobody in particular.
   if (run_ns == 0 || (step.prev->kind == ThreadKind::kKworker && step.prev->sleep_letter == 'I')) return;
   for (const Woken& woken : producer->woken) {
@@ -114,17 +115,23 @@ void WaitingProducer::OnVictimWoken(const Step& step, Victim* victim) {
     const Task* const task = input_.check.model.tasks().At(suspect.producer);
     if (producer == nullptr || task == nullptr || producer->block_ns != suspect.block_ns) continue;
     if (task->state != TaskState::kSleeping || task->sleep_ns != suspect.block_ns) continue;
-    const auto woken = std::find_if(producer->woken.begin(), producer->woken.end(),
-                                    [&](const Woken& each) { return each.index == step.task->index; });
+    const auto woken = std::find_if(producer->woken.begin(), producer->woken.end(), [&](const Woken& each) {
+      return each.index == step.task->index && each.pid == step.task->pid;
+    });
     if (woken == producer->woken.end() || (woken->kinds & KindOf(*step.task, *victim)) == 0) continue;
     const uint64_t since_ns = std::max(suspect.block_ns, step.slept_since_ns);
     const uint64_t floor_ns = input_.check.options.sleep_threshold_ns;
     const uint64_t usual_ns = Learned(producer->waits) ? DeadlineOf(producer->waits, floor_ns) : floor_ns;
     if (step.event->ts_ns - since_ns < usual_ns) continue;
+    Drop(producer, Outcome::kDischarged);  // it waits for the one that was woken last
     producer->victim = step.task->index;
     producer->sleep = {step.slept_since_ns, step.event->ts_ns, step.task->cpu, step.task->sleep_letter};
     input_.ledger.Open(LostClass::kUndecided);
   }
+}
+
+void WaitingProducer::Drop(Producer* producer, Outcome outcome) {
+  if (std::exchange(producer->victim, kNobody) != kNobody) input_.ledger.End(LostClass::kUndecided, outcome);
 }
 
 void WaitingProducer::OnProducerWoken(const Step& step, Producer* producer, const Task* by) {
@@ -161,18 +168,15 @@ void WaitingProducer::Accuse(const Task& victim, const Task& by, const Producer&
                         "had come back and woke " +
                         std::string(by.comm());
   verdict.rule =
-      "a task that has woken the thread before ran inside the thread's last time on a CPU without a sched_waking of "
-      "it, "
-      "slept, and was next woken by the thread, after something else had woken that";
+      "a task that has woken the thread before ran inside the thread's last time on a CPU, without a sched_waking of "
+      "it, slept, and was next woken by the thread, after something else had woken that";
   verdict.assumption = "that the task tried to wake it: a wake of a running thread leaves no event";
   verdict.would_raise = "the probes try_to_wake_up, __wake_up and add_wait_queue (--evidence deep)";
   input_.verdicts.AccuseAfterwards(victim, producer.sleep, std::move(verdict));
 }
 
 void WaitingProducer::Forget(const Task& task) {
-  if (const Producer* const own = producers_.Find(task.index); own != nullptr && own->victim != kNobody) {
-    input_.ledger.End(LostClass::kUndecided, Outcome::kVoid);
-  }
+  if (Producer* const own = producers_.Find(task.index)) Drop(own, Outcome::kVoid);
   producers_.Forget(task);
   victims_.Forget(task);
 }

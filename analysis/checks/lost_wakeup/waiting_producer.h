@@ -77,6 +77,8 @@ class WaitingProducer : public LostWakeupRule {
   void OnWaking(const Step& step);
   void OnBlock(const Step& step, Producer* producer);
   void OnVictimWoken(const Step& step, Victim* victim);
+  // Ends what is held against the one that it was taken to wait for, if anything is.
+  void Drop(Producer* producer, Outcome outcome);
   void OnProducerWoken(const Step& step, Producer* producer, const Task* by);
   void Accuse(const Task& victim, const Task& by, const Producer& producer, const Step& step);
 

@@ -90,5 +90,36 @@ TEST(WaitingProducer, Stories) {
   }
 }
 
+TEST(WaitingProducer, EveryObligationEndsOnce) {
+  const auto rescued = [] {
+    return Requests()
+        .Rounds(20, 4)
+        .FeederRuns(100)
+        .WakeDrain(101)
+        .FeederSleeps(102)
+        .WakeFeeder(102)
+        .FeederRuns(103)
+        .FeederSleeps(104)
+        .DrainSleeps(105)
+        .RescueDrain(400);
+  };
+  const struct {
+    const char* name;
+    Requests requests;
+    const char* ended;
+  } rows[] = {
+      {"answered", rescued().WakeFeeder(402), "opened 1, expired 1"},
+      {"woken by another", rescued().WakeFeeder(402, 98), "opened 1, discharged 1"},
+      {"back without a wakeup", rescued().FeederRuns(410).FeederSleeps(411), "opened 1, discharged 1"},
+      {"the trace ends", rescued(), "opened 1, censored 1"},
+  };
+  for (const auto& row : rows) {
+    LostWakeupRun run;
+    Requests requests = row.requests;
+    ToldOf(requests.script().events(), &run);
+    EXPECT_EQ(row.ended, run.Ended("undecided")) << row.name;
+  }
+}
+
 }  // namespace
 }  // namespace wakewatch
