@@ -98,6 +98,14 @@ enum class Change { kDelete, kDouble, kSwap };
 constexpr Change kChanges[] = {Change::kDelete, Change::kDouble, Change::kSwap};
 const char* const kChangeNames[] = {"deleted", "doubled", "swapped"};
 
+// The event that the one at `at` is swapped with: the next of its CPU, or itself where there is none.
+size_t NextOfCpu(const std::vector<Event>& events, size_t at) {
+  for (size_t next = at + 1; next < events.size(); ++next) {
+    if (events[next].cpu == events[at].cpu) return next;
+  }
+  return at;
+}
+
 // Events keep the times of their places, so that each CPU stays in order.
 std::vector<Event> Changed(std::vector<Event> events, size_t at, Change change) {
   if (change == Change::kDelete) {
@@ -105,12 +113,9 @@ std::vector<Event> Changed(std::vector<Event> events, size_t at, Change change) 
   } else if (change == Change::kDouble) {
     events.insert(events.begin() + static_cast<ptrdiff_t>(at), events[at]);
   } else {
-    for (size_t next = at + 1; next < events.size(); ++next) {
-      if (events[next].cpu != events[at].cpu) continue;
-      std::swap(events[at], events[next]);
-      std::swap(events[at].ts_ns, events[next].ts_ns);
-      break;
-    }
+    const size_t next = NextOfCpu(events, at);
+    std::swap(events[at], events[next]);
+    std::swap(events[at].ts_ns, events[next].ts_ns);
   }
   return events;
 }
@@ -195,8 +200,10 @@ class Mutations {
     if (least && events[*least].ts_ns < WindowEnd(events)) {
       EXPECT_LE(first_ns, events[*least].ts_ns) << what << "\n  forbidden at " << events[*least].ts_ns;
     }
-    // Nothing elsewhere: what follows lies with the same tasks, close by.
-    const size_t last = least.value_or(events.size() - 1) + kNear;
+    // Nothing elsewhere: what follows lies with the same tasks, close by. A swapped event is missed in its old place, too,
+    // which may be a whole idle period later.
+    const size_t changed_last = change == Change::kSwap ? NextOfCpu(slice, at) : at;
+    const size_t last = std::max(least.value_or(events.size() - 1), changed_last) + kNear;
     const uint64_t far_ns = events[std::min(last, events.size() - 1)].ts_ns;
     for (const Place& place : verdicts.places()) {
       EXPECT_LE(place.place.ts_ns, far_ns) << what;
