@@ -24,6 +24,20 @@ function(wakewatch_room name)
   set_property(GLOBAL PROPERTY WAKEWATCH_TESTS_${name} "${tests}")
 endfunction()
 
+# Texts that are part of the room's library: an array of (name without extension, content), which HEADER declares.
+function(wakewatch_embed name)
+  cmake_parse_arguments(EMBED "" "HEADER" "TEXTS" ${ARGN})
+  file(GLOB texts CONFIGURE_DEPENDS ${EMBED_TEXTS})
+  set(made ${CMAKE_BINARY_DIR}/generated/${name}_embedded.cc)
+  add_custom_command(
+    OUTPUT ${made}
+    COMMAND ${CMAKE_COMMAND} -D "TEXTS=${texts}" -D HEADER=${EMBED_HEADER} -D OUT=${made}
+            -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${texts} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    VERBATIM)
+  target_sources(${name} PRIVATE ${made})
+endfunction()
+
 function(wakewatch_room_tests)
   include(GoogleTest)
   get_property(rooms GLOBAL PROPERTY WAKEWATCH_ROOMS)
