@@ -40,6 +40,14 @@ bool BeginsDeclaration(const TokenCursor& cursor) {
          cursor.At("dormant", 2);
 }
 
+// "did you mean 'while'?", or nothing.
+std::string MeantStatement(std::string_view word) {
+  std::vector<std::string_view> words = StatementWords();
+  words.insert(words.end(), {"taskref", "else"});
+  const std::string_view meant = NearestWord(word, words);
+  return meant.empty() ? std::string() : "did you mean '" + std::string(meant) + "'?";
+}
+
 }  // namespace
 
 std::vector<std::string_view> DeclarationWords() {
@@ -52,11 +60,7 @@ void StatementParser::End(const Stmt& stmt) {
   if (cursor_.At(";") || cursor_.failed()) return static_cast<void>(cursor_.TakeIf(";"));
   std::string remedy;
   if (cursor_.At("=")) remedy = "one assignment a statement";
-  if (cursor_.At("{") && stmt.kind == StmtKind::kExpr && stmt.expr) {
-    const std::vector<std::string_view> words = StatementWords();
-    const std::string_view meant = NearestWord(stmt.expr->name, words);
-    if (!meant.empty()) remedy = "did you mean '" + std::string(meant) + "'?";
-  }
+  if (cursor_.At("{") && stmt.kind == StmtKind::kExpr && stmt.expr) remedy = MeantStatement(stmt.expr->name);
   cursor_.ExpectSemicolon(Shortened(TextOf(stmt)), std::move(remedy));
 }
 
@@ -105,7 +109,7 @@ void StatementParser::Items(std::vector<Stmt>* items) {
     cursor_.Refuse(rest, "'rest:' has no statement behind it", "it says where a task may stay");
   if (none || cursor_.failed()) return;
   const size_t begin = items->size();
-  if (BeginsLocal(cursor_)) {
+  if (BeginsLocal(cursor_) && !BeginsDeclaration(cursor_)) {
     Locals(items);
   } else {
     Stmt stmt;
@@ -305,11 +309,8 @@ void StatementParser::RefuseStray() {
     return cursor_.RefuseNext("'}'", "the block that begins in line " + std::to_string(block_.line) + " is not closed");
   }
   if (!cursor_.AtName() || IsReserved(word)) return cursor_.RefuseNext("a statement");
-  std::vector<std::string_view> words = StatementWords();
-  words.insert(words.end(), {"taskref", "else"});
-  const std::string_view meant = NearestWord(word, words);
-  std::string remedy = "a local is bit, byte or taskref; a call has parentheses";
-  if (!meant.empty()) remedy = "did you mean '" + std::string(meant) + "'?";
+  std::string remedy = MeantStatement(word);
+  if (remedy.empty()) remedy = "a local is bit, byte or taskref; a call has parentheses";
   cursor_.RefuseNext("a statement", std::move(remedy));
 }
 
@@ -335,6 +336,7 @@ Stmt StatementParser::CallOrAssignment() {
     std::string remedy = "a statement is a call, f(x);, or an assignment, x = 1;";
     const std::string next(cursor_.Peek().text);
     if (next == "==") remedy = "assign with '='";
+    if (next == "{" && !MeantStatement(first.name).empty()) remedy = MeantStatement(first.name);
     const bool missing = next == "*=" || next == "/=" || next == "%=" || next == "^=" || next == "<<=" || next == ">>=";
     const std::string name = Shortened(TextOf(first));
     if (missing) remedy = "write " + name + " = " + name + " " + next.substr(0, next.size() - 1) + " ...";
