@@ -69,7 +69,7 @@ struct Stmt {
   std::string text;   // of a note
   int64_t number = 0; // of repeat: how often; of trace: the evidence level, 0 or 1
   std::optional<Expr> target, expr;
-  std::optional<Expr> until;  // schedule() until (expr): what is slept for
+  std::optional<Expr> until;  // schedule() until (expr), also of an assignment: what is slept for
   std::vector<Stmt> body;
 };
 

@@ -49,6 +49,8 @@ TEST(Parser, EveryStatement) {
       {"{ ; }", "{{}}"},
       {"schedule();", "{schedule();}"},
       {"schedule() until (a || b);", "{schedule() until (a || b);}"},
+      {"left = schedule_timeout() until (a);", "{left = schedule_timeout() until (a);}"},
+      {"byte left = schedule_timeout() until (a);", "{byte left = schedule_timeout() until (a);}"},
       {"if (x) schedule() until (y); else f(1, g(2), h.i);", "{if (x) schedule() until (y); else f(1, g(2), h.i);}"},
       {"if (a) if (b) c(); else d();", "{if (a) if (b) c(); else d();}"},
       {"if (a) { if (b) c(); } else d();", "{if (a) {if (b) c();} else d();}"},
@@ -256,6 +258,7 @@ TEST(Parser, ErrorsInStatementsNameWhatToWrite) {
       {"f(a = 1);",
        "2, column 5: expected ')' or ',' behind an argument of f(), found '=' (compare with '=='; an assignment is a "
        "statement of its own)"},
+      {"a = b until (c);", "2, column 6: expected ';' behind a = b, found 'until' (a statement ends with ';')"},
       {"a = b = 1;", "2, column 6: expected ';' behind a = b, found '=' (one assignment a statement)"},
       {"whlie (a) { }", "2, column 10: expected ';' behind whlie(a), found '{' (did you mean 'while'?)"},
       {"lop { }", "2, column 5: expected '(' or '=' behind lop, found '{' (did you mean 'loop'?)"},

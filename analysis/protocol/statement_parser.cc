@@ -135,6 +135,7 @@ void StatementParser::Locals(std::vector<Stmt>* items) {
     local.name = cursor_.ExpectName("a name for the local");
     if (cursor_.At("max")) cursor_.RefuseNext("'=' or ';'", "locals have no bound of their own");
     if (cursor_.TakeIf("=")) local.expr = expressions_.Parse();
+    Until(&local);
     items->push_back(std::move(local));
   } while (cursor_.TakeIf(","));
   End(items->back());
@@ -294,6 +295,13 @@ void StatementParser::Assignment(Stmt* stmt) {
   }
   stmt->op = op.text;
   stmt->expr = expressions_.Parse();
+  Until(stmt);
+}
+
+// schedule() until (e), also where its value is kept: left = schedule_timeout() until (e).
+void StatementParser::Until(Stmt* stmt) {
+  if (!stmt->expr || stmt->expr->kind != ExprKind::kCall || !cursor_.TakeIf("until")) return;
+  stmt->until = expressions_.Condition("until");
 }
 
 // What stands where a statement should begin, and cannot.
@@ -331,7 +339,7 @@ Stmt StatementParser::CallOrAssignment() {
   } else if (first.kind == ExprKind::kCall) {
     stmt.kind = StmtKind::kExpr;
     stmt.expr = std::move(first);
-    if (cursor_.TakeIf("until")) stmt.until = expressions_.Condition("until");
+    Until(&stmt);
   } else {
     std::string remedy = "a statement is a call, f(x);, or an assignment, x = 1;";
     const std::string next(cursor_.Peek().text);

@@ -26,6 +26,7 @@ class StatementParser {
   void Locals(std::vector<Stmt>* items);
   Stmt CallOrAssignment();
   void Assignment(Stmt* stmt);
+  void Until(Stmt* stmt);
   void If(Stmt* stmt);
   void For(Stmt* stmt);
   void Choose(Stmt* stmt);

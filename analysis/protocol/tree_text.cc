@@ -41,11 +41,13 @@ std::string Quoted(std::string_view value) {
   return text + "\"";
 }
 
+std::string UntilText(const Stmt& stmt) { return stmt.until ? " until (" + TextOf(*stmt.until) + ")" : ""; }
+
 std::string AssignmentText(const Stmt& stmt) {
   const bool step = stmt.expr->kind == ExprKind::kNumber && stmt.expr->number == 1;
   if (step && stmt.op == "+=") return TextOf(*stmt.target) + "++";
   if (step && stmt.op == "-=") return TextOf(*stmt.target) + "--";
-  return TextOf(*stmt.target) + " " + stmt.op + " " + TextOf(*stmt.expr);
+  return TextOf(*stmt.target) + " " + stmt.op + " " + TextOf(*stmt.expr) + UntilText(stmt);
 }
 
 // atomic { x = 1; y = 2; } where that is short: these are one step, and "atomic" alone would not say which.
@@ -86,11 +88,11 @@ std::string TextOf(const Stmt& stmt) {
   const auto condition = [&] { return "(" + TextOf(*stmt.expr) + ")"; };
   switch (stmt.kind) {
     case StmtKind::kBlock: return "{ ... }";
-    case StmtKind::kExpr: return TextOf(*stmt.expr) + (stmt.until ? " until (" + TextOf(*stmt.until) + ")" : "");
+    case StmtKind::kExpr: return TextOf(*stmt.expr) + UntilText(stmt);
     case StmtKind::kAssign: return AssignmentText(stmt);
     case StmtKind::kLocal:
       return (stmt.type == "task" ? "taskref" : stmt.type) + " " + stmt.name +
-             (stmt.expr ? " = " + TextOf(*stmt.expr) : "");
+             (stmt.expr ? " = " + TextOf(*stmt.expr) : "") + UntilText(stmt);
     case StmtKind::kIf: return "if " + condition();
     case StmtKind::kWhile: return "while " + condition();
     case StmtKind::kDo: return "do ... while " + condition();
