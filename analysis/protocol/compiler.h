@@ -11,7 +11,7 @@
 namespace wakewatch::protocol {
 
 // Bytes of state, instructions and points beyond which a protocol is refused (kTooLarge).
-inline constexpr size_t kStateBytesMax = 4096, kCodeMax = 60'000, kPointsMax = 20'000;
+inline constexpr size_t kStateBytesMax = 2048, kCodeMax = 60'000, kPointsMax = 4000;
 
 // The program of `text` together with the kernel's primitives (the prelude). `file` stands in errors. Errors:
 // kInvalidArgument: an undeclared name, a wrong argument, an unbounded counter, a sleep where none is allowed, a sleep
