@@ -243,93 +243,90 @@ void ExpectErrors(std::span<const ErrorRow> rows, const std::string& before, con
   }
 }
 
-TEST(Parser, ErrorsInStatementsNameWhatToWrite) {
-  const ErrorRow rows[] = {
-      {"schedule()\nx = 1;", "2, column 11: expected ';' behind schedule(), found 'x' (a statement ends with ';')"},
-      {"cond = 1", "2, column 9: expected ';' behind cond = 1, found '}' (a statement ends with ';')"},
-      {"if (a = 1) f();",
-       "2, column 7: expected ')' behind the condition of if, found '=' (compare with '=='; an assignment is a "
-       "statement "
-       "of its own)"},
-      {"while ((a = 1)) f();",
-       "2, column 11: expected ')' behind the expression in parentheses, found '=' (compare with '=='; an assignment "
-       "is a "
-       "statement of its own)"},
-      {"f(a = 1);",
-       "2, column 5: expected ')' or ',' behind an argument of f(), found '=' (compare with '=='; an assignment is a "
-       "statement of its own)"},
-      {"a = b until (c);", "2, column 6: expected ';' behind a = b, found 'until' (a statement ends with ';')"},
-      {"a = b = 1;", "2, column 6: expected ';' behind a = b, found '=' (one assignment a statement)"},
-      {"whlie (a) { }", "2, column 10: expected ';' behind whlie(a), found '{' (did you mean 'while'?)"},
-      {"lop { }", "2, column 5: expected '(' or '=' behind lop, found '{' (did you mean 'loop'?)"},
-      {"retrun x;", "2, column 1: expected a statement, found 'retrun' (did you mean 'return'?)"},
-      {"int x;",
-       "2, column 1: expected a statement, found 'int' (a local is bit, byte or taskref; a call has parentheses)"},
-      {"switch x;",
-       "2, column 1: expected a statement, found 'switch' (a local is bit, byte or taskref; a call has parentheses)"},
-      {"f(); g(); else h();",
-       "2, column 11: expected a statement, found 'else' ('else' has no 'if' in front of it: put several statements of "
-       "an "
-       "if into { })"},
-      {"or { }", "2, column 1: expected a statement, found 'or' ('or' has no 'choose' in front of it)"},
-      {"schedule;",
-       "2, column 9: expected '(' or '=' behind schedule, found ';' (a statement is a call, f(x);, or an assignment, x "
-       "= "
-       "1;)"},
-      {"a == 1;", "2, column 3: expected '(' or '=' behind a, found '==' (assign with '=')"},
-      {"a *= 2;", "2, column 3: expected '(' or '=' behind a, found '*=' (write a = a * ...)"},
-      {"++a;", "2, column 1: expected a statement, found '++' (write x++;)"},
-      {"a = ++b;",
-       "2, column 5: expected an expression, found '++' (an assignment is a statement of its own: x++; or x--;)"},
-      {"a = p->state;", "2, column 6: expected '.', found '->' (there are no pointers: fields stand behind '.')"},
-      {"complete(&done);",
-       "2, column 10: expected an expression, found '&' (there are no pointers: write the name without '&')"},
-      {"f(x) = 1;", "2, column 1: nothing can be assigned to f(x)"},
-      {"release f(x) = 1;", "2, column 9: nothing can be assigned to f(x)"},
-      {"release a += 1;", "2, column 11: expected '=' behind release, found '+=' (write release lock = 0;)"},
-      {"for (i = 0; i < 3; i++) f();",
-       "2, column 6: expected ';' in for (;;), found 'i' (only for (;;) exists: write while (condition) or repeat "
-       "(2))"},
-      {"if a { }", "2, column 4: expected '(' behind if, found 'a' (write if (condition))"},
-      {"repeat 3 f();", "2, column 8: expected '(' behind repeat, found '3' (write repeat (2) { ... })"},
-      {"repeat (n) f();", "2, column 9: expected how often to repeat, a number of 1 to 255, found 'n'"},
-      {"repeat (0) f();", "2, column 9: how often to repeat is 0, and may be 1 to 255"},
-      {"choose { } f();",
-       "2, column 12: expected 'or' and another way behind choose, found 'f' (write choose { ... } or { ... })"},
-      {"do f(); until (a);", "2, column 9: expected 'while' behind the body of do, found 'until'"},
-      {"rest: }", "2, column 1: 'rest:' has no statement behind it (it says where a task may stay)"},
-      {"rest: ;", "2, column 1: 'rest:' has no statement behind it (it says where a task may stay)"},
-      {"else: f();", "2, column 1: 'else' is no label"},
-      {"goto 3;", "2, column 6: expected a label behind goto, found '3'"},
-      {"byte if;", "2, column 6: expected a name for the local, found 'if' ('if' is a word of the language)"},
-      {"byte a max 3;", "2, column 8: expected '=' or ';', found 'max' (locals have no bound of their own)"},
-      {"trace ttwu(p);",
-       "2, column 7: expected E0 or E1 behind trace, found 'ttwu' (the evidence level that shows the event)"},
-      {"trace E0 ttwu;",
-       "2, column 10: expected an event behind trace E0, found 'ttwu' (write trace E0 sched_waking(task);)"},
-      {"note hello;", "2, column 6: expected a sentence in quotes behind note, found 'hello'"},
-      {"with 3;", "2, column 6: expected a companion's name behind with, found '3'"},
-      {"run_works;", "2, column 10: expected a pool's name behind run_works, found ';'"},
-      {"f(a, );", "2, column 6: expected an expression, found ')'"},
-      {"f(a b);", "2, column 5: expected ')' or ',' behind an argument of f(), found 'b'"},
-      {"f(a", "2, column 4: expected ')' or ',' behind an argument of f(), found '}'"},
-      {"a = (1;", "2, column 7: expected ')' behind the expression in parentheses, found ';'"},
-      {"a = ;", "2, column 5: expected an expression, found ';'"},
-      {"a.b[2] = 1;",
-       "2, column 4: expected an operator or the end of the expression, found '[' (there are no arrays)"},
-      {"a[16] = 1;", "2, column 3: the number of a task is 16, and may be 0 to 15"},
-      {"a[i] = 1;", "2, column 3: expected the number of a task, a number of 0 to 15, found 'i'"},
-      {"if (a)", "2, column 7: expected a statement behind if, found '}'"},
-      {"while (max) f();", "2, column 8: expected an expression, found 'max' ('max' is a word of the language)"},
-      {"f(\"text\");", "2, column 3: expected an expression, found a string"},
-      {"3 = a;", "2, column 1: expected a statement, found '3'"},
-      {"if (a) {",
-       "2, column 10: expected '}', found the end of the text (the block that begins in line 1 is not closed)"},
-      {"if (a) {\ntask b { }",
-       "3, column 1: expected '}', found 'task' (the block that begins in line 2 is not closed)"},
-  };
-  ExpectErrors(rows, "task t {\n", "}");
-}
+const ErrorRow kStatementErrors[] = {
+    {"schedule()\nx = 1;", "2, column 11: expected ';' behind schedule(), found 'x' (a statement ends with ';')"},
+    {"cond = 1", "2, column 9: expected ';' behind cond = 1, found '}' (a statement ends with ';')"},
+    {"if (a = 1) f();",
+     "2, column 7: expected ')' behind the condition of if, found '=' (compare with '=='; an assignment is a "
+     "statement "
+     "of its own)"},
+    {"while ((a = 1)) f();",
+     "2, column 11: expected ')' behind the expression in parentheses, found '=' (compare with '=='; an assignment "
+     "is a "
+     "statement of its own)"},
+    {"f(a = 1);",
+     "2, column 5: expected ')' or ',' behind an argument of f(), found '=' (compare with '=='; an assignment is a "
+     "statement of its own)"},
+    {"a = b until (c);", "2, column 6: expected ';' behind a = b, found 'until' (a statement ends with ';')"},
+    {"a = b = 1;", "2, column 6: expected ';' behind a = b, found '=' (one assignment a statement)"},
+    {"whlie (a) { }", "2, column 10: expected ';' behind whlie(a), found '{' (did you mean 'while'?)"},
+    {"lop { }", "2, column 5: expected '(' or '=' behind lop, found '{' (did you mean 'loop'?)"},
+    {"retrun x;", "2, column 1: expected a statement, found 'retrun' (did you mean 'return'?)"},
+    {"int x;",
+     "2, column 1: expected a statement, found 'int' (a local is bit, byte or taskref; a call has parentheses)"},
+    {"switch x;",
+     "2, column 1: expected a statement, found 'switch' (a local is bit, byte or taskref; a call has parentheses)"},
+    {"f(); g(); else h();",
+     "2, column 11: expected a statement, found 'else' ('else' has no 'if' in front of it: put several statements of "
+     "an "
+     "if into { })"},
+    {"or { }", "2, column 1: expected a statement, found 'or' ('or' has no 'choose' in front of it)"},
+    {"schedule;",
+     "2, column 9: expected '(' or '=' behind schedule, found ';' (a statement is a call, f(x);, or an assignment, x "
+     "= "
+     "1;)"},
+    {"a == 1;", "2, column 3: expected '(' or '=' behind a, found '==' (assign with '=')"},
+    {"a *= 2;", "2, column 3: expected '(' or '=' behind a, found '*=' (write a = a * ...)"},
+    {"++a;", "2, column 1: expected a statement, found '++' (write x++;)"},
+    {"a = ++b;",
+     "2, column 5: expected an expression, found '++' (an assignment is a statement of its own: x++; or x--;)"},
+    {"a = p->state;", "2, column 6: expected '.', found '->' (there are no pointers: fields stand behind '.')"},
+    {"complete(&done);",
+     "2, column 10: expected an expression, found '&' (there are no pointers: write the name without '&')"},
+    {"f(x) = 1;", "2, column 1: nothing can be assigned to f(x)"},
+    {"release f(x) = 1;", "2, column 9: nothing can be assigned to f(x)"},
+    {"release a += 1;", "2, column 11: expected '=' behind release, found '+=' (write release lock = 0;)"},
+    {"for (i = 0; i < 3; i++) f();",
+     "2, column 6: expected ';' in for (;;), found 'i' (only for (;;) exists: write while (condition) or repeat "
+     "(2))"},
+    {"if a { }", "2, column 4: expected '(' behind if, found 'a' (write if (condition))"},
+    {"repeat 3 f();", "2, column 8: expected '(' behind repeat, found '3' (write repeat (2) { ... })"},
+    {"repeat (n) f();", "2, column 9: expected how often to repeat, a number of 1 to 255, found 'n'"},
+    {"repeat (0) f();", "2, column 9: how often to repeat is 0, and may be 1 to 255"},
+    {"choose { } f();",
+     "2, column 12: expected 'or' and another way behind choose, found 'f' (write choose { ... } or { ... })"},
+    {"do f(); until (a);", "2, column 9: expected 'while' behind the body of do, found 'until'"},
+    {"rest: }", "2, column 1: 'rest:' has no statement behind it (it says where a task may stay)"},
+    {"rest: ;", "2, column 1: 'rest:' has no statement behind it (it says where a task may stay)"},
+    {"else: f();", "2, column 1: 'else' is no label"},
+    {"goto 3;", "2, column 6: expected a label behind goto, found '3'"},
+    {"byte if;", "2, column 6: expected a name for the local, found 'if' ('if' is a word of the language)"},
+    {"byte a max 3;", "2, column 8: expected '=' or ';', found 'max' (locals have no bound of their own)"},
+    {"trace ttwu(p);",
+     "2, column 7: expected E0 or E1 behind trace, found 'ttwu' (the evidence level that shows the event)"},
+    {"trace E0 ttwu;",
+     "2, column 10: expected an event behind trace E0, found 'ttwu' (write trace E0 sched_waking(task);)"},
+    {"note hello;", "2, column 6: expected a sentence in quotes behind note, found 'hello'"},
+    {"with 3;", "2, column 6: expected a companion's name behind with, found '3'"},
+    {"run_works;", "2, column 10: expected a pool's name behind run_works, found ';'"},
+    {"f(a, );", "2, column 6: expected an expression, found ')'"},
+    {"f(a b);", "2, column 5: expected ')' or ',' behind an argument of f(), found 'b'"},
+    {"f(a", "2, column 4: expected ')' or ',' behind an argument of f(), found '}'"},
+    {"a = (1;", "2, column 7: expected ')' behind the expression in parentheses, found ';'"},
+    {"a = ;", "2, column 5: expected an expression, found ';'"},
+    {"a.b[2] = 1;", "2, column 4: expected an operator or the end of the expression, found '[' (there are no arrays)"},
+    {"a[16] = 1;", "2, column 3: the number of a task is 16, and may be 0 to 15"},
+    {"a[i] = 1;", "2, column 3: expected the number of a task, a number of 0 to 15, found 'i'"},
+    {"if (a)", "2, column 7: expected a statement behind if, found '}'"},
+    {"while (max) f();", "2, column 8: expected an expression, found 'max' ('max' is a word of the language)"},
+    {"f(\"text\");", "2, column 3: expected an expression, found a string"},
+    {"3 = a;", "2, column 1: expected a statement, found '3'"},
+    {"if (a) {",
+     "2, column 10: expected '}', found the end of the text (the block that begins in line 1 is not closed)"},
+    {"if (a) {\ntask b { }", "3, column 1: expected '}', found 'task' (the block that begins in line 2 is not closed)"},
+};
+
+TEST(Parser, ErrorsInStatementsNameWhatToWrite) { ExpectErrors(kStatementErrors, "task t {\n", "}"); }
 
 TEST(Parser, ErrorsInDeclarationsNameWhatToWrite) {
   const ErrorRow rows[] = {
