@@ -8,6 +8,7 @@
 
 #include "analysis/report/finding_groups.h"
 #include "analysis/report/printable.h"
+#include "analysis/report/protocol_of_finding.h"
 #include "analysis/report/text_table.h"
 
 namespace wakewatch {
@@ -60,6 +61,9 @@ std::string LostWakeupText(size_t number, const FindingGroup& group) {
   out += NamedLine("rule:", worst.rule);
   out += NamedLine("assumed:", worst.assumption);
   out += NamedLine("surer with:", worst.would_raise);
+  if (const std::string_view protocol = ProtocolExplaining(worst.cls); !protocol.empty()) {
+    out += NamedLine("protocol:", fmt::format("{}: `wakewatch check {}` shows how", protocol, protocol));
+  }
   return out + EvidenceText(worst) + SnapshotsText(worst);
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analysis/report/chain_links.h"
+#include "analysis/report/protocol_of_finding.h"
 
 namespace wakewatch {
 namespace {
@@ -238,6 +239,10 @@ Json FindingValue(const Finding& finding) {
                 {"rule", finding.rule},
                 {"assumption", finding.assumption},
                 {"would_raise", finding.would_raise}};
+  if (finding.check == "lost-wakeup") {
+    const std::string_view protocol = ProtocolExplaining(finding.cls);
+    value["protocol"] = protocol.empty() ? Json(nullptr) : Json(protocol);
+  }
   if (finding.open) value["open"] = true;
   if (!finding.snapshots.empty()) {
     Json snapshots = Json::array();

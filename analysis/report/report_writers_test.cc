@@ -216,6 +216,7 @@ TEST(ReportText, LostWakeupsComeFirstTheSurestInFront) {
   EXPECT_THAT(second, HasSubstr("rule:        a waker ran"));
   EXPECT_THAT(second, HasSubstr("assumed:     the waker meant"));
   EXPECT_THAT(second, HasSubstr("surer with:  probe try_to_wake_up"));
+  EXPECT_THAT(second, HasSubstr("protocol:    kthread_check_before_set: `wakewatch check"));
   EXPECT_THAT(second, HasSubstr("suspect (pid 210): [<0>] rx_wait+0x1\\x1b\n"));
   EXPECT_THAT(second, HasSubstr("waker (pid 211): no answer within 5 s"));
   EXPECT_THAT(ReportText(SampleReport(), {}), Not(HasSubstr("LOST WAKEUPS")));

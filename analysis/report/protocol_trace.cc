@@ -1,0 +1,359 @@
+#include "analysis/report/protocol_trace.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "analysis/report/report_filter.h"
+
+namespace wakewatch {
+namespace {
+
+using protocol::EventKind;
+using protocol::ObservedArg;
+using protocol::ObservedEvent;
+using protocol::StateGraph;
+
+// What a program's event is called in a recording. Others are steps that are not seen: sched_wakeup and the probe's
+// return say nothing that sched_waking does not, and may come late from another CPU.
+struct Recorded {
+  std::string_view name;
+  EventType type;
+};
+constexpr Recorded kRecorded[] = {
+    {"sched_waking", EventType::kSchedWaking},
+    {"sched_switch_out", EventType::kSchedSwitch},
+    {"sched_kthread_stop", EventType::kSchedKthreadStop},
+    {"ttwu", EventType::kProbeTtwu},
+    {"wake_up", EventType::kProbeWakeUp},
+    {"complete", EventType::kProbeComplete},
+    {"complete_all", EventType::kProbeCompleteAll},
+    {"wait_for_completion", EventType::kProbeCompletionWait},
+    {"prepare_to_wait", EventType::kProbePrepareToWait},
+    {"prepare_to_wait_exclusive", EventType::kProbePrepareExclusive},
+    {"add_wait_queue", EventType::kProbeAddWaitQueue},
+    {"add_wait_queue_exclusive", EventType::kProbeAddExclusive},
+};
+
+bool HasObject(EventType type) { return type >= EventType::kProbeWakeUp && type <= EventType::kProbeAddExclusive; }
+
+bool InInterrupt(const protocol::Task& task) { return task.kind == "interrupt" || task.kind == "timer"; }
+
+// A thread's wakers beyond the first count only where they wake it at least a tenth as often.
+constexpr uint64_t kLeastShare = 10;
+
+// The prelude's numbers of the states that a switch's letter may stand for.
+ObservedArg StateOfLetter(char letter) {
+  switch (letter) {
+    case 'S': return ObservedArg::Among({1});
+    case 'D': return ObservedArg::Among({2, 10});  // killable, too
+    case 'P': return ObservedArg::Among({4});
+    default: return {};
+  }
+}
+
+// A task's __state. Of the bits only those that never moved are known.
+ObservedArg StateOfBits(uint32_t state) {
+  return state <= 2 ? ObservedArg::Among({static_cast<int32_t>(state)}) : ObservedArg{};
+}
+
+ObservedArg Count(uint64_t n) {
+  return n == 0 ? ObservedArg::Among({0}) : ObservedArg{ObservedArg::Kind::kNotZero, {}};
+}
+
+// An empty list's first entry is the list's head, inside of the object.
+ObservedArg Waiters(const Event::Probe& probe) {
+  if (probe.head == 0) return {};
+  const bool empty = probe.head > probe.object && probe.head - probe.object < 64;
+  return empty ? ObservedArg::Among({0}) : ObservedArg{ObservedArg::Kind::kNotZero, {}};
+}
+
+ObservedArg OneOf(uint32_t roles) {
+  std::vector<int32_t> numbers;
+  for (int32_t role = 0; role < 32; ++role) {
+    if ((roles >> role & 1) != 0) numbers.push_back(role);
+  }
+  return ObservedArg::Among(std::move(numbers));
+}
+
+}  // namespace
+
+void TraceSurvey::Push(const Event& event) {
+  model_.Apply(event);
+  ++seen_[static_cast<size_t>(event.type)];
+  const bool in_task = ContextOf(event) == WakeContext::kTask && event.pid != 0;
+  if (event.type == EventType::kSchedWaking) {
+    if (in_task && event.wake.pid != event.pid) ++wakers_[event.wake.pid][event.pid];
+  } else if (event.type == EventType::kSchedKthreadStop) {
+    if (in_task) stoppers_[event.task.pid].insert(event.pid);
+  } else if (HasObject(event.type) && in_task) {
+    const Probed key{event.type, event.pid, event.probe.object};
+    if (probed_.size() < kProbedMax || probed_.contains(key)) ++probed_[key];
+  }
+}
+
+std::string TraceSurvey::CommOf(int32_t pid) const {
+  const Task* const task = model_.tasks().Holder(pid);
+  return task == nullptr ? std::string() : std::string(task->comm());
+}
+
+bool TraceSurvey::IsKernelThread(int32_t pid) const {
+  const Task* const task = model_.tasks().Holder(pid);
+  return task != nullptr && wakewatch::IsKernelThread(task->kind);
+}
+
+ProtocolRoles::ProtocolRoles(const protocol::Program& program, const StateGraph& graph)
+    : program_(program), graph_(graph) {
+  for (uint32_t kind = 0; kind < program.events.size(); ++kind) {
+    for (const Recorded& recorded : kRecorded) {
+      if (program.events[kind].name == recorded.name) kinds_.push_back({kind, recorded.type});
+    }
+  }
+  std::vector<uint64_t> losses(program.tasks.size());
+  for (const StateGraph::Node& node : graph.nodes()) {
+    for (size_t task = 0; task < losses.size(); ++task) losses[task] += node.loss && (node.in_vain >> task & 1) != 0;
+  }
+  const auto most = std::max_element(losses.begin(), losses.end());
+  if (most != losses.end() && *most > 0) {
+    victim_ = static_cast<size_t>(most - losses.begin());
+    return;
+  }
+  const auto kthread = std::find_if(program.tasks.begin(), program.tasks.end(), [](const protocol::Task& task) {
+    return task.kind == "kthread" || task.kind == "kworker" || task.kind == "ksoftirqd";
+  });
+  victim_ = kthread == program.tasks.end() ? 0 : static_cast<size_t>(kthread - program.tasks.begin());
+}
+
+const ProtocolRoles::Kind* ProtocolRoles::KindOf(EventType type) const {
+  const auto at = std::find_if(kinds_.begin(), kinds_.end(), [&](const Kind& kind) { return kind.type == type; });
+  return at == kinds_.end() ? nullptr : &*at;
+}
+
+EventType ProtocolRoles::TypeOf(uint32_t kind) const {
+  const auto at = std::find_if(kinds_.begin(), kinds_.end(), [&](const Kind& known) { return known.kind == kind; });
+  return at == kinds_.end() ? EventType::kGeneric : at->type;
+}
+
+bool ProtocolRoles::Emits(size_t task, EventType type) const {
+  return std::any_of(graph_.labels().begin(), graph_.labels().end(), [&](const StateGraph::Label& label) {
+    return label.task == task && TypeOf(label.event.kind) == type;
+  });
+}
+
+// Of `waker`, all of waker[0], waker[1] …
+Result<uint32_t> ProtocolRoles::RolesNamed(const std::string& role) const {
+  uint32_t roles = 0;
+  std::string names;
+  for (size_t task = 0; task < program_.tasks.size(); ++task) {
+    const std::string& name = program_.tasks[task].name;
+    if (name == role || name.substr(0, name.find('[')) == role) roles |= 1u << task;
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  if (roles != 0) return roles;
+  return Fail(Error{.code = ErrorCode::kInvalidArgument,
+                    .cause = "protocol " + program_.name + " has no task " + role,
+                    .remedy = "it has " + names});
+}
+
+Result<std::vector<int32_t>> ProtocolRoles::Victims(const TraceSurvey& survey, std::span<const RoleChoice> choices,
+                                                    const std::vector<std::string>& explains,
+                                                    std::span<const Finding> findings) const {
+  std::vector<int32_t> pids;
+  const auto add = [&](int32_t pid) {
+    if (pids.size() < kVictimsMax && std::find(pids.begin(), pids.end(), pid) == pids.end()) pids.push_back(pid);
+  };
+  bool chosen = false;
+  for (const RoleChoice& choice : choices) {
+    const auto roles = RolesNamed(choice.role);
+    if (!roles) return Fail(roles.error());
+    if ((*roles >> victim_ & 1) == 0) continue;
+    chosen = true;
+    survey.model().tasks().ForEach([&](const Task& task) {
+      if (TaskMatches(choice.task, task.pid, task.comm())) add(task.pid);
+    });
+  }
+  if (!chosen) {
+    for (const Finding& finding : findings) {
+      if (finding.check != "lost-wakeup") continue;
+      if (std::find(explains.begin(), explains.end(), finding.cls) != explains.end()) add(finding.pid);
+    }
+  }
+  if (!chosen && pids.empty()) {
+    uint64_t most = 0;
+    int32_t woken_most = -1;
+    for (const auto& [woken, wakers] : survey.wakers()) {
+      if (!survey.IsKernelThread(woken)) continue;
+      for (const auto& [waker, times] : wakers) {
+        if (times > most) {
+          most = times;
+          woken_most = woken;
+        }
+      }
+    }
+    if (woken_most >= 0) add(woken_most);
+  }
+  if (!pids.empty()) return pids;
+  return Fail(Error{.code = ErrorCode::kNotFound,
+                    .cause = "no thread of the recording may be " + program_.tasks[victim_].name,
+                    .remedy = "name it: " + program_.tasks[victim_].name + "=PID"});
+}
+
+RoleMapping ProtocolRoles::MapAround(int32_t victim_pid, const TraceSurvey& survey,
+                                     std::span<const RoleChoice> choices) const {
+  RoleMapping mapping;
+  mapping.victim_pid = victim_pid;
+  uint32_t given = 1u << victim_;
+  for (const RoleChoice& choice : choices) {
+    const auto roles = RolesNamed(choice.role);
+    if (!roles || (*roles >> victim_ & 1) != 0) continue;
+    given |= *roles;
+    survey.model().tasks().ForEach([&](const Task& task) {
+      if (TaskMatches(choice.task, task.pid, task.comm())) mapping.roles[task.pid] |= *roles;
+    });
+  }
+  mapping.roles[victim_pid] = 1u << victim_;
+  for (size_t task = 0; task < program_.tasks.size(); ++task) {
+    if (InInterrupt(program_.tasks[task])) mapping.interrupts |= 1u << task;
+  }
+  const auto stoppers = survey.stoppers().find(victim_pid);
+  for (size_t task = 0; task < program_.tasks.size(); ++task) {
+    if ((given >> task & 1) != 0 || stoppers == survey.stoppers().end()) continue;
+    if (!Emits(task, EventType::kSchedKthreadStop)) continue;
+    for (const int32_t pid : stoppers->second) mapping.roles[pid] |= 1u << task;
+  }
+  if (given == 1u << victim_) MapWakers(survey, &mapping);
+  MapObjects(survey, &mapping);
+  return mapping;
+}
+
+// Who wakes it most is its waker; as many threads as the protocol has wakers.
+void ProtocolRoles::MapWakers(const TraceSurvey& survey, RoleMapping* mapping) const {
+  uint32_t roles = 0;
+  size_t count = 0;
+  for (size_t task = 0; task < program_.tasks.size(); ++task) {
+    if (task == victim_ || InInterrupt(program_.tasks[task]) || Emits(task, EventType::kSchedKthreadStop)) continue;
+    if (!Emits(task, EventType::kSchedWaking)) continue;
+    roles |= 1u << task;
+    ++count;
+  }
+  const auto wakers = survey.wakers().find(mapping->victim_pid);
+  if (roles == 0 || wakers == survey.wakers().end()) return;
+  std::vector<std::pair<uint64_t, int32_t>> by_times;
+  for (const auto& [pid, times] : wakers->second) {
+    if (!mapping->roles.contains(pid)) by_times.emplace_back(times, pid);
+  }
+  std::stable_sort(by_times.begin(), by_times.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (size_t i = 0; i < by_times.size() && i < count; ++i) {
+    if (by_times[i].first * kLeastShare < by_times[0].first) break;
+    mapping->roles[by_times[i].second] |= roles;
+  }
+}
+
+// An object is the address at which the mapped threads do most of what the protocol's tasks do with it.
+void ProtocolRoles::MapObjects(const TraceSurvey& survey, RoleMapping* mapping) const {
+  for (int32_t object = 0; object < static_cast<int32_t>(program_.objects.size()); ++object) {
+    std::set<std::pair<EventType, uint32_t>> done;  // by the protocol's tasks
+    for (const StateGraph::Label& label : graph_.labels()) {
+      const EventType type = TypeOf(label.event.kind);
+      if (HasObject(type) && !label.event.args.empty() && label.event.args[0] == object)
+        done.insert({type, label.task});
+    }
+    struct Score {
+      std::set<std::pair<EventType, uint32_t>> ways;
+      uint64_t times = 0;
+    };
+    std::map<uint64_t, Score> scores;
+    for (const auto& [probed, times] : survey.probed()) {
+      const uint32_t roles = mapping->RolesOf(probed.pid);
+      if (roles == 0 || probed.object == 0 || mapping->objects.contains(probed.object)) continue;
+      for (const auto& [type, task] : done) {
+        if (type != probed.type || (roles >> task & 1) == 0) continue;
+        scores[probed.object].ways.insert({type, task});
+        scores[probed.object].times += times;
+      }
+    }
+    const auto best = std::max_element(scores.begin(), scores.end(), [](const auto& a, const auto& b) {
+      return std::pair(a.second.ways.size(), a.second.times) < std::pair(b.second.ways.size(), b.second.times);
+    });
+    if (best != scores.end()) mapping->objects[best->first] = object;
+  }
+}
+
+std::vector<bool> ProtocolRoles::Shown(const RoleMapping& mapping, const TraceSurvey& survey, uint8_t level) const {
+  uint32_t tasks = mapping.interrupts;
+  for (const auto& [pid, roles] : mapping.roles) tasks |= roles;
+  std::vector<bool> objects(program_.objects.size());
+  for (const auto& [address, object] : mapping.objects) objects[static_cast<size_t>(object)] = true;
+  std::vector<bool> shown;
+  for (const StateGraph::Label& label : graph_.labels()) {
+    const EventType type = TypeOf(label.event.kind);
+    bool is = type != EventType::kGeneric && label.level <= level && (tasks >> label.task & 1) != 0;
+    // A probe that recorded nothing may not have been there; the tracepoints of the scheduler come together.
+    is = is && (survey.Saw(type) || label.level == 0);
+    is = is && (type != EventType::kSchedSwitch || label.task == victim_);
+    const EventKind& kind = program_.events[label.event.kind];
+    for (size_t i = 0; is && i < kind.args.size() && i < label.event.args.size(); ++i) {
+      const auto value = static_cast<size_t>(label.event.args[i]);
+      if (kind.args[i] == EventKind::Arg::kTask) is = value < 32 && (tasks >> value & 1) != 0;
+      if (kind.args[i] == EventKind::Arg::kObject) is = value < objects.size() && objects[value];
+    }
+    shown.push_back(is);
+  }
+  return shown;
+}
+
+std::vector<std::string> ProtocolRoles::EventNames(const TraceSurvey& survey, uint8_t level, bool recorded) const {
+  std::set<std::string> names;
+  for (const StateGraph::Label& label : graph_.labels()) {
+    const EventType type = TypeOf(label.event.kind);
+    if (label.level > level || type == EventType::kGeneric) continue;
+    if ((survey.Saw(type) || label.level == 0) == recorded) names.insert(program_.events[label.event.kind].name);
+  }
+  return {names.begin(), names.end()};
+}
+
+std::optional<ObservedEvent> ProtocolRoles::Project(const Event& event, const RoleMapping& mapping,
+                                                    char sleep_letter) const {
+  const Kind* const kind = KindOf(event.type);
+  if (kind == nullptr) return std::nullopt;
+  ObservedEvent seen;
+  seen.kind = kind->kind;
+  seen.tasks = ContextOf(event) == WakeContext::kTask ? mapping.RolesOf(event.pid) : mapping.interrupts;
+  if (event.type == EventType::kSchedSwitch) {
+    seen.tasks = mapping.RolesOf(event.sw.prev_pid);
+    seen.args = {OneOf(seen.tasks), StateOfLetter(sleep_letter)};
+  }
+  if (seen.tasks == 0) return std::nullopt;
+  if (HasObject(event.type)) {
+    const auto object = mapping.objects.find(event.probe.object);
+    if (object == mapping.objects.end()) return std::nullopt;
+    seen.args = {ObservedArg::Among({object->second})};
+  }
+  const auto about = [&](int32_t pid) {
+    const uint32_t roles = mapping.RolesOf(pid);
+    if (roles != 0) seen.args.insert(seen.args.begin(), OneOf(roles));
+    return roles != 0;
+  };
+  switch (event.type) {
+    case EventType::kSchedWaking: return about(event.wake.pid) ? std::optional(seen) : std::nullopt;
+    case EventType::kSchedKthreadStop: return about(event.task.pid) ? std::optional(seen) : std::nullopt;
+    case EventType::kProbeTtwu:
+      seen.args = {StateOfBits(event.probe.state)};
+      return about(event.probe.pid) ? std::optional(seen) : std::nullopt;
+    case EventType::kProbeWakeUp:
+      seen.args.emplace_back();  // the states to wake
+      seen.args.push_back(Waiters(event.probe));
+      return seen;
+    case EventType::kProbeComplete:
+    case EventType::kProbeCompleteAll:
+      seen.args.push_back(Count(event.probe.value));
+      seen.args.push_back(Waiters(event.probe));
+      return seen;
+    case EventType::kProbeCompletionWait:
+      seen.args.push_back(OneOf(seen.tasks));
+      seen.args.push_back(Count(event.probe.value));
+      return seen;
+    default: return seen;
+  }
+}
+
+}  // namespace wakewatch
