@@ -1,0 +1,255 @@
+#include "analysis/report/protocol_match.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "analysis/protocol/observer.h"
+#include "analysis/trace/merge.h"
+
+namespace wakewatch {
+namespace {
+
+using protocol::Observer;
+using protocol::StateGraph;
+
+constexpr uint64_t kLookEvery = 1u << 16;
+constexpr size_t kBlockEvents = 4096;
+
+// Calls visit(event) in merged order.
+template <typename Visit>
+Status ForEachEvent(const TraceInput& input, const std::function<bool()>& stop, Visit&& visit) {
+  auto readers = input.OpenCpus();
+  if (!readers) return Fail(readers.error());
+  std::vector<ReaderBlockSource> in_line;
+  in_line.reserve(readers->size());
+  for (const auto& reader : *readers) in_line.emplace_back(reader.get(), kBlockEvents);
+  std::vector<BlockSource*> sources;
+  for (ReaderBlockSource& source : in_line) sources.push_back(&source);
+  uint64_t events = 0;
+  bool stopped = false;
+  Merger merger(sources);
+  const Status status = merger.Run([&](const Event& event) {
+    stopped = ++events % kLookEvery == 0 && stop && stop();
+    if (!stopped) visit(event);
+    return !stopped;
+  });
+  if (!status) return status;
+  if (!stopped) return {};
+  return Fail(ErrorCode::kDeadline, "the events were not read to the end in time");
+}
+
+// Follows one thread from sleep to sleep.
+class Follower {
+ public:
+  Follower(const ProtocolRoles& roles, const StateGraph& graph, RoleMapping mapping, std::vector<bool> shown)
+      : roles_(roles), mapping_(std::move(mapping)), observer_(graph, std::move(shown)) {}
+
+  const RoleMapping& mapping() const { return mapping_; }
+
+  void OnStep(const Step& step, const SchedModel& model, std::vector<MatchedSleep>* sleeps) {
+    const Event& event = *step.event;
+    switch (event.type) {
+      case EventType::kSchedSwitch: return OnSwitch(step, model, sleeps);
+      case EventType::kSchedWaking:
+        if (event.wake.pid == mapping_.victim_pid) return OnWaking(event, model, sleeps);
+        return Observe(event, 0);
+      case EventType::kGap:
+        if (event.gap.end_ns == UINT64_MAX && open_) Disturb("events were lost");
+        return;
+      default: return Observe(event, 0);
+    }
+  }
+
+  void Finish(const SchedModel& model, std::vector<MatchedSleep>* sleeps) {
+    if (!open_ || sleep_.sleep_ns == 0 || woken_) return;
+    sleep_.open = true;
+    Close(model.now_ns(), nullptr, model, sleeps);
+  }
+
+ private:
+  void OnSwitch(const Step& step, const SchedModel& model, std::vector<MatchedSleep>* sleeps) {
+    const Event& event = *step.event;
+    if (event.sw.prev_pid == mapping_.victim_pid && step.prev != nullptr && open_ && sleep_.sleep_ns == 0) {
+      const bool left = step.prev->state == TaskState::kSleeping || step.prev->state == TaskState::kWaking;
+      if (left && step.prev->sleep_letter != 'X' && step.prev->sleep_letter != 'Z') {
+        Observe(event, step.prev->sleep_letter);
+        sleep_.sleep_ns = event.ts_ns;
+        // It was woken while it was on its way to sleep: that sleep is over.
+        if (step.prev->state == TaskState::kWaking) CloseWoken(event.ts_ns, model, sleeps);
+      }
+    }
+    if (event.sw.next_pid == mapping_.victim_pid && (!open_ || sleep_.sleep_ns != 0)) Begin(step);
+  }
+
+  void Begin(const Step& step) {
+    sleep_ = {};
+    sleep_.pid = mapping_.victim_pid;
+    sleep_.comm = step.next == nullptr ? std::string() : std::string(step.next->comm());
+    sleep_.start_ns = step.event->ts_ns;
+    open_ = true;
+    woken_ = false;
+    observer_.Start(roles_.victim());
+  }
+
+  void OnWaking(const Event& event, const SchedModel& model, std::vector<MatchedSleep>* sleeps) {
+    if (!open_) return;
+    if (sleep_.sleep_ns != 0) {
+      Close(event.ts_ns, &event, model, sleeps);
+    } else if (const auto seen = roles_.Project(event, mapping_, 0)) {
+      observer_.Observe(*seen);
+    } else {
+      Disturb("woken from outside of the protocol while it ran");
+    }
+  }
+
+  void Observe(const Event& event, char sleep_letter) {
+    if (!open_) return;
+    if (const auto seen = roles_.Project(event, mapping_, sleep_letter)) observer_.Observe(*seen);
+  }
+
+  void Disturb(const char* why) {
+    if (sleep_.why.empty()) sleep_.why = why;
+  }
+
+  void CloseWoken(uint64_t now_ns, const SchedModel& model, std::vector<MatchedSleep>* sleeps) {
+    woken_ = true;
+    Close(now_ns, nullptr, model, sleeps);
+  }
+
+  // `waking`: what ended the sleep; null: nothing, or something before it.
+  void Close(uint64_t now_ns, const Event* waking, const SchedModel& model, std::vector<MatchedSleep>* sleeps) {
+    open_ = false;
+    sleep_.end_ns = now_ns;
+    const Task* const task = model.TaskOf(mapping_.victim_pid);
+    const bool dark = task == nullptr ? model.Dark(sleep_.start_ns) : model.Dark(sleep_.start_ns, *task);
+    // Who woke it may have been seen on any CPU.
+    if (dark || model.Dark(sleep_.start_ns)) Disturb("events were lost");
+    if (sleep_.why.empty()) sleep_.verdict = Judge(waking);
+    sleeps->push_back(sleep_);
+  }
+
+  SleepVerdict Judge(const Event* waking) {
+    bool healthy = observer_.MayBeHealthy();
+    if (woken_) healthy = observer_.possible();
+    if (waking != nullptr && !healthy) {
+      const auto seen = roles_.Project(*waking, mapping_, 0);
+      healthy = seen && observer_.Explains(*seen);
+    }
+    const bool lost = !woken_ && observer_.MayHaveLost();
+    if (lost) return healthy ? SleepVerdict::kBoth : SleepVerdict::kLosing;
+    return healthy ? SleepVerdict::kHealthy : SleepVerdict::kNeither;
+  }
+
+  const ProtocolRoles& roles_;
+  const RoleMapping mapping_;
+  Observer observer_;
+  MatchedSleep sleep_;
+  bool open_ = false;   // a run, or the sleep behind it, is under way
+  bool woken_ = false;  // it was woken before it was asleep
+};
+
+std::string ThreadText(const TraceSurvey& survey, int32_t pid) {
+  return fmt::format("{} (pid {})", survey.CommOf(pid), pid);
+}
+
+MatchedThread Described(const RoleMapping& mapping, const protocol::Program& program, const TraceSurvey& survey) {
+  MatchedThread thread;
+  thread.pid = mapping.victim_pid;
+  thread.comm = survey.CommOf(mapping.victim_pid);
+  for (size_t task = 0; task < program.tasks.size(); ++task) {
+    std::string threads;
+    for (const auto& [pid, roles] : mapping.roles) {
+      if ((roles >> task & 1) != 0) threads += (threads.empty() ? "" : ", ") + ThreadText(survey, pid);
+    }
+    if ((mapping.interrupts >> task & 1) != 0) threads = "whatever runs in an interrupt";
+    if (!threads.empty()) thread.roles.emplace_back(program.tasks[task].name, threads);
+  }
+  for (const auto& [address, object] : mapping.objects) {
+    thread.objects.emplace_back(program.objects[static_cast<size_t>(object)], address);
+  }
+  return thread;
+}
+
+void NameFindings(std::span<const Finding> findings, std::vector<MatchedSleep>* sleeps) {
+  std::map<std::pair<int32_t, uint64_t>, std::string> ids;
+  for (const Finding& finding : findings) {
+    if (finding.check == "lost-wakeup") ids[{finding.pid, finding.start_ns}] = finding.id;
+  }
+  for (MatchedSleep& sleep : *sleeps) {
+    const auto at = ids.find({sleep.pid, sleep.sleep_ns});
+    if (at != ids.end()) sleep.finding_id = at->second;
+  }
+}
+
+}  // namespace
+
+std::string_view Name(SleepVerdict verdict) {
+  switch (verdict) {
+    case SleepVerdict::kLosing: return "losing";
+    case SleepVerdict::kHealthy: return "healthy";
+    case SleepVerdict::kBoth: return "both";
+    case SleepVerdict::kNeither: return "neither";
+    case SleepVerdict::kUnknown: return "unknown";
+  }
+  return "unknown";
+}
+
+std::array<uint64_t, kSleepVerdicts> ProtocolMatch::Counts() const {
+  std::array<uint64_t, kSleepVerdicts> counts{};
+  for (const MatchedSleep& sleep : sleeps) ++counts[static_cast<size_t>(sleep.verdict)];
+  return counts;
+}
+
+Result<ProtocolMatch> MatchProtocol(const TraceInput& input, const protocol::Program& program,
+                                    const ProtocolMatchOptions& options) {
+  const auto graph = StateGraph::Build(program, options.graph);
+  if (!graph) return Fail(graph.error());
+  if (!graph->complete()) {
+    return Fail(ErrorCode::kTooLarge,
+                fmt::format("protocol {} has more than {} states: too many to compare all its runs", program.name,
+                            options.graph.states_max));
+  }
+  const ProtocolRoles roles(program, *graph);
+  TraceSurvey survey(input);
+  if (auto read = ForEachEvent(input, options.stop, [&](const Event& event) { survey.Push(event); }); !read) {
+    return Fail(read.error());
+  }
+  const auto victims = roles.Victims(survey, options.roles, options.explains, options.findings);
+  if (!victims) return Fail(victims.error());
+
+  ProtocolMatch match;
+  match.protocol = program.name;
+  match.path = input.metadata().path;
+  match.memory = program.memory;
+  match.level = options.level;
+  match.victim = program.tasks[roles.victim()].name;
+  match.recorded = roles.EventNames(survey, options.level, true);
+  match.unrecorded = roles.EventNames(survey, options.level, false);
+  std::vector<std::unique_ptr<Follower>> followers;
+  for (const int32_t pid : *victims) {
+    RoleMapping mapping = roles.MapAround(pid, survey, options.roles);
+    match.threads.push_back(Described(mapping, program, survey));
+    std::vector<bool> shown = roles.Shown(mapping, survey, options.level);
+    followers.push_back(std::make_unique<Follower>(roles, *graph, std::move(mapping), std::move(shown)));
+  }
+  SchedModel model(input);
+  const auto read = ForEachEvent(input, options.stop, [&](const Event& event) {
+    const Step& step = model.Apply(event);
+    for (const auto& follower : followers) follower->OnStep(step, model, &match.sleeps);
+  });
+  if (!read) return Fail(read.error());
+  for (const auto& follower : followers) follower->Finish(model, &match.sleeps);
+  NameFindings(options.findings, &match.sleeps);
+  for (const MatchedSleep& sleep : match.sleeps) {
+    for (MatchedThread& thread : match.threads) {
+      if (thread.pid == sleep.pid) ++thread.sleeps[static_cast<size_t>(sleep.verdict)];
+    }
+  }
+  return match;
+}
+
+}  // namespace wakewatch
