@@ -22,6 +22,7 @@
 namespace wakewatch {
 namespace {
 
+constexpr std::chrono::seconds kShippedCheckMax{20};
 constexpr uint64_t kMiB = 1u << 20, kGiB = 1u << 30;
 
 std::chrono::seconds Seconds(const std::string& duration) {
@@ -92,6 +93,7 @@ FleetOptions ServeVerb::MakeFleetOptions() const {
   engine.conservation_span_ns = ParseDuration(conservation_).value_or(engine.conservation_span_ns);
   engine.dispatch_tolerance_ns = ParseDuration(tolerance_).value_or(engine.dispatch_tolerance_ns);
   fleet.snapshots.per_minute = static_cast<unsigned>(std::min<uint64_t>(snapshots_per_minute_, 60'000));
+  fleet.shipped_check_max = kShippedCheckMax;
   fleet.retention.age = Seconds(keep_);
   fleet.retention.bytes_per_host_max = keep_gib_ * kGiB;
   fleet.retention.findings_age = Seconds(keep_findings_);

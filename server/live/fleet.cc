@@ -41,8 +41,16 @@ Result<std::unique_ptr<Fleet>> Fleet::Open(const FleetOptions& options) {
   if (!catalogue) return Fail(std::move(catalogue.error()));
   for (const std::string& warning : (*catalogue)->warnings()) options.log(warning, true);
   fleet->catalogue_ = std::move(*catalogue);
+  fleet->verdicts_ = std::make_unique<ShippedVerdicts>(ShippedVerdicts::Options{
+      .time_max = options.shipped_check_max,
+      .known = fleet->catalogue_->Verdicts(),
+      .keep = [raw = fleet.get()](const std::vector<ProtocolVerdict>& verdicts) {
+        const auto kept = raw->catalogue_->KeepVerdicts(verdicts);
+        if (!kept) raw->options_.log("verdicts of protocols are not kept: " + kept.error().Text(), true);
+      }});
   fleet->place_ = {options.data_folder,     options.live,  options.snapshots, &fleet->sets_,
                    fleet->catalogue_.get(), &fleet->feed_, options.log,       &fleet->files_mutex_};
+  fleet->place_.live.verdicts = [raw = fleet.get()] { return raw->verdicts_->Known(); };
   fleet->caretaker_ = std::make_unique<Caretaker>(
       Caretaker::Options{.catalogue = fleet->catalogue_.get(),
                          .retention = options.retention,
@@ -163,6 +171,7 @@ void Fleet::Stop() {
   const Error error{.code = ErrorCode::kInterrupted, .cause = "the server stops", .remedy = "reconnect later"};
   for (const auto& [name, host] : hosts_) host->Close(error);
   caretaker_.reset();
+  verdicts_->Stop();
 }
 
 size_t Fleet::QueuedBytes() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -20,6 +21,7 @@
 #include "server/live/caretaker.h"
 #include "server/live/finding_feed.h"
 #include "server/live/host.h"
+#include "server/live/shipped_verdicts.h"
 #include "server/store/catalogue.h"
 #include "server/store/retention.h"
 
@@ -30,6 +32,8 @@ struct FleetOptions {
   LiveOptions live;
   SnapshotLimits snapshots;
   RetentionOptions retention;
+  // For each shipped protocol that is checked in the background from the start on; 0: none is checked.
+  std::chrono::milliseconds shipped_check_max{0};
   unsigned workers = 0;  // 0: two more than there are cores, since a commit waits for the disk
   size_t hosts_max = 10'000;
   size_t queue_bytes_max = 256u << 20;  // of messages that wait, of all hosts together
@@ -72,6 +76,7 @@ class Fleet {
   std::shared_ptr<Host> Find(const std::string& name) const;
   Catalogue& catalogue() { return *catalogue_; }
   FindingFeed& findings() { return feed_; }
+  const ShippedVerdicts& verdicts() const { return *verdicts_; }
   const FleetOptions& options() const { return options_; }
 
  private:
@@ -84,6 +89,7 @@ class Fleet {
 
   const FleetOptions options_;
   std::unique_ptr<Catalogue> catalogue_;
+  std::unique_ptr<ShippedVerdicts> verdicts_;
   FormatSets sets_;
   FindingFeed feed_;
   HostPlace place_;

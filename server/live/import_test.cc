@@ -261,6 +261,7 @@ class FullDisk : public RecordingWriter {
   }
   Status StoreWaits(std::span<const WaitChunk>) override { return {}; }
   Status StoreReport(const Report&) override { return {}; }
+  Status StoreVerdicts(std::span<const ProtocolVerdict>) override { return {}; }
   Status Close() override { return {}; }
 
   std::vector<uint64_t> sequences;
@@ -334,6 +335,7 @@ TEST(Import, KeepsTheMeasuredWaits) {
     Status Append(const Batch&) override { return {}; }
     Status StoreWaits(std::span<const WaitChunk> waits) override { return WriteWaits(db_, waits); }
     Status StoreReport(const Report&) override { return {}; }
+    Status StoreVerdicts(std::span<const ProtocolVerdict>) override { return {}; }
     Status Close() override { return {}; }
 
    private:

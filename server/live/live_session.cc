@@ -354,6 +354,10 @@ void LiveSession::AddCheckpoint() {
   checkpoint_at_ = std::chrono::steady_clock::now() + options_.checkpoint_every;
 }
 
+void LiveSession::AddVerdicts() {
+  if (options_.verdicts) rows_.verdicts = options_.verdicts();
+}
+
 Status LiveSession::Flush(bool checkpoint) {
   if (last_sequence_ == 0) return {};
   const bool due = checkpoint || std::chrono::steady_clock::now() >= checkpoint_at_;
@@ -364,6 +368,7 @@ Status LiveSession::Flush(bool checkpoint) {
     AddCheckpoint();
     summaries = Snapshot();
     rows_.summaries = &summaries;
+    AddVerdicts();
   }
   auto status = store_->Commit({}, rows_);
   rows_.summaries = nullptr;
@@ -385,6 +390,7 @@ Result<std::vector<Finding>> LiveSession::End() {
     rows_.findings.push_back(finding);
   }
   rows_.summaries = &report;
+  AddVerdicts();
   const auto status = store_->Commit({}, rows_);
   rows_ = {};
   pending_ = false;

@@ -37,6 +37,7 @@ struct LiveOptions {
   SessionStoreOptions store;
   std::chrono::seconds checkpoint_every{60};  // at most this much is analysed again after a crash
   std::chrono::seconds timeline_every{5};     // a stored timeline is at most this old
+  std::function<std::vector<ProtocolVerdict>()> verdicts;  // what is stored of protocols; empty: nothing
 };
 
 class LiveSession {
@@ -109,6 +110,7 @@ class LiveSession {
   void AddTimeline();
   void AddWaits();
   void AddCheckpoint();
+  void AddVerdicts();
 
   const LiveOptions options_;
   std::unique_ptr<SessionStore> store_;

@@ -23,6 +23,7 @@ class SlowWriter : public RecordingWriter {
   }
   Status StoreWaits(std::span<const WaitChunk>) override { return {}; }
   Status StoreReport(const Report&) override { return {}; }
+  Status StoreVerdicts(std::span<const ProtocolVerdict>) override { return {}; }
   Status Close() override { return {}; }
 
   uint64_t fails_at = 0, throws_at = 0;

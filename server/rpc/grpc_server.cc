@@ -13,6 +13,7 @@
 #include "server/rpc/finding_service.h"
 #include "server/rpc/fleet_service.h"
 #include "server/rpc/ingest_service.h"
+#include "server/rpc/protocol_service.h"
 #include "server/rpc/sql_service.h"
 
 namespace wakewatch {
@@ -28,7 +29,8 @@ class Server final : public GrpcServer {
         fleet_(recordings, options_.limits),
         analysis_(recordings, options_.limits),
         findings_(recordings, options_.limits),
-        sql_(recordings, options_.limits) {}
+        sql_(recordings, options_.limits),
+        protocols_(&recordings->fleet(), options_.limits) {}
   ~Server() override { Stop(); }
 
   Status Listen();
@@ -52,6 +54,7 @@ class Server final : public GrpcServer {
   AnalysisService analysis_;
   FindingService findings_;
   SqlService sql_;
+  ProtocolService protocols_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 };
@@ -73,7 +76,7 @@ Status Server::Listen() {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kKeepaliveMs / 2);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   for (grpc::Service* service :
-       std::initializer_list<grpc::Service*>{&ingest_, &fleet_, &analysis_, &findings_, &sql_}) {
+       std::initializer_list<grpc::Service*>{&ingest_, &fleet_, &analysis_, &findings_, &sql_, &protocols_}) {
     builder.RegisterService(service);
   }
   server_ = builder.BuildAndStart();

@@ -16,6 +16,12 @@ struct ServerLimits {
   std::chrono::milliseconds sql_time_max{10'000};
   std::chrono::milliseconds analysis_time_max{60'000};  // of an analysis of stored events
   std::chrono::milliseconds timeline_time_max{2'000};
+  // Of one check of a protocol, and how many run at once, each on so many threads.
+  size_t check_text_bytes_max = 256u << 10;
+  uint64_t check_states_max = 5'000'000;
+  uint64_t check_memory_bytes_max = 512u << 20;
+  std::chrono::milliseconds check_time_max{30'000};
+  unsigned checks_max = 2, check_threads = 1;
   unsigned streams_max = 64;  // WatchHosts, WatchThreads, WatchFindings together: each holds a thread
   const std::atomic<bool>* stopping = nullptr;
 };

@@ -100,6 +100,7 @@ Status Catalogue::OpenFile() {
   } else if (*version != kCatalogueVersion) {
     return Fail(Error{ErrorCode::kUnsupported, "it is of version " + std::to_string(*version), path});
   }
+  STORE_TRY(MakeVerdictTable(*db));
   auto put = db->Prepare("INSERT OR REPLACE INTO recording(" + std::string(kColumns) +
                          ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)");
   auto remove = db->Prepare("DELETE FROM recording WHERE host = ?1 AND id = ?2");
@@ -223,6 +224,26 @@ Status Catalogue::Remove(const std::string& host, const std::string& id) {
   const std::lock_guard lock(mutex_);
   rows_.erase({host, id});
   return db_.get() == nullptr ? Status() : remove_.Run(host, id);
+}
+
+std::vector<ProtocolVerdict> Catalogue::Verdicts() const {
+  const std::lock_guard lock(mutex_);
+  if (db_.get() == nullptr) return {};
+  // What cannot be read is found out again.
+  return ReadVerdicts(db_).value_or(std::vector<ProtocolVerdict>());
+}
+
+Status Catalogue::KeepVerdicts(std::span<const ProtocolVerdict> verdicts) {
+  const std::lock_guard lock(mutex_);
+  if (db_.get() == nullptr) return {};
+  const auto write = [&]() -> Status {
+    STORE_TRY(db_.Exec("BEGIN"));
+    STORE_TRY(WriteVerdicts(db_, verdicts));
+    return db_.Exec("COMMIT");
+  };
+  auto status = write();
+  if (!status && sqlite3_get_autocommit(db_.get()) == 0) (void)db_.Exec("ROLLBACK");
+  return status;
 }
 
 std::vector<std::string> Catalogue::Hosts() const {

@@ -7,11 +7,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "analysis/base/result.h"
+#include "server/store/protocol_verdicts.h"
 #include "server/store/recording_row.h"
 #include "server/store/sqlite.h"
 
@@ -39,6 +41,10 @@ class Catalogue {
   std::vector<RecordingRow> List(const std::string& host) const;
   std::optional<RecordingRow> Find(const std::string& host, const std::string& id) const;
   std::optional<RecordingRow> Newest(const std::string& host) const;
+
+  // What KeepVerdicts was last given, by this server or one before it; empty where nothing could be read.
+  std::vector<ProtocolVerdict> Verdicts() const;
+  Status KeepVerdicts(std::span<const ProtocolVerdict> verdicts);
 
  private:
   using Key = std::pair<std::string, std::string>;  // host, id

@@ -200,6 +200,7 @@ Status PartWriter::Store(const std::vector<const Batch*>& batches, const Analysi
   if (rows.waits_from) STORE_TRY(RemoveWaitsFrom(db_, *rows.waits_from));
   if (!rows.waits.empty() || rows.checkpoint) STORE_TRY(WriteWaits(db_, rows.waits));
   if (rows.summaries != nullptr) STORE_TRY(WriteSummaries(db_, *rows.summaries));
+  if (!rows.verdicts.empty()) STORE_TRY(WriteVerdicts(db_, rows.verdicts));
   if (rows.checkpoint) STORE_TRY(StoreCheckpoint(*rows.checkpoint));
   page_count_.Reset();
   const auto pages = page_count_.Step();

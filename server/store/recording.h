@@ -15,10 +15,11 @@
 #include "analysis/report/wait_builder.h"
 #include "analysis/trace/formats_list.h"
 #include "analysis/trace/reader.h"
+#include "server/store/protocol_verdicts.h"
 
 namespace wakewatch {
 
-inline constexpr int kRecordingSchemaVersion = 4;
+inline constexpr int kRecordingSchemaVersion = 5;
 
 class RecordingWriter {
  public:
@@ -34,6 +35,8 @@ class RecordingWriter {
   virtual Status StoreWaits(std::span<const WaitChunk> waits) = 0;
   // Replaces the summaries and findings.
   virtual Status StoreReport(const Report& report) = 0;
+  // Replaces what the checker says of the protocols it ships with.
+  virtual Status StoreVerdicts(std::span<const ProtocolVerdict> verdicts) = 0;
   // Checkpoints the log into the file, so that one file can be copied. No Append after it.
   virtual Status Close() = 0;
 };

@@ -29,6 +29,7 @@ class SqliteRecordingWriter : public RecordingWriter {
   Status Append(const Batch& batch) override;
   Status StoreWaits(std::span<const WaitChunk> waits) override;
   Status StoreReport(const Report& report) override;
+  Status StoreVerdicts(std::span<const ProtocolVerdict> verdicts) override;
   Status Close() override;
 
  private:
@@ -78,6 +79,19 @@ Status SqliteRecordingWriter::StoreReport(const Report& report) {
   if (auto status = WriteReport(db_, report); !status) return named(std::move(status.error()));
   if (auto status = transaction->Commit(); !status) return named(std::move(status.error()));
   return {};
+}
+
+Status SqliteRecordingWriter::StoreVerdicts(std::span<const ProtocolVerdict> verdicts) {
+  if (!open()) return Fail(ErrorCode::kInvalidArgument, "the recording is closed");
+  const auto store = [&]() -> Status {
+    auto transaction = Transaction::Begin(db_);
+    if (!transaction) return tl::unexpected<Error>(std::move(transaction.error()));
+    STORE_TRY(WriteVerdicts(db_, verdicts));
+    return transaction->Commit();
+  };
+  auto status = store();
+  if (!status) status.error().cause = "storing verdicts of protocols: " + status.error().cause;
+  return status;
 }
 
 Status SqliteRecordingWriter::Close() {

@@ -220,8 +220,21 @@ CREATE TABLE obligation(
   voided INTEGER NOT NULL, unlearned INTEGER NOT NULL, open INTEGER NOT NULL) WITHOUT ROWID;
 )sql";
 
+// What the protocol checker says of the protocols it ships with; empty in recordings that were made without it.
+constexpr const char* kVersion5 = R"sql(
+CREATE TABLE protocol_verdict(
+  name TEXT NOT NULL, memory TEXT NOT NULL, verdict TEXT NOT NULL,
+  property TEXT NOT NULL,           -- that is broken; '' where none is
+  expected TEXT NOT NULL,           -- what the protocol's own text says
+  states INTEGER NOT NULL, depth INTEGER NOT NULL,
+  steps INTEGER NOT NULL,           -- of the shortest counterexample
+  checker_version INTEGER NOT NULL, text_hash TEXT NOT NULL,
+  PRIMARY KEY(name, memory)) WITHOUT ROWID;
+)sql";
+
 constexpr std::array kMigrations = {MigrationStep{1, kVersion1}, MigrationStep{2, kVersion2},
-                                    MigrationStep{3, kVersion3}, MigrationStep{4, kVersion4}};
+                                    MigrationStep{3, kVersion3}, MigrationStep{4, kVersion4},
+                                    MigrationStep{5, kVersion5}};
 static_assert(kMigrations.back().version == kRecordingSchemaVersion);
 
 constexpr size_t kHeaderBytes = 100;  // Source: https://www.sqlite.org/fileformat2.html#the_database_header
@@ -249,6 +262,7 @@ constexpr auto kTables = std::to_array<const char*>({"anomaly",
                                                      "obligation",
                                                      "part_start",
                                                      "profile_change",
+                                                     "protocol_verdict",
                                                      "report_info",
                                                      "session",
                                                      "softirq_summary",

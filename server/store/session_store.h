@@ -24,6 +24,7 @@
 #include "analysis/report/wait_builder.h"
 #include "analysis/trace/reader.h"
 #include "server/store/finding_query.h"
+#include "server/store/protocol_verdicts.h"
 #include "server/store/recording_row.h"
 
 namespace wakewatch {
@@ -53,6 +54,7 @@ struct AnalysisRows {
   std::vector<WaitChunk> waits;        // each replaces the one of its name in this part
   std::optional<uint64_t> waits_from;  // waits are made again from this number on: the part's chunks from there on go
   const Report* summaries = nullptr;   // replaces the summary tables, not the findings
+  std::vector<ProtocolVerdict> verdicts;  // replace those that are stored; none: they stay
   std::optional<Checkpoint> checkpoint;
 };
 
