@@ -84,7 +84,7 @@ constexpr const char* kExitStatus =
     ".TP\n.B 1\nan error, told on standard error\n"
     ".TP\n.B 2\nthe command line makes no sense\n"
     ".TP\n.B 3\ndone, but the data has gaps\n"
-    ".TP\n.B 4\na finding at or above \\-\\-fail\\-on (wins over 3)\n"
+    ".TP\n.B 4\na finding at or above \\-\\-fail\\-on (wins over 3); a protocol that can lose a wakeup\n"
     ".TP\n.B 130\ninterrupted\n";
 
 std::string FlagWords(const CLI::App& app) {

@@ -13,7 +13,8 @@ enum class ExitCode : int {
   kError = 1,
   kUsage = 2,
   kGaps = 3,      // done, but the data has gaps
-  kFindings = 4,  // at least one finding at or above --fail-on; wins over kGaps
+  // At least one finding at or above --fail-on; wins over kGaps. Of a protocol: it can lose a wakeup.
+  kFindings = 4,
   kInterrupted = 130,
 };
 

@@ -1,15 +1,12 @@
 #include "server/cli/list.h"
 
-#include <nlohmann/json.hpp>
-
 #include "analysis/checks/checks_list.h"
 #include "analysis/model/rules.h"
 #include "analysis/model/thread_kind.h"
-#include "analysis/report/printable.h"
-#include "analysis/report/text_table.h"
 #include "analysis/trace/formats_list.h"
 #include "collector/recorder.h"
 #include "server/cli/diagnostics.h"
+#include "server/live/shipped_verdicts.h"
 #include "server/store/recording.h"
 
 namespace wakewatch {
@@ -54,6 +51,14 @@ Listing ListProfiles() {
   return listing;
 }
 
+std::string Expected(const ShippedAbout& about) {
+  if (about.expected_sc == about.expected_tso) return about.expected_sc;
+  if (about.expected_sc.empty() || about.expected_tso.empty()) {
+    return about.expected_sc.empty() ? "tso " + about.expected_tso : "sc " + about.expected_sc;
+  }
+  return "sc " + about.expected_sc + ", tso " + about.expected_tso;
+}
+
 Listing ListKinds() {
   Listing listing{{"kind", "pattern", "purpose", "once"}, {}};
   for (const ThreadKindInfo& kind : ThreadKinds()) {
@@ -76,46 +81,26 @@ Result<Listing> ListEvents(const std::string& path) {
   return listing;
 }
 
-std::string Write(const Listing& listing, OutputFormat format) {
-  std::string out;
-  if (format == OutputFormat::kText) {
-    std::vector<TextTable::Column> columns;
-    for (const std::string& column : listing.columns) columns.push_back({column, TextTable::Align::kLeft});
-    TextTable table(std::move(columns));
-    for (const auto& row : listing.rows) table.AddRow(row);
-    return table.Text(0);
-  }
-  if (format == OutputFormat::kCsv) {
-    const auto append = [&](const std::vector<std::string>& cells) {
-      for (size_t i = 0; i < cells.size(); ++i) out += (i == 0 ? "" : ",") + CsvField(cells[i]);
-      out += '\n';
-    };
-    append(listing.columns);
-    for (const auto& row : listing.rows) append(row);
-    return out;
-  }
-  nlohmann::ordered_json items = nlohmann::ordered_json::array();
-  for (const auto& row : listing.rows) {
-    nlohmann::ordered_json item;
-    for (size_t i = 0; i < row.size(); ++i) item[listing.columns[i]] = row[i];
-    items.push_back(std::move(item));
-  }
-  const nlohmann::ordered_json answer = {{"schema_version", 1}, {"items", std::move(items)}};
-  return answer.dump(1, ' ', true, nlohmann::json::error_handler_t::replace) + '\n';
-}
-
 }  // namespace
+
+Listing ListShippedProtocols() {
+  Listing listing{{"protocol", "expected", "explains", "title"}, {}};
+  for (const ShippedAbout& about : ShippedProtocolsAbout()) {
+    listing.rows.push_back({about.name, Expected(about), Joined(about.explains), about.title});
+  }
+  return listing;
+}
 
 ListVerb::ListVerb(CommandLine* line)
     : Verb(line->AddVerb(
-          "list", "Formats, checks, rules, profiles, thread kinds, the events a trace holds, or what a server has")),
+          "list", "Formats, checks, rules, profiles, thread kinds, protocols, the events a trace holds, or what a server has")),
       server_(options()),
       format_(options(), {"text", "json", "csv"}) {
   options()->Text({.names = "what",
                    .help = "What to list",
                    .type = "",
                    .required = true,
-                   .choices = {"formats", "checks", "rules", "profiles", "kinds", "events", "hosts", "recordings"}},
+                   .choices = {"formats", "checks", "rules", "profiles", "kinds", "protocols", "events", "hosts", "recordings"}},
                   &what_);
   options()->Text({.names = "-i,--input,file",
                    .help = "The trace or recording, for `list events`; the host, for `list recordings`",
@@ -126,15 +111,17 @@ ListVerb::ListVerb(CommandLine* line)
 }
 
 Result<Listing> ListVerb::ListRemote() const {
+  if (what_ == "protocols") return ListProtocolsRemotely(server_.server());
   return what_ == "hosts" ? ListHostsRemotely(server_.server()) : ListRecordingsRemotely(server_.server(), path_);
 }
 
 ExitCode ListVerb::Run() {
-  const bool remote = what_ == "hosts" || what_ == "recordings";
-  if (remote != !server_.server().empty()) {
+  const bool has_server = !server_.server().empty();
+  const bool remote = what_ == "hosts" || what_ == "recordings" || (what_ == "protocols" && has_server);
+  if (remote != has_server) {
     return ComplainOfUsage(Error{.code = ErrorCode::kInvalidArgument,
                                  .cause = remote ? "`list " + what_ + "` asks a server: which one?"
-                                                 : "a server is asked for hosts and recordings only",
+                                                 : "a server is asked for hosts, recordings and protocols only",
                                  .remedy = "wakewatch list hosts --server HOST:PORT"});
   }
   if (what_ != "recordings" && (what_ == "events") == path_.empty()) {
@@ -149,9 +136,10 @@ ExitCode ListVerb::Run() {
                             : what_ == "rules"    ? ListRules()
                             : what_ == "profiles" ? ListProfiles()
                             : what_ == "kinds"    ? ListKinds()
+                            : what_ == "protocols" ? ListShippedProtocols()
                                                   : ListEvents(path_);
   if (!listing) return Complain(listing.error());
-  const auto printed = Print(Write(*listing, format_.format()));
+  const auto printed = Print(ListingText(*listing, format_.format()));
   return printed ? ExitCode::kFine : Complain(printed.error());
 }
 

@@ -1,17 +1,20 @@
 #include "server/cli/remote.h"
 
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
 #include <grpcpp/create_channel.h>
 #include <wakewatch/v1/analysis.grpc.pb.h>
 #include <wakewatch/v1/fleet.grpc.pb.h>
+#include <wakewatch/v1/protocol.grpc.pb.h>
 #include <wakewatch/v1/sql.grpc.pb.h>
 
 #include "proto/wire/batch_codec.h"
 #include "server/cli/values.h"
 #include "server/rpc/chain_messages.h"
+#include "server/rpc/protocol_messages.h"
 
 namespace wakewatch {
 namespace {
@@ -34,6 +37,7 @@ ErrorCode CodeOf(grpc::StatusCode code) {
     case grpc::StatusCode::FAILED_PRECONDITION:
     case grpc::StatusCode::UNIMPLEMENTED: return ErrorCode::kUnsupported;
     case grpc::StatusCode::UNAVAILABLE: return ErrorCode::kIo;
+    case grpc::StatusCode::CANCELLED: return ErrorCode::kInterrupted;
     default: return ErrorCode::kInternal;
   }
 }
@@ -104,6 +108,33 @@ SqlValue FromMessage(v1::SqlValue* value) {
     case v1::SqlValue::VALUE_NOT_SET: break;
   }
   return std::monostate();
+}
+
+// Cancels a call when `stop` becomes true, for as long as it exists.
+class CancelOn {
+ public:
+  CancelOn(const std::atomic<bool>& stop, grpc::ClientContext* context)
+      : thread_([this, &stop, context] {
+          while (!over_ && !stop) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+          if (!over_) context->TryCancel();
+        }) {}
+  ~CancelOn() {
+    over_ = true;
+    thread_.join();
+  }
+  CancelOn(const CancelOn&) = delete;
+  CancelOn& operator=(const CancelOn&) = delete;
+
+ private:
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
+
+std::string VerdictText(const v1::Protocol& protocol, std::string_view memory) {
+  for (const v1::ProtocolVerdict& verdict : protocol.verdicts()) {
+    if (verdict.memory() == memory) return verdict.verdict();
+  }
+  return "not known yet";
 }
 
 const char* NameOf(v1::HostStatus status) {
@@ -233,6 +264,48 @@ Result<ChainAnswer> FindChainRemotely(const std::string& server, const RemoteVie
   const grpc::Status status = stub->GetChain(&context, request, &response);
   if (!status.ok()) return Fail(FromStatus(server, status));
   return FromMessage(response);
+}
+
+Result<Listing> ListProtocolsRemotely(const std::string& server) {
+  const auto stub = v1::ProtocolService::NewStub(ChannelTo(server));
+  grpc::ClientContext context;
+  v1::ListProtocolsResponse response;
+  const grpc::Status status = stub->ListProtocols(&context, {}, &response);
+  if (!status.ok()) return Fail(FromStatus(server, status));
+  Listing listing{{"protocol", "sc", "tso", "explains", "title"}, {}};
+  for (const v1::Protocol& protocol : response.protocols()) {
+    std::string explains;
+    for (const std::string& cls : protocol.explains()) explains += (explains.empty() ? "" : ", ") + cls;
+    listing.rows.push_back({protocol.name(), VerdictText(protocol, "sc"), VerdictText(protocol, "tso"), explains,
+                            protocol.title()});
+  }
+  return listing;
+}
+
+Result<TimedCheck> CheckRemotely(const std::string& server, const std::string& text, const std::string& name,
+                                 const CheckWish& wish, const std::atomic<bool>& stop) {
+  const auto stub = v1::ProtocolService::NewStub(ChannelTo(server));
+  v1::CheckProtocolRequest request;
+  ToMessage(wish, &request);
+  request.set_text(text);
+  request.set_name(name);
+  grpc::ClientContext context;
+  v1::CheckProtocolResponse response;
+  const CancelOn cancel(stop, &context);
+  const grpc::Status status = stub->CheckProtocol(&context, request, &response);
+  if (!status.ok()) return Fail(FromStatus(server, status));
+  return FromMessage(response);
+}
+
+Result<std::string> ShowProtocolRemotely(const std::string& server, const std::string& name) {
+  const auto stub = v1::ProtocolService::NewStub(ChannelTo(server));
+  v1::GetProtocolRequest request;
+  request.set_name(name);
+  grpc::ClientContext context;
+  v1::GetProtocolResponse response;
+  const grpc::Status status = stub->GetProtocol(&context, request, &response);
+  if (!status.ok()) return Fail(FromStatus(server, status));
+  return response.text();
 }
 
 }  // namespace wakewatch

@@ -1,6 +1,7 @@
 // Why: `--server HOST:PORT` asks a server instead of reading a file. gRPC stays behind this header.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -14,6 +15,7 @@
 #include "analysis/report/report_filter.h"
 #include "analysis/report/report_view.h"
 #include "server/cli/listing.h"
+#include "server/live/protocol_checks.h"
 #include "server/store/query.h"
 
 namespace wakewatch {
@@ -55,5 +57,14 @@ Result<ChainAnswer> FindChainRemotely(const std::string& server, const RemoteVie
 // What `wakewatch list hosts` and `list recordings` show.
 Result<Listing> ListHostsRemotely(const std::string& server);
 Result<Listing> ListRecordingsRemotely(const std::string& server, const std::string& host);
+// And `wakewatch list protocols`, with the verdicts that the server has by now.
+Result<Listing> ListProtocolsRemotely(const std::string& server);
+
+// As RunCheck, within the server's limits. `text` may be empty: then it is the server's own protocol `name`. Ends when
+// `stop` becomes true (kInterrupted).
+Result<TimedCheck> CheckRemotely(const std::string& server, const std::string& text, const std::string& name,
+                                 const CheckWish& wish, const std::atomic<bool>& stop);
+// The text of a protocol that the server ships with.
+Result<std::string> ShowProtocolRemotely(const std::string& server, const std::string& name);
 
 }  // namespace wakewatch

@@ -1,6 +1,7 @@
 #include "server/cli/verb.h"
 
 #include "server/cli/chain.h"
+#include "server/cli/check.h"
 #include "server/cli/docs.h"
 #include "server/cli/doctor.h"
 #include "server/cli/findings.h"
@@ -25,6 +26,7 @@ std::vector<std::unique_ptr<Verb>> MakeVerbs(CommandLine* line) {
   verbs.push_back(std::make_unique<ModelVerb>(line));
   verbs.push_back(std::make_unique<FindingsVerb>(line));
   verbs.push_back(std::make_unique<ChainVerb>(line));
+  verbs.push_back(std::make_unique<CheckVerb>(line));
   verbs.push_back(std::make_unique<QueryVerb>(line));
   verbs.push_back(std::make_unique<ListVerb>(line));
   verbs.push_back(std::make_unique<DoctorVerb>(line));

@@ -18,6 +18,11 @@ struct CheckRun {
   unsigned threads = 0;                   // 0: one a hardware thread
   std::function<bool()> cancelled;        // asked every few thousand states; empty: never
 };
+// What is asked of a server, except the text and its name.
+struct CheckWish {
+  protocol::CheckOptions options;
+  std::chrono::milliseconds time_max{0};
+};
 struct TimedCheck {
   protocol::CheckResult result;
   double seconds = 0;  // by the steady clock

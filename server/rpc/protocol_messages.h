@@ -10,11 +10,7 @@
 
 namespace wakewatch {
 
-// What is asked for, except the text and its name. Of limits 0 stands for the server's own.
-struct CheckWish {
-  protocol::CheckOptions options;
-  std::chrono::milliseconds time_max{0};
-};
+// In a message a limit of 0 stands for the server's own.
 void ToMessage(const CheckWish& wish, v1::CheckProtocolRequest* message);
 // Error: kInvalidArgument, a memory that there is none of.
 Result<CheckWish> FromMessage(const v1::CheckProtocolRequest& message);
