@@ -7,11 +7,13 @@ import { FindingPage } from "./pages/finding";
 import { FindingsPage } from "./pages/findings";
 import { FleetPage, UnknownPage } from "./pages/fleet";
 import { HostPage } from "./pages/host";
+import { CheckPage, ProtocolPage } from "./pages/protocol";
+import { ProtocolsPage } from "./pages/protocols";
 import { ThreadPage } from "./pages/thread";
 import { ServerNow } from "./parts/clock";
 import { ConnectionMark, LostNote, SaidAbove } from "./parts/feed_note";
 import { ThemeSwitch } from "./parts/theme";
-import { findingsAddress, kFleetAddress, useRoute, type Page } from "./router";
+import { findingsAddress, kFleetAddress, protocolsAddress, useRoute, type Page } from "./router";
 import { kNoHosts, reduceHosts, type Hosts } from "./state/hosts";
 import { visible } from "./text/visible";
 
@@ -27,6 +29,12 @@ function titleOf(page: Page): string {
       return "Findings";
     case "finding":
       return `Finding on ${visible(page.host)}`;
+    case "protocols":
+      return "Protocols";
+    case "protocol":
+      return `Protocol ${visible(page.protocol)}`;
+    case "check":
+      return "Check a protocol";
     case "unknown":
       return "No such page";
   }
@@ -80,6 +88,12 @@ export function App() {
           <a href={findingsAddress()} aria-current={page.name.startsWith("finding") ? "page" : undefined}>
             Findings
           </a>
+          <a
+            href={protocolsAddress()}
+            aria-current={["protocols", "protocol", "check"].includes(page.name) ? "page" : undefined}
+          >
+            Protocols
+          </a>
         </nav>
         <ConnectionMark feed={feed} />
         <ThemeSwitch />
@@ -96,6 +110,9 @@ export function App() {
           )}
           {page.name === "findings" && <FindingsPage query={query} />}
           {page.name === "finding" && <FindingPage key={key} host={page.host} id={page.id} />}
+          {page.name === "protocols" && <ProtocolsPage query={query} />}
+          {page.name === "protocol" && <ProtocolPage key={key} name={page.protocol} />}
+          {page.name === "check" && <CheckPage />}
           {page.name === "unknown" && <UnknownPage path={page.path} />}
         </SaidAbove.Provider>
       </main>

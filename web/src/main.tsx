@@ -5,6 +5,7 @@ import "./style/base.css";
 import "./style/table.css";
 import "./style/parts.css";
 import "./style/split.css";
+import "./style/protocol.css";
 
 adoptPath();
 render(<App />, document.getElementById("app")!);

@@ -10,6 +10,9 @@ export type Page =
   | { name: "thread"; host: string; pid: number }
   | { name: "findings" }
   | { name: "finding"; host: string; id: string }
+  | { name: "protocols" }
+  | { name: "protocol"; protocol: string }
+  | { name: "check" }
   | { name: "unknown"; path: string };
 
 export interface Route {
@@ -47,6 +50,9 @@ function pageOf(parts: (string | undefined)[]): Page | undefined {
   if (third !== undefined) return undefined;
   if (head === undefined) return { name: "fleet" };
   if (head === "findings" && first === undefined) return { name: "findings" };
+  if (head === "protocols" && first === undefined) return { name: "protocols" };
+  if (head === "check" && first === undefined) return { name: "check" };
+  if (head === "protocol" && first !== undefined && second === undefined) return { name: "protocol", protocol: first };
   if (head === "finding" && first !== undefined && second !== undefined)
     return { name: "finding", host: first, id: second };
   if (head === "host" && first !== undefined) {
@@ -91,6 +97,16 @@ export function findingsAddress(query: Query = {}): string {
 export function findingAddress(host: string, id: string): string {
   return `#/finding/${encodeURIComponent(host)}/${encodeURIComponent(id)}`;
 }
+
+export function protocolsAddress(query: Query = {}): string {
+  return withQuery("/protocols", query);
+}
+
+export function protocolAddress(protocol: string): string {
+  return `#/protocol/${encodeURIComponent(protocol)}`;
+}
+
+export const kCheckAddress = "#/check";
 
 /** Changes the part after '?' of the page that is shown; no new entry in the browser's history. */
 export function replaceQuery(changes: Query): void {

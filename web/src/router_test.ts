@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { findingAddress, findingsAddress, hostAddress, parseRoute, threadAddress, type Page } from "./router";
+import {
+  findingAddress,
+  findingsAddress,
+  hostAddress,
+  parseRoute,
+  protocolAddress,
+  threadAddress,
+  type Page,
+} from "./router";
 
 describe("parseRoute", () => {
   it.each<[string, Page]>([
@@ -25,6 +33,13 @@ describe("parseRoute", () => {
     ["#/findings?check=lost-wakeup", { name: "findings" }],
     ["#/finding/db1/abc", { name: "finding", host: "db1", id: "abc" }],
     ["#/finding/db1", { name: "unknown", path: "/finding/db1" }],
+    ["#/protocols?class=kthread-stop", { name: "protocols" }],
+    ["#/protocols/x", { name: "unknown", path: "/protocols/x" }],
+    ["#/protocol/kthread_loop", { name: "protocol", protocol: "kthread_loop" }],
+    ["#/protocol", { name: "unknown", path: "/protocol" }],
+    ["#/protocol/a/b", { name: "unknown", path: "/protocol/a/b" }],
+    ["#/check", { name: "check" }],
+    ["#/check/x", { name: "unknown", path: "/check/x" }],
     ["#/finding/db1/abc/more", { name: "unknown", path: "/finding/db1/abc/more" }],
   ])("%s", (hash, page) => expect(parseRoute(hash).page).toEqual(page));
 
@@ -36,6 +51,7 @@ it("addresses lead back to what they were made of, whatever the names hold", () 
     expect(parseRoute(hostAddress(name, "work")).page).toEqual({ name: "host", host: name, tab: "work" });
     expect(parseRoute(threadAddress(name, 14)).page).toEqual({ name: "thread", host: name, pid: 14 });
     expect(parseRoute(findingAddress(name, name)).page).toEqual({ name: "finding", host: name, id: name });
+    expect(parseRoute(protocolAddress(name)).page).toEqual({ name: "protocol", protocol: name });
     expect(parseRoute(findingsAddress({ host: name, pid: undefined })).query.get("host")).toBe(name);
   }
 });

@@ -23,6 +23,9 @@ const pages: [string, string][] = [
   ["host_findings", host("build-01", "/findings")],
   ["findings", "#/findings"],
   ["finding", `#/finding/build-01/${mock.findings[0]!.id}`],
+  ["protocols", "#/protocols"],
+  ["protocol", "#/protocol/kthread_check_before_set"],
+  ["check", "#/check"],
   ["unknown", "#/nothing"],
   ["no_host", host("nobody")],
 ];

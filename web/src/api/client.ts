@@ -4,6 +4,7 @@ import { createConnectTransport } from "@connectrpc/connect-web";
 import { AnalysisService } from "../gen/wakewatch/v1/analysis_pb";
 import { FindingService } from "../gen/wakewatch/v1/findings_pb";
 import { FleetService } from "../gen/wakewatch/v1/fleet_pb";
+import { ProtocolService } from "../gen/wakewatch/v1/protocol_pb";
 
 const transport = createConnectTransport({ baseUrl: window.location.origin, useBinaryFormat: true });
 
@@ -11,7 +12,10 @@ export const fleet = createClient(FleetService, transport);
 export const analysis = createClient(AnalysisService, transport);
 export const findings = createClient(FindingService, transport);
 
+export const protocols = createClient(ProtocolService, transport);
+
 export const kUnaryMs = 20_000;
+export const kCheckMs = 60_000; // longer than the server lets a check run
 
 const kDefinite = new Set([
   Code.InvalidArgument,

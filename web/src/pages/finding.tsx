@@ -8,7 +8,7 @@ import { Fed } from "../parts/feed_note";
 import { ConfidenceMark, OpenMark, WarningGlyph } from "../parts/marks";
 import { Story } from "../parts/story";
 import { Foreign, Task, When } from "../parts/text";
-import { findingsAddress, hostAddress, threadAddress } from "../router";
+import { findingsAddress, hostAddress, protocolAddress, protocolsAddress, threadAddress } from "../router";
 import { inTime, kNoLiveFindings, newestOf, openWords, type LiveFindings } from "../state/findings";
 import { placeOf, roleWords, stateOf } from "../state/snapshots";
 import { spanAround } from "../state/span";
@@ -80,6 +80,7 @@ function Body({ finding }: { finding: Finding }) {
         </p>
       )}
       <Reasons finding={finding} />
+      <HowItIsLost finding={finding} />
       <dl class="facts">
         <Fact name="Thread">
           <a href={threadAddress(finding.host, finding.pid, { recording: finding.recording })}>
@@ -138,6 +139,22 @@ function Body({ finding }: { finding: Finding }) {
       )}
       <Snapshots finding={finding} />
     </article>
+  );
+}
+
+/** What the protocol checker knows of this class of lost wakeups. */
+function HowItIsLost({ finding }: { finding: Finding }) {
+  if (finding.check !== "lost-wakeup" || finding.class === "") return null;
+  return (
+    <p>
+      {finding.protocol === "" ? (
+        <a href={protocolsAddress({ class: finding.class })}>How wakeups are lost like this</a>
+      ) : (
+        <>
+          How it is lost, step by step: <a href={protocolAddress(finding.protocol)}>{visible(finding.protocol)}</a>
+        </>
+      )}
+    </p>
   );
 }
 

@@ -65,6 +65,23 @@ export function OpenMark({ words }: { words: string }) {
   );
 }
 
+const kVerdicts: Record<string, [Shape, string, string]> = {
+  safe: ["disc", "tone-good", "safe"],
+  loses: ["triangle", "tone-bad", "loses"],
+  unfinished: ["half", "tone-quiet", "not finished"],
+};
+
+/** Of a protocol; undefined: it is not known yet. */
+export function VerdictMark({ verdict }: { verdict: string | undefined }) {
+  const [shape, tone, word] = kVerdicts[verdict ?? ""] ?? ["ring", "tone-quiet", "not known yet"];
+  return (
+    <span class="mark">
+      <Glyph shape={shape} tone={tone} />
+      {word}
+    </span>
+  );
+}
+
 export function WarningGlyph() {
   return <Glyph shape="triangle" tone="tone-warn" />;
 }

@@ -20,6 +20,8 @@ import { FleetService, HostStatus, type Host } from "../../src/gen/wakewatch/v1/
 import { kNoFilter, matches } from "../../src/state/findings";
 import { buckets, finding, hosts, nowNs, quantiles, randomFrom, threads } from "./data";
 import { kChecks, schedulerRules, kObligations, kUndecidable } from "./model";
+import { ProtocolService } from "../../src/gen/wakewatch/v1/protocol_pb";
+import { checkOf, kProtocols, textOf } from "./protocols";
 import { chainOf, delays, recordings, waits, worst } from "./waits";
 
 // Stricter than what the dashboard needs to be served with: no HTML may be made out of strings at all.
@@ -225,6 +227,15 @@ export class Mock {
           await self.pause(1000, context);
         }
       },
+    });
+    router.service(ProtocolService, {
+      listProtocols: () => ({ protocols: kProtocols, complete: false }),
+      getProtocol({ name }) {
+        const protocol = kProtocols.find((one) => one.name === name);
+        if (protocol === undefined) throw new ConnectError(`there is no shipped protocol "${name}"`, Code.NotFound);
+        return { protocol, text: textOf(protocol) };
+      },
+      checkProtocol: (request) => checkOf(request),
     });
     router.service(AnalysisService, {
       listThreads: (request) => self.threadsOf(request.recording?.host, request.userTasks),
