@@ -54,9 +54,9 @@ describe.skipIf(kReal)("protocols on the mock", () => {
     const steps = page.locator(".sequence .step");
     await steps.nth(4).waitFor();
     expect(await steps.count()).toBe(5);
-    expect(await page.locator(".sequence .task").allInnerTexts()).toEqual(["worker", "waker"]);
+    expect(await page.locator(".sequence .task").allTextContents()).toEqual(["worker", "waker"]);
     expect(await page.locator(".sequence .wake").count()).toBe(1);
-    expect(await page.locator(".sequence .lane.lost .end").innerText()).toBe("waits for ever");
+    expect(await page.locator(".sequence .lane.lost .end").textContent()).toBe("waits for ever");
     expect(await page.locator(".sequence .step .dot.silent").count()).toBe(3);
     await steps.first().focus();
     for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowDown");
