@@ -17,7 +17,7 @@ const verdictColumn = (memory: Memory, hint: string): Column<Protocol> => ({
   id: memory,
   title: memory.toUpperCase(),
   hint: `The verdict under ${hint}`,
-  rem: 9,
+  rem: 12,
   value: (protocol) => verdictOf(protocol, memory)?.verdict ?? "",
   cell: (protocol) => {
     const verdict = verdictOf(protocol, memory);
@@ -76,7 +76,7 @@ const kColumns: readonly Column<Protocol>[] = [
   {
     id: "title",
     title: "What it is",
-    rem: 34,
+    rem: 30,
     value: ({ title }) => title,
     cell: ({ title }) => (
       <span title={visible(title)}>
