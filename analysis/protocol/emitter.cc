@@ -9,7 +9,9 @@ namespace wakewatch::protocol {
 void Emitter::Emit(Op op, int32_t a, Touch touch) {
   // Past the limit nothing grows any more; the compiler says so when it is done.
   if (program_->code.size() > kCodeMax) return;
-  if (touch.writes && touch.buffered) ++task_.plain_stores;
+  // A release waits in the buffer, too, behind what is there already.
+  const bool release = op == Op::kRelease || op == Op::kReleaseAt;
+  if (touch.buffered || (release && program_->memory == Memory::kTso)) ++task_.plain_stores;
   program_->code.push_back({op, a});
   touches_.push_back(touch);
 }

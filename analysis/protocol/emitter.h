@@ -72,7 +72,7 @@ class Emitter {
     uint32_t first_point = 0, points = 0, start = 0;
     uint32_t code_begin = 0, code_end = 0;
     std::vector<Type> locals;
-    uint32_t plain_stores = 0;  // places
+    uint32_t plain_stores = 0;  // places of stores that may wait in the store buffer
   };
   TaskCode EndTask();
 
