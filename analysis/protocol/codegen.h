@@ -118,6 +118,7 @@ class Codegen {
   void Local(const Stmt& stmt, Scope* scope);
   void Assign(const Stmt& stmt, Scope* scope);
   void TraceEvent(const Stmt& stmt, Scope* scope);
+  void PushObject(const Ref& ref);
   void RunWorks(const Stmt& stmt, Scope* scope);
   void RunWork(const Symbols::Work& work, Scope* scope);
   void Leave(const Stmt& stmt, Scope* scope);
@@ -170,6 +171,8 @@ class Codegen {
   static bool JumpsAway(const Stmt& stmt);
   void NoteAssignments(const Stmt& stmt);
 
+  // One more statement or expression; false, with an error, where there are too many.
+  bool Spend();
   // A step begins here.
   uint32_t Step(PointKind kind = PointKind::kStep);
   bool Failed() const { return error_.has_value(); }

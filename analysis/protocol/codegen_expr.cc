@@ -8,8 +8,6 @@ namespace wakewatch::protocol {
 
 namespace {
 
-constexpr uint64_t kWorkMax = 400'000;
-
 std::optional<Op> BinaryOp(const std::string& op) {
   static const std::map<std::string, Op> ops = {
       {"|", Op::kOr},  {"^", Op::kXor}, {"&", Op::kAnd}, {"==", Op::kEq}, {"!=", Op::kNe}, {"<", Op::kLt},
@@ -30,10 +28,7 @@ Node Const(int64_t value) {
 
 Node Codegen::Build(const Expr& expr, const Scope* scope) {
   if (Failed()) return {};
-  if (++work_ > kWorkMax) {
-    Fail(place_, "this protocol grows too large when its functions are put in where they are called");
-    return {};
-  }
+  if (!Spend()) return {};
   switch (expr.kind) {
     case ExprKind::kNumber: return Const(expr.number);
     case ExprKind::kName: return BuildName(expr, scope);
@@ -346,92 +341,6 @@ void Codegen::FreeTemporaries(const Node& node, bool clear) {
   for (const Node& arg : node.args) FreeTemporaries(arg, clear);
 }
 
-Touch Codegen::TouchOf(const Ref& ref, bool reads, bool writes) const {
-  Touch touch;
-  switch (ref.base) {
-    case Ref::Base::kGlobal: touch.base = Touch::Base::kGlobal; break;
-    case Ref::Base::kTask: touch.base = Touch::Base::kTask; break;
-    case Ref::Base::kCurrent: touch.base = Touch::Base::kSelf; break;
-    case Ref::Base::kSlot: touch.base = Touch::Base::kAnyTask; break;
-  }
-  touch.task = ref.index;
-  touch.offset = ref.offset;
-  touch.bytes = symbols_->layout->Bytes(ref.type);
-  touch.reads = reads;
-  touch.writes = writes;
-  return touch;
-}
-
-void Codegen::PushAddress(const Ref& ref) {
-  switch (ref.base) {
-    case Ref::Base::kGlobal: emitter_->Emit(Op::kConst, static_cast<int32_t>(ref.offset)); return;
-    case Ref::Base::kTask: emitter_->Emit(Op::kConst, static_cast<int32_t>(ref.index)); break;
-    case Ref::Base::kCurrent: emitter_->Emit(Op::kSelf); break;
-    case Ref::Base::kSlot:
-      emitter_->LoadLocal(ref.slot);
-      emitter_->Emit(Op::kConst, 1);
-      emitter_->Emit(Op::kSub);
-      break;
-  }
-  emitter_->Emit(Op::kFieldOf, static_cast<int32_t>(ref.offset));
-}
-
-void Codegen::Push(const Node& node) {
-  if (Failed()) return;
-  switch (node.kind) {
-    case Node::Kind::kConst: emitter_->Emit(Op::kConst, static_cast<int32_t>(node.value)); return;
-    case Node::Kind::kLocal: emitter_->LoadLocal(node.slot); return;
-    case Node::Kind::kCurrent:
-      emitter_->Emit(Op::kSelf);
-      emitter_->Emit(Op::kConst, 1);
-      emitter_->Emit(Op::kAdd);
-      return;
-    case Node::Kind::kLoad:
-      if (node.ref.base == Ref::Base::kGlobal) {
-        emitter_->Emit(Op::kLoad, static_cast<int32_t>(node.ref.offset), TouchOf(node.ref, true, false));
-      } else {
-        PushAddress(node.ref);
-        emitter_->Emit(Op::kLoadAt, 0, TouchOf(node.ref, true, false));
-      }
-      return;
-    case Node::Kind::kUnary:
-      Push(node.args[0]);
-      emitter_->Emit(node.op);
-      return;
-    case Node::Kind::kBinary:
-      Push(node.args[0]);
-      if (node.logical) {
-        emitter_->Emit(Op::kNot);
-        emitter_->Emit(Op::kNot);
-      }
-      Push(node.args[1]);
-      if (node.logical) {
-        emitter_->Emit(Op::kNot);
-        emitter_->Emit(Op::kNot);
-        emitter_->Emit(node.is_and ? Op::kAnd : Op::kOr);
-      } else {
-        emitter_->Emit(node.op);
-      }
-      return;
-    case Node::Kind::kList: {
-      PushAddress(node.ref);
-      const bool tasks = node.ref.type.kind == TypeKind::kTaskList;
-      if (!node.args.empty()) Push(node.args[0]);
-      if (node.op == Op::kListHas && tasks) {
-        emitter_->Emit(Op::kConst, 1);
-        emitter_->Emit(Op::kSub);
-      }
-      emitter_->Emit(node.op, 0, TouchOf(node.ref, true, false));
-      if (node.op == Op::kListAt && tasks) {
-        emitter_->Emit(Op::kConst, 1);
-        emitter_->Emit(Op::kAdd);
-      }
-      return;
-    }
-    case Node::Kind::kCall: return;  // hoisted before
-  }
-}
-
 TypeKind Codegen::Value(const Expr& expr, const Scope* scope) {
   Node node = Build(expr, scope);
   Hoist(&node);
@@ -483,19 +392,6 @@ void Codegen::BranchIfTrue(const Node& node, Label if_true) {
   FreeTemporaries(value, true);
   emitter_->Emit(Op::kNot);
   emitter_->Jump(Op::kJumpIfZero, if_true);
-}
-
-void Codegen::StoreTo(const Ref& ref, bool release) {
-  Touch touch = TouchOf(ref, false, true);
-  touch.buffered = symbols_->memory == Memory::kTso && !emitter_->atomic() && !release;
-  touch.bounded = ref.type.max > 1 && ref.type.max < 255;
-  stored_in_step_ = true;
-  if (ref.base == Ref::Base::kGlobal) {
-    emitter_->Emit(release ? Op::kRelease : Op::kStore, static_cast<int32_t>(ref.offset), touch);
-    return;
-  }
-  PushAddress(ref);
-  emitter_->Emit(release ? Op::kReleaseAt : Op::kStoreAt, 0, touch);
 }
 
 }  // namespace wakewatch::protocol

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "analysis/protocol/codegen.h"
+#include "analysis/protocol/compiler.h"
 #include "analysis/protocol/parser.h"
 
 namespace wakewatch::protocol {
@@ -129,8 +130,17 @@ void Codegen::UnwindTo(size_t depth) {
   if (emitter_->atomic_depth() > 0 && open_[depth].atomic_depth == 0) emitter_->Emit(Op::kAtomicEnd);
 }
 
+bool Codegen::Spend() {
+  constexpr uint64_t kWorkMax = 200'000;
+  if (++work_ <= kWorkMax && program_->code.size() <= kCodeMax) return true;
+  Fail(place_, "this protocol grows too large when its functions are put in where they are called",
+       "leave out what does not matter to the question");
+  if (error_) error_->code = ErrorCode::kTooLarge;
+  return false;
+}
+
 void Codegen::Statement(const Stmt& stmt, Scope* scope) {
-  if (Failed()) return;
+  if (Failed() || !Spend()) return;
   if (!InPrelude() && stmt.kind != StmtKind::kBlock) {
     place_ = stmt.place;
     statement_ = TextOf(stmt);
@@ -321,68 +331,6 @@ void Codegen::Choose(const Stmt& stmt, Scope* scope) {
   Close();
 }
 
-void Codegen::Atomic(const Stmt& stmt, Scope* scope) {
-  if (!emitter_->in_step()) {
-    const Stmt* first = &stmt.body[0];
-    while (first->kind == StmtKind::kBlock && !first->body.empty()) first = &first->body[0];
-    Step(first->kind == StmtKind::kAwait ? PointKind::kSpin : PointKind::kStep);
-  }
-  emitter_->EnterStep(true);
-  Statement(stmt.body[0], scope);
-  emitter_->LeaveStep(true);
-}
-
-void Codegen::Guarded(const Stmt& stmt, Scope* scope) {
-  emitter_->EnterStep(false);
-  Statement(stmt.body[0], scope);
-  emitter_->LeaveStep(false);
-}
-
-void Codegen::Await(const Stmt& stmt, Scope* scope) {
-  if (emitter_->in_step() && stored_in_step_) {
-    Fail(stmt.place, "await can only stand at the start of an atomic block: later it would have to take back what was done");
-    return;
-  }
-  if (!emitter_->in_step()) Step(PointKind::kSpin);
-  emitter_->EnterStep(false);
-  Value(*stmt.expr, scope);
-  emitter_->LeaveStep(false);
-  emitter_->Emit(Op::kAwait);
-}
-
-void Codegen::Sleep(const Stmt& stmt, Scope* scope) {
-  const bool handler = decl_->kind == "interrupt" || decl_->kind == "timer";
-  if (emitter_->in_step() || handler) {
-    Fail(stmt.place, handler ? (decl_->kind == "timer" ? "a timer's function cannot sleep" : "an interrupt cannot sleep")
-                             : "an atomic block cannot sleep");
-    return;
-  }
-  const SleepReason& reason = reasons_.back();
-  if (reason.kind == SleepReason::Kind::kNotKnown && rest_ == 0) {
-    Fail(place_, "it cannot be told from the text what " + decl_->name + " sleeps for",
-         "say it: schedule() until (condition);");
-    return;
-  }
-  const uint32_t point = Step(PointKind::kSleep);
-  sleeps_.emplace_back(point, reason);
-  emitter_->EnterStep(false);
-  Value(*stmt.expr, scope);
-  emitter_->LeaveStep(false);
-  emitter_->Emit(Op::kAwait);
-}
-
-void Codegen::Assert(const Stmt& stmt, Scope* scope) {
-  Node node = Build(*stmt.expr, scope);
-  if (Failed()) return;
-  if (!emitter_->in_step()) Step();
-  emitter_->EnterStep(false);
-  Hoist(&node);
-  Push(node);
-  FreeTemporaries(node, true);
-  emitter_->LeaveStep(false);
-  emitter_->Emit(Op::kAssert, static_cast<int32_t>(program_->points.size() - 1));
-}
-
 void Codegen::Local(const Stmt& stmt, Scope* scope) {
   Type type;
   if (!symbols_->layout->TypeNamed(stmt.type, &type) || (type.kind != TypeKind::kValue && type.kind != TypeKind::kTask)) {
@@ -446,119 +394,6 @@ void Codegen::Assign(const Stmt& stmt, Scope* scope) {
   Push(node);
   StoreTo(*ref, stmt.kind == StmtKind::kRelease);
   FreeTemporaries(node, true);
-}
-
-void Codegen::TraceEvent(const Stmt& stmt, Scope* scope) {
-  EventKind kind;
-  kind.name = stmt.name;
-  kind.level = static_cast<uint8_t>(stmt.number);
-  std::vector<Node> args;
-  std::vector<std::optional<Ref>> objects;
-  for (const Expr& arg : stmt.expr->args) {
-    const std::optional<Ref> ref = RefOf(arg, scope, true);
-    if (ref && ref->type.kind == TypeKind::kStruct && ref->type.structure != symbols_->task_struct.structure) {
-      kind.args.push_back(EventKind::Arg::kObject);
-      objects.push_back(ref);
-      args.emplace_back();
-      continue;
-    }
-    objects.emplace_back();
-    args.push_back(Build(arg, scope));
-    if (Failed()) return;
-    const bool state = arg.name == "state" || arg.name == "mode" || arg.name == "mask";
-    kind.args.push_back(args.back().type == TypeKind::kTask ? EventKind::Arg::kTask
-                        : state                             ? EventKind::Arg::kState
-                                                            : EventKind::Arg::kValue);
-  }
-  if (!emitter_->in_step()) {
-    for (Node& arg : args) HoistAll(&arg);
-  }
-  for (size_t i = 0; i < args.size(); ++i) {
-    if (objects[i]) {
-      const Ref& ref = *objects[i];
-      auto& names = program_->objects;
-      const bool of_task = ref.base != Ref::Base::kGlobal;
-      const size_t dot = ref.name.find('.');
-      const std::string field = of_task && dot != std::string::npos ? ref.name.substr(dot) : ref.name;
-      const std::string first = of_task ? symbols_->task_names[0] + field : field;
-      auto found = std::find(names.begin(), names.end(), first);
-      auto base = static_cast<int32_t>(found - names.begin());
-      if (found == names.end()) {
-        if (!of_task) names.push_back(first);
-        for (const std::string& task : symbols_->task_names) {
-          if (of_task) names.push_back(task + field);
-        }
-      }
-      emitter_->Emit(Op::kConst, base);
-      if (ref.base == Ref::Base::kTask) emitter_->Emit(Op::kConst, static_cast<int32_t>(ref.index));
-      if (ref.base == Ref::Base::kCurrent) emitter_->Emit(Op::kSelf);
-      if (ref.base == Ref::Base::kSlot) {
-        emitter_->LoadLocal(ref.slot);
-        emitter_->Emit(Op::kConst, 1);
-        emitter_->Emit(Op::kSub);
-      }
-      if (of_task) emitter_->Emit(Op::kAdd);
-      continue;
-    }
-    Push(args[i]);
-    if (kind.args[i] != EventKind::Arg::kTask) continue;
-    emitter_->Emit(Op::kConst, 1);
-    emitter_->Emit(Op::kSub);
-  }
-  for (const Node& arg : args) FreeTemporaries(arg, true);
-  auto& events = program_->events;
-  const auto same = std::find_if(events.begin(), events.end(), [&](const EventKind& other) {
-    return other.name == kind.name && other.level == kind.level && other.args == kind.args;
-  });
-  const auto number = static_cast<int32_t>(same - events.begin());
-  if (same == events.end()) events.push_back(std::move(kind));
-  emitter_->Emit(Op::kEvent, number);
-}
-
-void Codegen::RunWork(const Symbols::Work& work, Scope* scope) {
-  const Binding outside = symbols_->globals.names["in_worker"];
-  const Binding pool = *symbols_->globals.Find(work.pool);
-  const auto call = [&](const char* function) {
-    Stmt stmt;
-    stmt.kind = StmtKind::kExpr;
-    stmt.place = work.body->place;
-    const Expr name{ExprKind::kName, stmt.place, 0, work.name, "", {}};
-    stmt.expr = Expr{ExprKind::kCall, stmt.place, 0, function, "", {name}};
-    Statement(stmt, scope);
-  };
-  functions_.push_back(work.name);
-  guards_.emplace_back();
-  call("start_work");
-  symbols_->globals.names["in_worker"].value = 1;
-  symbols_->globals.names["worker_pool"] = pool;
-  Statement(*work.body, NewScope(scope));
-  symbols_->globals.names["in_worker"] = outside;
-  call("end_work");
-  guards_.pop_back();
-  functions_.pop_back();
-}
-
-void Codegen::RunWorks(const Stmt& stmt, Scope* scope) {
-  Enter(Open::Kind::kBlock);
-  const Slot item = emitter_->Allocate({TypeKind::kValue, 0, 255});
-  open_.back().slots.push_back(item);
-  Value(*stmt.expr, scope);
-  emitter_->StoreLocal(item);
-  const Label out = emitter_->NewLabel();
-  for (const Symbols::Work& work : symbols_->works) {
-    if (work.pool != stmt.name) continue;
-    const Label next = emitter_->NewLabel();
-    emitter_->LoadLocal(item);
-    emitter_->Emit(Op::kConst, static_cast<int32_t>(work.number));
-    emitter_->Emit(Op::kEq);
-    emitter_->Jump(Op::kJumpIfZero, next);
-    RunWork(work, scope);
-    if (Failed()) return;
-    emitter_->Jump(Op::kJump, out);
-    emitter_->Bind(next);
-  }
-  emitter_->Bind(out);
-  Close();
 }
 
 void Codegen::Leave(const Stmt& stmt, Scope* scope) {

@@ -89,10 +89,12 @@ Emitter::TaskCode Emitter::EndTask() {
   task_.code_end = static_cast<uint32_t>(program_->code.size());
   task_.points = static_cast<uint32_t>(program_->points.size()) - task_.first_point;
   task_.start = task_.first_point;
-  // A task whose text begins with a step needs no empty one in front of it.
-  const uint32_t second = task_.code_begin + 1;
-  if (second < task_.code_end && program_->code[second].op == Op::kPoint) {
-    task_.start = static_cast<uint32_t>(program_->code[second].a);
+  // A task whose text begins with a step needs no empty one in front of it, nor one that sets locals to what they are.
+  for (uint32_t at = task_.code_begin + 1; at < task_.code_end; ++at) {
+    const Instruction& instruction = program_->code[at];
+    if (instruction.op == Op::kPoint) task_.start = static_cast<uint32_t>(instruction.a);
+    const bool clears = (instruction.op == Op::kConst && instruction.a == 0) || instruction.op == Op::kStoreLocal;
+    if (!clears) break;
   }
   return task_;
 }
