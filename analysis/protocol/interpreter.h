@@ -107,6 +107,7 @@ class Interpreter {
     uint32_t buffer_depth = 0;  // 0: it has none
   };
   const TaskView& ViewOf(size_t task) const { return views_[task]; }
+  uint8_t MaxOf(uint32_t address) const { return word_max_[address]; }
 
  private:
   bool MayStayForEver(const State& state, size_t task) const;
@@ -114,6 +115,7 @@ class Interpreter {
 
   const Program& program_;
   std::vector<TaskView> views_;
+  std::vector<uint8_t> word_max_;
 };
 
 }  // namespace wakewatch::protocol
