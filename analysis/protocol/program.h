@@ -147,8 +147,9 @@ struct Program {
   std::vector<uint32_t> buffer_offsets;  // a task: of its store buffer in its region; 0: it has none
   std::vector<uint8_t> buffer_depths;    // a task: entries
   uint32_t on_rq_field = 0, state_field = 0;  // offsets in a region
-  // For each task and each point of its code: what the step from there may touch, and what any later step may touch.
-  // Index: access_of[task][point - first point of its code]. A store buffer's content comes on top.
+  // For each task and each point of its code: what the step from there may touch, and what that and any later step may
+  // touch. A store that waits in the store buffer touches nothing when it is made: it is part of `future` only. Index:
+  // access_of[task][point - first point of its code]. A store buffer's content comes on top.
   struct Accesses {
     uint32_t first_point = 0;
     std::vector<Access> step, future;

@@ -123,26 +123,34 @@ class Assembler {
       }
     };
     for (uint32_t n = 0; n < point_counts_[task]; ++n) {
+      bool atomic = false;
       for (uint32_t at = program_.points[all.first_point + n].entry;; ++at) {
         const Instruction& i = program_.code[at];
+        atomic = i.op == Op::kAtomicBegin || (atomic && i.op != Op::kAtomicEnd);
+        const bool waits = depth_ > 0 && !atomic;  // a plain store: its step touches the store buffer only
         if (i.op == Op::kLoad)
           set(&all.step[n].reads, i.a);
-        else if (i.op == Op::kStore || i.op == Op::kRelease)
+        else if (i.op == Op::kStore)
+          set(waits ? &all.future[n].writes : &all.step[n].writes, i.a);
+        else if (i.op == Op::kRelease)
           set(&all.step[n].writes, i.a);
         else if (i.op == Op::kLoadAt)
           set(&all.step[n].reads, -1);
-        else if (i.op == Op::kStoreAt || i.op == Op::kReleaseAt)
+        else if (i.op == Op::kStoreAt)
+          set(waits ? &all.future[n].writes : &all.step[n].writes, -1);
+        else if (i.op == Op::kReleaseAt)
           set(&all.step[n].writes, -1);
         else if (i.op >= Op::kListLen && i.op <= Op::kListDel)
           set(&all.step[n].writes, -1);
         const bool last = at + 1 == program_.code.size() || EntryAt(at + 1) || i.op == Op::kResult;
         if (last) break;
       }
-      all.future[n] = none;
     }
     // Later points are reached from earlier ones or from themselves: all of them is an over-approximation.
+    std::vector<Access> parts = all.step;
+    parts.insert(parts.end(), all.future.begin(), all.future.end());
     for (Access& future : all.future) {
-      for (const Access& step : all.step) {
+      for (const Access& step : parts) {
         for (size_t w = 0; w < bits; ++w) future.reads[w] |= step.reads[w], future.writes[w] |= step.writes[w];
       }
     }

@@ -9,51 +9,29 @@ namespace {
 
 constexpr uint32_t kPrivate = 0xffffffff;
 
-bool Reaches(const Instruction& instruction) {  // memory, whatever the store buffer
-  switch (instruction.op) {
-    case Op::kAtomicBegin:
-    case Op::kRelease:
-    case Op::kReleaseAt:
-    case Op::kListAddHead:
-    case Op::kListAddTail:
-    case Op::kListDel: return true;
-    default: return false;
-  }
+bool Holds(const std::vector<uint64_t>& bits, uint32_t address) {
+  return (bits[address / 64] >> address % 64 & 1) != 0;
+}
+
+bool Reads(const std::vector<Access>& accesses, uint32_t address) {
+  return std::any_of(accesses.begin(), accesses.end(),
+                     [&](const Access& access) { return Holds(access.reads, address); });
+}
+
+bool Writes(const std::vector<Access>& accesses, uint32_t address) {
+  return std::any_of(accesses.begin(), accesses.end(),
+                     [&](const Access& access) { return Holds(access.writes, address); });
 }
 
 }  // namespace
 
-bool StoresWait(const Program& program, uint32_t point) {
-  if (program.memory != Memory::kTso) return false;
-  std::vector<uint32_t> todo = {program.points[point].entry}, seen;
-  while (!todo.empty()) {
-    const uint32_t at = todo.back();
-    todo.pop_back();
-    if (std::find(seen.begin(), seen.end(), at) != seen.end()) continue;
-    seen.push_back(at);
-    const Instruction& instruction = program.code[at];
-    if (Reaches(instruction)) return false;
-    if (instruction.op == Op::kPoint || instruction.op == Op::kEnd || instruction.op == Op::kResult) continue;
-    if (instruction.op == Op::kJump || instruction.op == Op::kJumpIfZero)
-      todo.push_back(static_cast<uint32_t>(instruction.a));
-    if (instruction.op != Op::kJump) todo.push_back(at + 1);
-  }
-  return true;
-}
-
 Reduction::Reduction(const Program& program, const Interpreter& interpreter)
     : interpreter_(interpreter), index_of_(program.state_bytes, kPrivate) {
   std::vector<int> users(program.state_bytes), writers(program.state_bytes);
-  for (const Program::Accesses& accesses : program.access_of) {
+  for (const auto& [first_point, step, future] : program.access_of) {
     for (uint32_t address = 0; address < program.state_bytes; ++address) {
-      const auto holds = [&](const std::vector<uint64_t>& bits) {
-        return (bits[address / 64] >> address % 64 & 1) != 0;
-      };
-      const bool writes =
-          std::any_of(accesses.step.begin(), accesses.step.end(), [&](const Access& a) { return holds(a.writes); });
-      const bool reads =
-          std::any_of(accesses.step.begin(), accesses.step.end(), [&](const Access& a) { return holds(a.reads); });
-      users[address] += writes || reads;
+      const bool writes = Writes(step, address) || Writes(future, address);
+      users[address] += writes || Reads(step, address) || Reads(future, address);
       writers[address] += writes;
     }
   }
@@ -71,7 +49,7 @@ Reduction::Reduction(const Program& program, const Interpreter& interpreter)
 Reduction::Bits Reduction::Narrow(const std::vector<uint64_t>& words) const {
   Bits bits(width_);
   for (size_t n = 0; n < shared_.size(); ++n) {
-    if (words[shared_[n] / 64] >> shared_[n] % 64 & 1) bits[n / 64] |= uint64_t{1} << n % 64;
+    if (Holds(words, shared_[n])) bits[n / 64] |= uint64_t{1} << n % 64;
   }
   return bits;
 }
@@ -88,9 +66,7 @@ void Reduction::AddTask(const Program& program, size_t task) {
       future_writes[w] |= writes[w];
     }
     append(&touches.step_reads, reads);
-    const bool waits = interpreter_.ViewOf(task).buffer_depth > 0 &&
-                       StoresWait(program, accesses.first_point + static_cast<uint32_t>(n));
-    append(&touches.step_writes, waits ? Bits(width_) : writes);
+    append(&touches.step_writes, writes);
     append(&touches.future_reads, future_reads);
     append(&touches.future_writes, future_writes);
   }

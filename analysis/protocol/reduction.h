@@ -42,8 +42,4 @@ class Reduction {
   bool must_progress_ = false;
 };
 
-// Whether all that the step of point `point` stores goes into the store buffer: nothing of it reaches memory before a
-// flush.
-bool StoresWait(const Program& program, uint32_t point);
-
 }  // namespace wakewatch::protocol

@@ -67,9 +67,10 @@ void StateLayout::AddWords(const Program& program) {
 void StateLayout::AddAddresses(const Program& program) {
   index_of_.assign(program.state_bytes, kNoIndex);
   for (uint32_t address = 0; address < program.state_bytes; ++address) {
+    const auto holds = [&](const Access& access) { return (access.writes[address / 64] >> address % 64 & 1) != 0; };
     const bool written = std::any_of(program.access_of.begin(), program.access_of.end(), [&](const auto& accesses) {
-      return std::any_of(accesses.step.begin(), accesses.step.end(),
-                         [&](const Access& step) { return step.writes[address / 64] >> address % 64 & 1; });
+      return std::any_of(accesses.step.begin(), accesses.step.end(), holds) ||
+             std::any_of(accesses.future.begin(), accesses.future.end(), holds);
     });
     if (!written) continue;
     index_of_[address] = static_cast<uint16_t>(addresses_.size());
