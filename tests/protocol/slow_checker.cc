@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <optional>
 #include <utility>
@@ -67,6 +68,7 @@ class Machine {
   size_t at_ = 0;
   unsigned alternatives_ = 1;
   bool atomic_ = false, buffer_full_ = false;
+  bool wrong_ = false;  // an operation that has no result: a division by 0, an entry that is not there
 };
 
 int32_t Machine::Load(size_t address) const {
@@ -102,7 +104,7 @@ std::optional<End> Machine::Store(size_t address, int64_t value, bool release) {
 
 std::optional<End> Machine::Insert(size_t list, size_t position, int64_t value, int64_t flags) {
   const size_t length = state_[list];
-  if (length >= program_.words[list].max) return End::kError;
+  if (length >= program_.words[list].max || value < 0 || value > kEntryValueMask) return End::kError;
   for (size_t i = length; i > position; --i) state_[list + 1 + i] = state_[list + i];
   state_[list + 1 + position] = static_cast<uint8_t>(value | flags);
   ++state_[list];
@@ -119,6 +121,7 @@ void Machine::Delete(size_t list, int64_t value) {
   }
 }
 
+// False: it is none.
 bool Machine::Arithmetic(Op op) {
   if (op == Op::kNot || op == Op::kNegate || op == Op::kInvert) {
     const int64_t value = Pop();
@@ -127,7 +130,11 @@ bool Machine::Arithmetic(Op op) {
   }
   if (op < Op::kOr || op > Op::kMod) return false;
   const int64_t right = Pop(), left = Pop();
-  if ((op == Op::kDiv || op == Op::kMod) && right == 0) Broken("a division by 0", at_);
+  if ((op == Op::kDiv || op == Op::kMod) && right == 0) {
+    wrong_ = true;
+    return true;
+  }
+  const bool none_left = right < 0 || right > 31;  // of the bits, behind such a shift
   switch (op) {
     case Op::kOr: Push(left | right); break;
     case Op::kXor: Push(left ^ right); break;
@@ -138,8 +145,8 @@ bool Machine::Arithmetic(Op op) {
     case Op::kLe: Push(left <= right); break;
     case Op::kGt: Push(left > right); break;
     case Op::kGe: Push(left >= right); break;
-    case Op::kShl: Push(left << (right & 31)); break;
-    case Op::kShr: Push(left >> (right & 31)); break;
+    case Op::kShl: Push(none_left ? 0 : left << right); break;
+    case Op::kShr: Push(none_left ? 0 : left >> right); break;
     case Op::kAdd: Push(left + right); break;
     case Op::kSub: Push(left - right); break;
     case Op::kMul: Push(left * right); break;
@@ -150,7 +157,7 @@ bool Machine::Arithmetic(Op op) {
   return true;
 }
 
-// Those that look at a list and change nothing.
+// Those that look at a list and change nothing. False: it is none of them.
 bool Machine::List(Op op) {
   if (op == Op::kListLen) {
     Push(state_[PopAddress()]);
@@ -165,7 +172,10 @@ bool Machine::List(Op op) {
     Push(has);
     return true;
   }
-  if (operand < 0 || operand >= state_[list]) Broken("no such entry of a list", at_);
+  if (operand < 0 || operand >= state_[list]) {
+    wrong_ = true;
+    return true;
+  }
   const uint8_t entry = state_[list + 1 + static_cast<size_t>(operand)];
   Push(entry & (op == Op::kListAt ? kEntryValueMask : kEntryFlagsMask));
   return true;
@@ -174,7 +184,7 @@ bool Machine::List(Op op) {
 // Longer than 70 lines: one case an operation, so that it can be read beside program.h.
 std::optional<End> Machine::Do(const Instruction& instruction) {
   const int32_t a = instruction.a;
-  if (Arithmetic(instruction.op) || List(instruction.op)) return std::nullopt;
+  if (Arithmetic(instruction.op) || List(instruction.op)) return wrong_ ? std::optional(End::kError) : std::nullopt;
   switch (instruction.op) {
     case Op::kConst: Push(a); break;
     case Op::kLoad: Push(Load(static_cast<size_t>(a))); break;
@@ -190,7 +200,7 @@ std::optional<End> Machine::Do(const Instruction& instruction) {
     case Op::kStoreLocal: return Write(Region() + static_cast<size_t>(a), Pop());
     case Op::kFieldOf: {
       const int32_t task = Pop();
-      if (task < 0 || static_cast<size_t>(task) >= program_.tasks.size()) Broken("no such task", at_);
+      if (task < 0 || static_cast<size_t>(task) >= program_.tasks.size()) return End::kError;
       Push(program_.tasks[static_cast<size_t>(task)].region + static_cast<size_t>(a));
       break;
     }
@@ -277,7 +287,11 @@ class Checker {
 
   const Program& program_;
   const size_t states_max_;
-  std::map<Bytes, size_t> steps_;  // to each state
+  // All states are equally long. std::less would do; some compilers warn about it for no reason.
+  struct Less {
+    bool operator()(const Bytes& a, const Bytes& b) const { return std::memcmp(a.data(), b.data(), a.size()) < 0; }
+  };
+  std::map<Bytes, size_t, Less> steps_;  // to each state
   std::vector<Bytes> next_;
   size_t depth_ = 0;
   SlowResult result_;
