@@ -92,15 +92,10 @@ ExpressionParser::Tree ExpressionParser::PostfixTree() {
   while (!cursor_.failed() && (cursor_.At(".") || cursor_.At("->") || cursor_.At("["))) {
     if (cursor_.At("->")) cursor_.RefuseNext("'.'", "there are no pointers: fields stand behind '.'");
     if (cursor_.At("[")) {
-      Expr& name = tree.expr;
-      if (name.kind != ExprKind::kName) {
-        cursor_.RefuseNext("an operator or the end of the expression", "there are no arrays");
-        break;
-      }
-      cursor_.Take();
-      name.name += "[" + std::to_string(cursor_.ExpectNumber("the number of a task", 0, 15)) + "]";
-      cursor_.Expect("]", "behind the number of the task");
-      continue;
+      cursor_.RefuseNext("an operator or the end of the expression",
+                         "there are no arrays, and tasks that are alike are not told apart: a task that is meant has a "
+                         "declaration of its own");
+      break;
     }
     cursor_.TakeIf(".");
     Expr expr = Begin(ExprKind::kField, tree.expr.place);

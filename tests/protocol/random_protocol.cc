@@ -1,0 +1,218 @@
+#include "tests/protocol/random_protocol.h"
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace wakewatch::protocol {
+
+namespace {
+
+// std::uniform_int_distribution differs between libraries; this does not (SplitMix64).
+class Random {
+ public:
+  explicit Random(uint64_t seed) : state_(seed) {}
+  uint64_t Below(uint64_t n) {
+    state_ += 0x9e3779b97f4a7c15;
+    uint64_t value = state_;
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
+    return (value ^ (value >> 31)) % n;
+  }
+  bool OneIn(uint64_t n) { return Below(n) == 0; }
+  std::string_view OneOf(std::initializer_list<std::string_view> texts) { return texts.begin()[Below(texts.size())]; }
+
+ private:
+  uint64_t state_;
+};
+
+// What a channel between a waiter and a waker is made of.
+enum class Way {
+  kState,       // set_current_state(), a look, schedule(); wake_up_process()
+  kWaitQueue,   // wait_event(); wake_up()
+  kByHand,      // prepare_to_wait(), a look, schedule(), finish_wait(); wake_up()
+  kAdded,       // add_wait_queue() and the state by hand
+  kCompletion,  // wait_for_completion(); complete()
+  kSpin,        // await; a store
+  kLocked,      // both under a lock, nobody waits for the other
+  kCount,
+};
+
+struct TaskText {
+  std::string kind, name;
+  unsigned count = 1;
+  std::string body;
+};
+
+class Writer {
+ public:
+  explicit Writer(uint64_t seed) : random_(seed) {}
+  std::string Text();
+
+ private:
+  std::string Wait(Way way, const std::string& n, const std::string& task);
+  std::string Wake(Way way, const std::string& n, const TaskText& waiter);
+  std::string WaitByState(const std::string& flag, const std::string& prepare, bool several);
+  std::string WakeOf(Way way, const std::string& n, const TaskText& waiter);
+  std::string Locked(const std::string& n);
+  std::string Other();
+  void Channel(unsigned number);
+  void Put(TaskText* task, const std::string& statement);
+
+  Random random_;
+  std::vector<TaskText> tasks_;
+  std::string declarations_;
+  bool wrong_ = false;  // this protocol may have a mistake
+};
+
+// In front or behind.
+void Writer::Put(TaskText* task, const std::string& statement) {
+  if (random_.OneIn(3)) {
+    task->body = statement + task->body;
+  } else {
+    task->body += statement;
+  }
+}
+
+// The loop that every kernel thread has, or one of the ways to get it wrong.
+std::string Writer::WaitByState(const std::string& flag, const std::string& prepare, bool several) {
+  const std::string set = prepare + "(TASK_INTERRUPTIBLE);\n";
+  const std::string sleep = random_.OneIn(3) ? "schedule();\n" : "schedule() until (" + flag + ");\n";
+  const std::string look = "if (!" + flag + ")\n" + sleep;
+  const unsigned mistake = wrong_ && random_.OneIn(2) ? 1 + static_cast<unsigned>(random_.Below(4)) : 0;
+  const std::string run = "__set_current_state(TASK_RUNNING);\n";
+  if (mistake == 1) return "if (!" + flag + ") {\n" + set + "schedule() until (" + flag + ");\n}\n" + run;
+  if (mistake == 2) return "__set_current_state(TASK_INTERRUPTIBLE);\n" + look + run;
+  if (mistake == 3) return "if (!" + flag + ") {\n__set_current_state(TASK_INTERRUPTIBLE);\n" + look + "}\n" + run;
+  if (mistake == 4) return "set_current_state(TASK_UNINTERRUPTIBLE);\n" + look + run;
+  if (!several || random_.OneIn(2)) return set + look + run;
+  return "while (!" + flag + ") {\n" + set + look + "}\n" + run;
+}
+
+std::string Writer::Wait(Way way, const std::string& n, const std::string& task) {
+  const std::string flag = "c" + n, queue = "q" + n, done = "d" + n;
+  switch (way) {
+    case Way::kState: return WaitByState(flag, "set_current_state", true);
+    case Way::kWaitQueue:
+      return std::string(
+                 random_.OneOf({"wait_event(", "wait_event(", "wait_event_exclusive(", "wait_event_interruptible("})) +
+             queue + ", " + flag + ");\n";
+    case Way::kByHand: {
+      const std::string prepare = "prepare_to_wait(" + queue + ", TASK_UNINTERRUPTIBLE);\n";
+      const std::string look = "if (!" + flag + ")\nschedule() until (" + flag + ");\n";
+      if (wrong_ && random_.OneIn(2))
+        return "if (!" + flag + ") {\n" + prepare + "schedule() until (" + flag + ");\nfinish_wait(" + queue +
+               ");\n}\n";
+      return prepare + look + "finish_wait(" + queue + ");\n";
+    }
+    case Way::kAdded: {
+      const std::string add = "add_wait_queue(" + queue + ");\n";
+      const std::string wait = WaitByState(flag, random_.OneIn(4) ? "__set_current_state" : "set_current_state", false);
+      return add + wait + "remove_wait_queue(" + queue + ");\n";
+    }
+    case Way::kCompletion:
+      if (wrong_ && random_.OneIn(3)) return "reinit_completion(" + done + ");\nwait_for_completion(" + done + ");\n";
+      return "wait_for_completion(" + done + ");\n";
+    case Way::kSpin: return "await (" + flag + ");\n";
+    case Way::kLocked:
+    case Way::kCount: break;
+  }
+  return Locked(n) + (task.empty() ? "" : Other());
+}
+
+std::string Writer::WakeOf(Way way, const std::string& n, const TaskText& waiter) {
+  const std::string queue = "q" + n;
+  switch (way) {
+    case Way::kState: return "wake_up_process(" + waiter.name + ");\n";
+    case Way::kWaitQueue:
+    case Way::kByHand:
+    case Way::kAdded: {
+      const bool all = waiter.count > 1 && !random_.OneIn(4);
+      const std::string wake = (all ? "wake_up_all(" : "wake_up(") + queue + ");\n";
+      if (!random_.OneIn(4)) return wake;
+      return (random_.OneIn(2) ? "smp_mb();\n" : "") + ("if (waitqueue_active(" + queue + "))\n") + wake;
+    }
+    case Way::kCompletion:
+      return waiter.count > 1 && !random_.OneIn(4) ? "complete_all(d" + n + ");\n" : "complete(d" + n + ");\n";
+    default: return {};
+  }
+}
+
+std::string Writer::Wake(Way way, const std::string& n, const TaskText& waiter) {
+  const std::string wake = WakeOf(way, n, waiter);
+  if (way == Way::kLocked) return Locked(n);
+  if (way == Way::kCompletion) return wrong_ && random_.OneIn(6) ? std::string() : wake;
+  const std::string set = (random_.OneIn(6) ? "WRITE_ONCE(c" + n + ", 1)" : "c" + n + " = 1") + std::string(";\n");
+  if (!wrong_ || !random_.OneIn(3)) return set + wake;
+  if (random_.OneIn(3)) return set;
+  if (random_.OneIn(4)) return "if (!c" + n + ") {\n" + set + wake + "}\n";
+  return wake + set;
+}
+
+std::string Writer::Locked(const std::string& n) {
+  const bool mutex = random_.OneIn(3);
+  const std::string lock = mutex ? "mutex_lock(m);\n" : "spin_lock(l);\n";
+  const std::string unlock = mutex ? "mutex_unlock(m);\n" : "spin_unlock(l);\n";
+  return lock + "c" + n + std::string(random_.OneOf({" = !c", " = 1 - c"})) + n + ";\n" + unlock;
+}
+
+std::string Writer::Other() {
+  switch (random_.Below(9)) {
+    case 0: return "smp_mb();\n";
+    case 1: return "x = 1;\n";
+    case 2: return "y = 1;\n";
+    case 3: return "choose {\nx = 1;\n} or {\ny = x;\n}\n";
+    case 4: return "atomic {\nn = (n + 1) & 3;\n}\n";
+    case 5: return "if (x)\ny = 1;\n";
+    case 6: return "release y = 0;\n";
+    case 7: return "n = x + y;\n";
+    default: break;
+  }
+  return wrong_ && random_.OneIn(2) ? "assert (!x || y || !n);\n" : "assert (n <= 3);\n";
+}
+
+void Writer::Channel(unsigned number) {
+  const std::string n = std::to_string(number);
+  Way way = static_cast<Way>(random_.Below(static_cast<uint64_t>(Way::kCount)));
+  // The first task waits for the others in the first channel, so that it is the protocol's point; then anyone for
+  // anyone.
+  const size_t waiter = number == 0 ? 0 : random_.Below(tasks_.size());
+  if (way == Way::kState && tasks_[waiter].count > 1) way = Way::kWaitQueue;  // one of several cannot be named
+  declarations_ += "flag c" + n + ";\n";
+  if (way == Way::kWaitQueue || way == Way::kByHand || way == Way::kAdded) declarations_ += "wait_queue q" + n + ";\n";
+  if (way == Way::kCompletion) declarations_ += "completion d" + n + ";\n";
+  const size_t waker = (waiter + 1 + random_.Below(tasks_.size() - 1)) % tasks_.size();
+  Put(&tasks_[waiter], Wait(way, n, random_.OneIn(2) ? tasks_[waiter].name : ""));
+  Put(&tasks_[waker], Wake(way, n, tasks_[waiter]));
+}
+
+std::string Writer::Text() {
+  wrong_ = !random_.OneIn(3);
+  const size_t count = 2 + random_.Below(2);
+  for (size_t i = 0; i < count; ++i) {
+    tasks_.push_back(
+        {std::string(random_.OneOf({"task", "task", "kthread"})), std::string(1, static_cast<char>('a' + i)), 1, {}});
+  }
+  if (random_.OneIn(3)) tasks_[random_.Below(count)].count = 2;
+  const bool twice = tasks_.size() == 2 && random_.OneIn(2);
+  for (unsigned number = 0; number < (twice ? 2 : 1); ++number) Channel(number);
+  for (TaskText& task : tasks_) {
+    if (task.body.empty() || random_.OneIn(3)) Put(&task, Other());
+  }
+  std::string text = "protocol random \"made up\";\nexpect safe;\nflag x, y;\ncounter n max 3;\n" + declarations_;
+  std::string bodies;
+  for (const TaskText& task : tasks_) {
+    bodies += task.kind + " " + task.name + (task.count > 1 ? "[" + std::to_string(task.count) + "]" : "") + " {\n" +
+              task.body + "}\n";
+  }
+  if (bodies.find("spin_lock") != std::string::npos) text += "spinlock l;\n";
+  if (bodies.find("mutex_lock") != std::string::npos) text += "mutex m;\n";
+  return text + bodies;
+}
+
+}  // namespace
+
+std::string RandomProtocol(uint64_t seed) { return Writer(seed).Text(); }
+
+}  // namespace wakewatch::protocol
