@@ -36,6 +36,7 @@ enum class Way {
   kCompletion,  // wait_for_completion(); complete()
   kSpin,        // await; a store
   kLocked,      // both under a lock, nobody waits for the other
+  kTwoLocks,    // both under two locks, perhaps not taken in the same order
   kCount,
 };
 
@@ -51,11 +52,12 @@ class Writer {
   std::string Text();
 
  private:
-  std::string Wait(Way way, const std::string& n, const std::string& task);
+  std::string Wait(Way way, const std::string& n);
   std::string Wake(Way way, const std::string& n, const TaskText& waiter);
   std::string WaitByState(const std::string& flag, const std::string& prepare, bool several);
   std::string WakeOf(Way way, const std::string& n, const TaskText& waiter);
   std::string Locked(const std::string& n);
+  std::string TwoLocks(const std::string& first, const std::string& second);
   std::string Other();
   void Channel(unsigned number);
   void Put(TaskText* task, const std::string& statement);
@@ -90,7 +92,7 @@ std::string Writer::WaitByState(const std::string& flag, const std::string& prep
   return "while (!" + flag + ") {\n" + set + look + "}\n" + run;
 }
 
-std::string Writer::Wait(Way way, const std::string& n, const std::string& task) {
+std::string Writer::Wait(Way way, const std::string& n) {
   const std::string flag = "c" + n, queue = "q" + n, done = "d" + n;
   switch (way) {
     case Way::kState: return WaitByState(flag, "set_current_state", true);
@@ -115,10 +117,11 @@ std::string Writer::Wait(Way way, const std::string& n, const std::string& task)
       if (wrong_ && random_.OneIn(3)) return "reinit_completion(" + done + ");\nwait_for_completion(" + done + ");\n";
       return "wait_for_completion(" + done + ");\n";
     case Way::kSpin: return "await (" + flag + ");\n";
+    case Way::kTwoLocks: return TwoLocks("l", "k");
     case Way::kLocked:
     case Way::kCount: break;
   }
-  return Locked(n) + (task.empty() ? "" : Other());
+  return Locked(n) + (random_.OneIn(2) ? "" : Other());
 }
 
 std::string Writer::WakeOf(Way way, const std::string& n, const TaskText& waiter) {
@@ -142,6 +145,8 @@ std::string Writer::WakeOf(Way way, const std::string& n, const TaskText& waiter
 std::string Writer::Wake(Way way, const std::string& n, const TaskText& waiter) {
   const std::string wake = WakeOf(way, n, waiter);
   if (way == Way::kLocked) return Locked(n);
+  if (way == Way::kTwoLocks) return wrong_ ? TwoLocks("k", "l") : TwoLocks("l", "k");
+  if (way == Way::kSpin && wrong_ && random_.OneIn(3)) return "if (x)\nc" + n + " = 1;\n";
   if (way == Way::kCompletion) return wrong_ && random_.OneIn(6) ? std::string() : wake;
   const std::string set = (random_.OneIn(6) ? "WRITE_ONCE(c" + n + ", 1)" : "c" + n + " = 1") + std::string(";\n");
   if (!wrong_ || !random_.OneIn(3)) return set + wake;
@@ -157,8 +162,13 @@ std::string Writer::Locked(const std::string& n) {
   return lock + "c" + n + std::string(random_.OneOf({" = !c", " = 1 - c"})) + n + ";\n" + unlock;
 }
 
+std::string Writer::TwoLocks(const std::string& first, const std::string& second) {
+  return "spin_lock(" + first + ");\nspin_lock(" + second + ");\nx = !x;\nspin_unlock(" + second + ");\nspin_unlock(" +
+         first + ");\n";
+}
+
 std::string Writer::Other() {
-  switch (random_.Below(9)) {
+  switch (random_.Below(10)) {
     case 0: return "smp_mb();\n";
     case 1: return "x = 1;\n";
     case 2: return "y = 1;\n";
@@ -169,7 +179,9 @@ std::string Writer::Other() {
     case 7: return "n = x + y;\n";
     default: break;
   }
-  return wrong_ && random_.OneIn(2) ? "assert (!x || y || !n);\n" : "assert (n <= 3);\n";
+  return wrong_ ? std::string(random_.OneOf(
+                      {"assert (!x || y);\n", "assert (!(x && y));\n", "assert (x == y);\n", "assert (!c0 || x);\n"}))
+                : "assert (n <= 3);\n";
 }
 
 void Writer::Channel(unsigned number) {
@@ -183,7 +195,7 @@ void Writer::Channel(unsigned number) {
   if (way == Way::kWaitQueue || way == Way::kByHand || way == Way::kAdded) declarations_ += "wait_queue q" + n + ";\n";
   if (way == Way::kCompletion) declarations_ += "completion d" + n + ";\n";
   const size_t waker = (waiter + 1 + random_.Below(tasks_.size() - 1)) % tasks_.size();
-  Put(&tasks_[waiter], Wait(way, n, random_.OneIn(2) ? tasks_[waiter].name : ""));
+  Put(&tasks_[waiter], Wait(way, n));
   Put(&tasks_[waker], Wake(way, n, tasks_[waiter]));
 }
 
@@ -194,11 +206,13 @@ std::string Writer::Text() {
     tasks_.push_back(
         {std::string(random_.OneOf({"task", "task", "kthread"})), std::string(1, static_cast<char>('a' + i)), 1, {}});
   }
-  if (random_.OneIn(3)) tasks_[random_.Below(count)].count = 2;
-  const bool twice = tasks_.size() == 2 && random_.OneIn(2);
+  // One of: three that differ, two that are alike, two channels. More would be too much for a slow checker.
+  const bool alike = count == 2 && random_.OneIn(2);
+  if (alike) tasks_[random_.Below(count)].count = 2;
+  const bool twice = count == 2 && !alike && random_.OneIn(2);
   for (unsigned number = 0; number < (twice ? 2 : 1); ++number) Channel(number);
   for (TaskText& task : tasks_) {
-    if (task.body.empty() || random_.OneIn(3)) Put(&task, Other());
+    if (task.body.empty() || random_.OneIn(alike ? 6 : 3)) Put(&task, Other());
   }
   std::string text = "protocol random \"made up\";\nexpect safe;\nflag x, y;\ncounter n max 3;\n" + declarations_;
   std::string bodies;
@@ -206,7 +220,7 @@ std::string Writer::Text() {
     bodies += task.kind + " " + task.name + (task.count > 1 ? "[" + std::to_string(task.count) + "]" : "") + " {\n" +
               task.body + "}\n";
   }
-  if (bodies.find("spin_lock") != std::string::npos) text += "spinlock l;\n";
+  if (bodies.find("spin_lock") != std::string::npos) text += "spinlock l, k;\n";
   if (bodies.find("mutex_lock") != std::string::npos) text += "mutex m;\n";
   return text + bodies;
 }

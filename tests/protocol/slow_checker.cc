@@ -275,8 +275,10 @@ class Checker {
  public:
   Checker(const Program& program, size_t states_max) : program_(program), states_max_(states_max) {}
   SlowResult Run();
+  bool Loses(const std::vector<StepRecord>& steps, Property property);
 
  private:
+  Bytes Initial() const;
   const Point& PointOf(const Bytes& state, size_t task) const;
   void Expand(const Bytes& state);
   bool Steps(const Bytes& state, size_t task);  // false: it has none
@@ -366,15 +368,19 @@ void Checker::Expand(const Bytes& state) {
   if (!moves) AtEnd(state);
 }
 
-SlowResult Checker::Run() {
+Bytes Checker::Initial() const {
   Bytes initial(program_.state_bytes);
   for (size_t i = 0; i < initial.size(); ++i) initial[i] = program_.words[i].initial;
   for (const Task& task : program_.tasks) {
     initial[task.region + program_.point_offset] = static_cast<uint8_t>(task.start & 255);
     initial[task.region + program_.point_offset + 1] = static_cast<uint8_t>(task.start >> 8);
   }
-  steps_.emplace(initial, 0);
-  std::vector<Bytes> level = {std::move(initial)};
+  return initial;
+}
+
+SlowResult Checker::Run() {
+  std::vector<Bytes> level = {Initial()};
+  steps_.emplace(level.front(), 0);
   for (; !level.empty() && steps_.size() <= states_max_; ++depth_) {
     for (const Bytes& state : level) Expand(state);
     level = std::exchange(next_, {});
@@ -384,7 +390,27 @@ SlowResult Checker::Run() {
   return result_;
 }
 
+// All states in which the steps may end: a step that chooses has several outcomes.
+bool Checker::Loses(const std::vector<StepRecord>& steps, Property property) {
+  std::vector<Bytes> states = {Initial()};
+  for (const StepRecord& step : steps) {
+    result_.losses.clear();  // those on the way do not count
+    steps_.clear();
+    for (const Bytes& state : states) {
+      if (static_cast<size_t>(&PointOf(state, step.task) - program_.points.data()) != step.point) continue;
+      step.flush ? Flush(state, step.task) : Steps(state, step.task);
+    }
+    states = std::exchange(next_, {});
+  }
+  for (const Bytes& state : states) Expand(state);
+  return result_.losses.contains(property);
+}
+
 }  // namespace
+
+bool IsLosingRun(const Program& program, const std::vector<StepRecord>& steps, Property property) {
+  return Checker(program, 0).Loses(steps, property);
+}
 
 std::string SlowResult::Text() const {
   std::string text = std::to_string(states) + " states, " + std::to_string(ends) + " ends";

@@ -29,4 +29,8 @@ struct SlowResult {
 // Goes on behind a loss, so that all are found.
 SlowResult SlowCheck(const Program& program, size_t states_max);
 
+// Whether the steps of a counterexample, which say whose they are, are a run of the program that breaks `property` at
+// its end.
+bool IsLosingRun(const Program& program, const std::vector<StepRecord>& steps, Property property);
+
 }  // namespace wakewatch::protocol
