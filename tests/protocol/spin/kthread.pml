@@ -38,7 +38,7 @@
 #define WORDS 2
 #define COND TASKS
 #define SHOULD_STOP (TASKS + 1)
-#define LOSS ((off_rq[THREAD] && (mem[COND] || mem[SHOULD_STOP])) || (!ended[THREAD] && mem[SHOULD_STOP]))
+#define LOSS ((off_rq[THREAD] && mem[COND]) || (!ended[THREAD] && mem[SHOULD_STOP]))
 #include "kernel.inc"
 
 active proctype thread() {
@@ -84,11 +84,12 @@ proctype waker(byte me) {
 #ifdef LOOK
   byte seen;
 #endif
-  store(me, COND, 1);
 #ifdef LOOK
+  store(me, COND, 1);
   load(me, THREAD, seen);
   if :: seen -> wake(me, THREAD, 3, hit) :: else fi
 #else
+  store_mb(me, COND, 1); /* a plain store comes to the same: the lock that follows waits for it */
   wake(me, THREAD, 3, hit)
 #endif
 }

@@ -22,8 +22,8 @@
 #define LOCK (TASKS + 2)
 #define OTHER (TASKS + 3)
 #define LOSS (ended[P0] && ended[P1] && missed == 2)
-#include "kernel.inc"
 byte missed;
+#include "kernel.inc"
 
 active proctype waiter() {
   byte r;
