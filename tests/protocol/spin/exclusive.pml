@@ -34,24 +34,28 @@
 #define LOSS ((off_rq[0] || off_rq[1]) && mem[EVENTS])
 #endif
 #include "kernel.inc"
+/* The queue: who is in it, and who stands in front. */
 bit queued[2];
+bit front;
 
-/* One exclusive waiter, or all. Which one stands in front is left open. */
+inline enqueue(t) {
+  if :: !queued[t] && !queued[1 - t] -> front = t :: else fi;
+  queued[t] = 1
+}
+inline dequeue(t) { queued[t] = 0; front = 1 - t }
+
+/* One exclusive waiter, or all. */
 inline wake_queue(me, mask, all) {
   lock(me, LOCK);
   tried = 0;
-  if
-  :: queued[0] -> t = 0
-  :: queued[1] -> t = 1
-  :: !queued[0] && !queued[1] -> t = 2
-  fi;
+  t = (queued[front] -> front : 2);
   do
   :: t < 2 ->
      tried++;
      atomic { fenced(me) && !pi_lock[t] ->
        if :: (mem[t] & (mask)) != 0 -> pi_lock[t] = 1; hit = 1 :: else -> hit = 0 fi };
      if
-     :: hit -> atomic { mem[t] = 0; off_rq[t] = 0; pi_lock[t] = 0 }; queued[t] = 0
+     :: hit -> atomic { mem[t] = 0; off_rq[t] = 0; pi_lock[t] = 0 }; dequeue(t)
      :: else
      fi;
      if :: (all || !hit) && tried < 2 && queued[1 - t] -> t = 1 - t :: else -> break fi
@@ -59,8 +63,8 @@ inline wake_queue(me, mask, all) {
   od;
   unlock(me, LOCK)
 }
-inline prepare(me, state) { atomic { fenced(me) && mem[LOCK] == 0 -> queued[me] = 1; mem[me] = state } }
-inline finish(me) { store(me, me, 0); atomic { fenced(me) && mem[LOCK] == 0 -> queued[me] = 0 } }
+inline prepare(me, state) { atomic { fenced(me) && mem[LOCK] == 0 -> enqueue(me); mem[me] = state } }
+inline finish(me) { store(me, me, 0); atomic { fenced(me) && mem[LOCK] == 0 -> if :: queued[me] -> dequeue(me) :: else fi } }
 inline schedule_signal(me) {
   atomic { fenced(me) ->
     if
@@ -111,7 +115,7 @@ active proctype leaver() {
   ::
 #if KIND == 3
      atomic { fenced(0) && mem[LOCK] == 0 ->
-       if :: mem[SIGNAL] -> queued[0] = 0; left = 1 :: else -> queued[0] = 1; mem[0] = 1 fi };
+       if :: mem[SIGNAL] -> if :: queued[0] -> dequeue(0) :: else fi; left = 1 :: else -> enqueue(0); mem[0] = 1 fi };
 #else
      prepare(0, 1);
 #endif
@@ -154,7 +158,7 @@ proctype waker(byte me) {
   wake_queue(me, 3, 0)
 #endif
 }
-#if KIND >= 5
+#if KIND == 5 || KIND == 6
 active proctype shutdown() {
   bit hit;
   byte tried, t;
@@ -174,7 +178,7 @@ init {
 #endif
     run waiter(1);
     run waker(WAKER);
-#if KIND == 0 || KIND >= 5
+#if KIND == 0
     run waker(WAKER + 1)
 #endif
   }

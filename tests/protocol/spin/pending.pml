@@ -1,6 +1,6 @@
 /* A bit that says "it is asked for already", and a thread that takes what was asked for: WORK_STRUCT_PENDING, softirqs, a
  * hub's event bits. CLEAR 0: the bit is cleared with a barrier, then the thread looks; 1: without a barrier; 2: it looks,
- * then clears. ALWAYS: who asks wakes in any case. */
+ * then clears. ALWAYS: who asks wakes in any case. What is asked for is counted, so that one request too few is seen. */
 // wake: workqueue_pending sc
 // wake: workqueue_pending tso
 // wake: workqueue_pending_no_barrier sc -DCLEAR=1
@@ -24,7 +24,8 @@
 #define PENDING TASKS
 #define QUEUED (TASKS + 1)
 #define DATA (TASKS + 2)
-#define LOSS (off_rq[THREAD] && (mem[DATA] || mem[QUEUED]))
+#define LOSS (off_rq[THREAD] && (served != mem[DATA] || mem[QUEUED]))
+byte served;
 #include "kernel.inc"
 
 active proctype thread() {
@@ -45,8 +46,7 @@ active proctype thread() {
 #elif CLEAR == 1
         store(THREAD, PENDING, 0);
 #endif
-        load(THREAD, DATA, seen);
-        if :: seen -> store(THREAD, DATA, 0) :: else fi;
+        load(THREAD, DATA, served);
 #if CLEAR == 2
         store_mb(THREAD, PENDING, 0)
 #endif
@@ -57,7 +57,7 @@ active proctype thread() {
 proctype asker(byte me) {
   byte was;
   bit hit;
-  store(me, DATA, 1);
+  atomic { fenced(me) -> mem[DATA] = mem[DATA] + 1 };
   exchange(me, PENDING, 1, was);
 #ifdef ALWAYS
   wake(me, THREAD, 3, hit)

@@ -11,7 +11,6 @@
 #define WORDS 1
 #define LOCK TASKS
 #define LOSS (!done)
-#include "kernel.inc"
 /* Under the pool's lock: */
 bit first, second;
 byte running;
@@ -20,6 +19,7 @@ bit made;
 /* The second work's completion: */
 bit second_done, queued, done;
 byte waiter;
+#include "kernel.inc"
 
 #define need_more ((first || second) && running == 0)
 inline kick(me) {
