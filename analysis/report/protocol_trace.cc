@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "analysis/checks/lost_wakeup/probe_text.h"
 #include "analysis/report/report_filter.h"
 
 namespace wakewatch {
@@ -60,10 +61,9 @@ ObservedArg Count(uint64_t n) {
   return n == 0 ? ObservedArg::Among({0}) : ObservedArg{ObservedArg::Kind::kNotZero, {}};
 }
 
-// An empty list's first entry is the list's head, inside of the object.
-ObservedArg Waiters(const Event::Probe& probe) {
+// Whether anybody stands in the list; nothing is known where the probe does not say.
+ObservedArg Waiters(const Event::Probe& probe, bool empty) {
   if (probe.head == 0) return {};
-  const bool empty = probe.head > probe.object && probe.head - probe.object < 64;
   return empty ? ObservedArg::Among({0}) : ObservedArg{ObservedArg::Kind::kNotZero, {}};
 }
 
@@ -341,12 +341,12 @@ std::optional<ObservedEvent> ProtocolRoles::Project(const Event& event, const Ro
       return about(event.probe.pid) ? std::optional(seen) : std::nullopt;
     case EventType::kProbeWakeUp:
       seen.args.emplace_back();  // the states to wake
-      seen.args.push_back(Waiters(event.probe));
+      seen.args.push_back(Waiters(event.probe, IsEmptyQueue(event.probe)));
       return seen;
     case EventType::kProbeComplete:
     case EventType::kProbeCompleteAll:
       seen.args.push_back(Count(event.probe.value));
-      seen.args.push_back(Waiters(event.probe));
+      seen.args.push_back(Waiters(event.probe, IsEmptyCompletion(event.probe)));
       return seen;
     case EventType::kProbeCompletionWait:
       seen.args.push_back(OneOf(seen.tasks));
