@@ -100,7 +100,7 @@ class GraphBuilder {
     return point.rest || (point.kind == PointKind::kSleep && !OnRq(state, number));
   }
 
-  Status Expand(const Pending& from) {
+  Status Expand(Pending from) {
     const size_t bytes = program_.state_bytes;
     const State state(from.key->begin(), from.key->begin() + static_cast<std::ptrdiff_t>(bytes));
     uint32_t begun = 0;
