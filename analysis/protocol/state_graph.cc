@@ -96,8 +96,12 @@ class GraphBuilder {
     const Point& point = program_.points[interpreter_.PointOf(state, number)];
     if (point.kind == PointKind::kEnd) return true;
     if (not_begun) return !task.dormant || !OnRq(state, number);
+    const bool asleep = point.kind == PointKind::kSleep && !OnRq(state, number);
+    // It needs a wake in any case, and may wait for long for somebody who has not begun; where nobody is left, EndAt
+    // says so.
+    if (asleep && point.condition < 0) return true;
     if (interpreter_.SleepsInVain(state, number)) return false;
-    return point.rest || (point.kind == PointKind::kSleep && !OnRq(state, number));
+    return point.rest || asleep;
   }
 
   Status Expand(Pending from) {
