@@ -188,7 +188,7 @@ ExitCode CheckVerb::CheckShipped() const {
         row.states = check->result.states;
         row.seconds = check->seconds;
       } else {
-        row.error = check.error().Text();
+        row.error = check.error().cause;
       }
       rows.push_back(std::move(row));
     }
@@ -199,7 +199,8 @@ ExitCode CheckVerb::CheckShipped() const {
   const auto wrong = std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.Unexpected(); });
   if (wrong == 0) return ExitCode::kFine;
   return Complain(Error{.code = ErrorCode::kInternal,
-                        .cause = CountedText(static_cast<uint64_t>(wrong), "verdict") + " not what the protocols expect"});
+                        .cause = CountedText(static_cast<uint64_t>(wrong), "verdict") +
+                                 (wrong == 1 ? " is" : " are") + " not what the protocols expect"});
 }
 
 ExitCode CheckVerb::Run() {

@@ -17,6 +17,7 @@
 #include "server/cli/progress.h"
 #include "server/live/import.h"
 #include "server/live/replay.h"
+#include "server/live/shipped_verdicts.h"
 #include "server/store/recording.h"
 
 namespace wakewatch {
@@ -76,6 +77,7 @@ Result<Report> ImportVerb::Import() const {
   if (!writer) return Fail(writer.error());
   EngineOptions options;
   thresholds_.Fill(&options);
+  ShippedVerdicts verdicts({.time_max = kVerdictMax});
   Progress progress("imported");
   PipelineOptions pipeline;
   pipeline.stop = &StopFlag();
@@ -83,6 +85,8 @@ Result<Report> ImportVerb::Import() const {
   auto report = ImportTrace(**input, **writer, options, pipeline);
   if (report) {
     if (auto status = (*writer)->StoreReport(*report); !status) return Fail(status.error());
+    verdicts.Wait([] { return Interrupted(); });
+    if (auto status = (*writer)->StoreVerdicts(verdicts.Known()); !status) return Fail(status.error());
   }
   const auto closed = (*writer)->Close();
   if (!report) return report;

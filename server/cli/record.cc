@@ -10,6 +10,7 @@
 #include "server/cli/values.h"
 #include "server/live/import.h"
 #include "server/live/pipeline.h"
+#include "server/live/shipped_verdicts.h"
 #include "server/live/store_queue.h"
 
 namespace wakewatch {
@@ -121,6 +122,7 @@ Result<Report> RecordVerb::Analyse(RecordingWriter* writer) const {
   if (!input) return Fail(input.error());
   EngineOptions options;
   thresholds_.Fill(&options);
+  ShippedVerdicts verdicts({.time_max = kVerdictMax});
   Progress progress("analysed");
   PipelineOptions pipeline;
   pipeline.stop = &AbortFlag();
@@ -128,6 +130,8 @@ Result<Report> RecordVerb::Analyse(RecordingWriter* writer) const {
   auto report = AnalyseStored(**input, *writer, options, pipeline);
   if (!report) return report;
   if (auto status = writer->StoreReport(*report); !status) return Fail(status.error());
+  verdicts.Wait([] { return AbortFlag().load(); });
+  if (auto status = writer->StoreVerdicts(verdicts.Known()); !status) return Fail(status.error());
   return report;
 }
 

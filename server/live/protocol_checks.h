@@ -16,7 +16,7 @@ namespace wakewatch {
 struct CheckRun {
   std::chrono::milliseconds time_max{0};  // 0: without limit
   unsigned threads = 0;                   // 0: one a hardware thread
-  std::function<bool()> cancelled;        // asked every few thousand states; empty: never
+  std::function<bool()> cancelled = {};   // asked every few thousand states; empty: never
 };
 // What is asked of a server, except the text and its name.
 struct CheckWish {

@@ -23,12 +23,15 @@ struct ShippedAbout {
 // By name; those that cannot be read are left out (a test reads them all).
 std::vector<ShippedAbout> ShippedProtocolsAbout();
 
+// For each of them where somebody waits: none takes as much.
+inline constexpr std::chrono::seconds kVerdictMax{2};
+
 class ShippedVerdicts {
  public:
   struct Options {
     std::chrono::milliseconds time_max{0};  // for each check; 0: nothing is checked, what is known is all
-    std::vector<ProtocolVerdict> known;     // taken over where the checker and the text are the same
-    std::function<void(const std::vector<ProtocolVerdict>&)> keep;  // called once, at the end, if there is news
+    std::vector<ProtocolVerdict> known = {};     // taken over where the checker and the text are the same
+    std::function<void(const std::vector<ProtocolVerdict>&)> keep = {};  // called once, at the end, if there is news
   };
   // Starts the thread, where there is something to find out.
   explicit ShippedVerdicts(Options options);

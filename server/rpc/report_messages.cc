@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "analysis/report/protocol_of_finding.h"
 #include "server/rpc/chain_messages.h"
 #include "server/rpc/wait_messages.h"
 
@@ -252,6 +253,7 @@ void ToMessage(const FoundFinding& found, v1::Finding* message) {
   message->set_assumption(Utf8(finding.assumption));
   message->set_would_raise(Utf8(finding.would_raise));
   message->set_open(finding.open);
+  if (finding.check == "lost-wakeup") message->set_protocol(std::string(ProtocolExplaining(finding.cls)));
   for (const ProcSnapshot& snapshot : finding.snapshots) {
     v1::ProcSnapshot* const out = message->add_snapshots();
     out->set_pid(snapshot.pid);

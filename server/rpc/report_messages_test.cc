@@ -46,6 +46,19 @@ TEST(ReportMessages, WhatIsNotKnownIsAbsent) {
   EXPECT_TRUE(message.has_waker_pid());
 }
 
+TEST(ReportMessages, ALostWakeupNamesTheProtocolOfItsClass) {
+  FoundFinding found;
+  found.finding.check = "lost-wakeup";
+  found.finding.cls = "kthread-stop";
+  v1::Finding message;
+  ToMessage(found, &message);
+  EXPECT_NE(message.protocol(), "");
+  found.finding.check = "hung-task";
+  v1::Finding other;
+  ToMessage(found, &other);
+  EXPECT_EQ(other.protocol(), "");
+}
+
 TEST(ReportMessages, AFindingBringsWhatItRestsOn) {
   FoundFinding found;
   found.finding.rule = "r\xff";

@@ -177,6 +177,22 @@ TEST_F(CatalogueTest, ThreadsShareIt) {
   EXPECT_EQ(catalogue->List("").size(), 2u + 4 * 7);
 }
 
+TEST_F(CatalogueTest, VerdictsOfProtocolsOutliveTheServer) {
+  const std::vector<ProtocolVerdict> first = {{"a", "sc", "safe", "", "safe", 5, 4, 0, 1, "h"},
+                                              {"a", "tso", "loses", "lost-wakeup", "safe", 9, 8, 7, 1, "h"}};
+  EXPECT_TRUE(Open()->Verdicts().empty());
+  {
+    const auto catalogue = Open();
+    EXPECT_TRUE(catalogue->KeepVerdicts(first));
+    EXPECT_TRUE(catalogue->KeepVerdicts(first)) << "they replace those that are there";
+  }
+  EXPECT_EQ(Open()->Verdicts(), first);
+  Spoil("DROP TABLE protocol_verdict; CREATE TABLE protocol_verdict(x)");
+  const auto catalogue = Open();
+  EXPECT_TRUE(catalogue->Verdicts().empty()) << "what cannot be read is found out again";
+  EXPECT_EQ(catalogue->List("").size(), 2u);
+}
+
 TEST_F(CatalogueTest, AStoreThatGrowsIsReadAgain) {
   const auto store = store_test::OpenStore(data_, {}, MakeSession("d", "s1"));
   const auto batches = trace_.Batches(4, MakeSession("d", "s1"));

@@ -162,6 +162,24 @@ TEST_F(SchemaTest, FindingsOfVersion3HaveEnded) {
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM obligation"), 0);
 }
 
+TEST_F(SchemaTest, ARecordingOfVersion4GetsRoomForVerdicts) {
+  const std::string old = folder_.File("old.db");
+  {
+    auto db = Database::Open(old, Database::Mode::kCreate);
+    ASSERT_TRUE(db) << TextOf(db);
+    ASSERT_TRUE(Migrate(*db, Migrations().first(4)));
+  }
+  auto db = OpenRecordingFile(old);
+  ASSERT_TRUE(db) << TextOf(db);
+  EXPECT_EQ(*db->Integer("PRAGMA user_version"), kRecordingSchemaVersion);
+  EXPECT_TRUE(ReadVerdicts(*db)->empty());
+  auto writable = Database::Open(old, Database::Mode::kWrite);
+  ASSERT_TRUE(writable) << TextOf(writable);
+  const std::vector<ProtocolVerdict> verdicts = {{"p", "tso", "loses", "deadlock", "", 5, 4, 3, 2, "h"}};
+  ASSERT_TRUE(WriteVerdicts(*writable, verdicts));
+  EXPECT_EQ(*ReadVerdicts(*db), verdicts);
+}
+
 TEST_F(SchemaTest, TheListOfTablesIsTheSchema) {
   auto db = Database::Open(path_, Database::Mode::kRead);
   ASSERT_TRUE(db);

@@ -255,10 +255,12 @@ TEST_F(SessionPartsTest, AnalysisStoresWhatItMadeWithTheBatch) {
   rows.timeline = {{0, 1, 64, 64, {1, 2, 3}}, {0, 2, 64, 64, {}}};
   rows.summaries = &report;
   rows.gaps = {{1, trace_.start_ns() + 10, trace_.start_ns() + 20, 3, GapCause::kCollector}};
+  rows.verdicts = {{"p", "sc", "safe", "", "safe", 5, 4, 0, 1, "h"}};
   rows.checkpoint.emplace();
   ASSERT_TRUE(store->Commit(batches, rows));
   rows.timeline = {{0, 1, 64, 64, {4}}};
   report.events_by_type = {{"sched_waking", 7}};
+  rows.verdicts = {};
   ASSERT_TRUE(store->Commit({}, rows));
   ASSERT_TRUE(store->Close());
   const std::string part = Parts(store->folder())[0];
@@ -268,6 +270,7 @@ TEST_F(SessionPartsTest, AnalysisStoresWhatItMadeWithTheBatch) {
   EXPECT_EQ(CountOf(part, "SELECT count(*) FROM event_count"), 1);
   EXPECT_EQ(CountOf(part, "SELECT count(*) FROM finding"), 1);
   EXPECT_EQ(CountOf(part, "SELECT count(*) FROM gap WHERE cpu = 1 AND cause = 'collector' AND lost = 3"), 2);
+  EXPECT_EQ(CountOf(part, "SELECT count(*) FROM protocol_verdict WHERE name = 'p' AND states = 5"), 1);
   // A report that is run again replaces summaries and findings, and nothing else.
   auto db = Database::Open(part, Database::Mode::kWrite);
   ASSERT_TRUE(db) << TextOf(db);

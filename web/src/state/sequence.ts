@@ -59,7 +59,7 @@ export function lostTask(loss: string, tasks: readonly string[]): number {
 }
 
 export const statementOf = (step: ProtocolStep): string =>
-  step.flush ? "a store reaches memory" : step.statement || step.kernelFunction;
+  step.flush ? "a store reaches memory" : step.statement || step.kernelFunction || step.accesses[0] || "–";
 
 export function layOut(check: CheckProtocolResponse): Sequence {
   const lost = lostTask(check.loss, check.tasks);

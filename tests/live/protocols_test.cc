@@ -1,0 +1,179 @@
+// Why: anybody who may read may have protocols checked. Whatever text they send, the server answers, stays within its
+// limits, and goes on serving others.
+#include <gtest/gtest.h>
+#include <wakewatch/v1/protocol.grpc.pb.h>
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/store/store_test_support.h"
+#include "tests/live/served_test_support.h"
+
+namespace wakewatch {
+namespace {
+
+using live_test::TestServer;
+using store_test::Folder;
+
+constexpr const char* kEndless = R"(
+protocol endless "counts without end";
+byte a max 200; byte b max 200; byte c max 200; byte d max 200;
+task one { while (a < 200) { a = a + 1; b = 0; } }
+task two { while (b < 200) { b = b + 1; c = 0; } }
+task three { while (c < 200) { c = c + 1; d = 0; } }
+task four { while (d < 200) { d = d + 1; a = 0; } }
+)";
+
+class ProtocolServiceTest : public testing::Test {
+ protected:
+  struct Answer {
+    grpc::Status status;
+    v1::CheckProtocolResponse response;
+  };
+  Answer Check(const std::string& text, const std::string& name = "", uint32_t milliseconds_max = 2000) {
+    const auto stub = server_.Stub<v1::ProtocolService>();
+    v1::CheckProtocolRequest request;
+    request.set_text(text);
+    request.set_name(name);
+    request.set_milliseconds_max(milliseconds_max);
+    grpc::ClientContext context;
+    Answer answer;
+    answer.status = stub->CheckProtocol(&context, request, &answer.response);
+    return answer;
+  }
+
+  Folder folder_;
+  TestServer server_{folder_.File("data")};
+};
+
+std::string Repeated(const std::string& piece, size_t n) {
+  std::string text;
+  for (size_t i = 0; i < n; ++i) text += piece;
+  return text;
+}
+
+TEST_F(ProtocolServiceTest, HostileTextsAreRefused) {
+  struct Row {
+    const char* story;
+    std::string text;
+  };
+  const Row rows[] = {
+      {"a million lines", "protocol long;\n" + Repeated("// x\n", 1'000'000)},
+      {"many lines within the limit of bytes", "protocol long;\n" + Repeated(";\n", 100'000)},
+      {"deep blocks", "protocol deep;\ntask a " + Repeated("{", 100'000)},
+      {"deep expressions", "protocol deep;\nflag c;\ntask a { if (" + Repeated("(", 100'000) + "c) ; }"},
+      {"deep negations", "protocol deep;\nflag c;\ntask a { c = " + Repeated("!", 100'000) + "c; }"},
+      {"a long name", "protocol " + std::string(200'000, 'x') + ";\n"},
+      {"no text, only bytes", std::string(1000, '\0')},
+      {"not UTF-8", "protocol \x80\xff;"},
+      {"an unclosed comment", "/* " + std::string(1000, 'x')},
+      {"an inline that calls itself", "protocol loop;\ninline f() { f(); }\ntask a { f(); }\n"},
+      {"inlines that double", [] {
+         std::string text = "protocol grow;\nflag c;\ninline f0() { c = 1; c = 0; }\n";
+         for (int i = 1; i < 30; ++i) {
+           const std::string before = "f" + std::to_string(i - 1) + "();";
+           text += "inline f" + std::to_string(i) + "() { " + before + before + " }\n";
+         }
+         return text + "task a { f29(); }\n";
+       }()},
+      {"a repeat of repeats", "protocol r;\nflag c;\ntask a { repeat (1000) repeat (1000) repeat (1000) c = 1; }\n"},
+  };
+  for (const Row& row : rows) {
+    const auto begin = std::chrono::steady_clock::now();
+    const Answer answer = Check(row.text, "hostile.wake");
+    const bool refused = answer.status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ||
+                         answer.status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+    EXPECT_TRUE(refused) << row.story << ": " << answer.status.error_code() << " " << answer.status.error_message();
+    EXPECT_LT(answer.status.error_message().size(), 2000u) << row.story;
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30)) << row.story << " took for ever";
+  }
+  EXPECT_TRUE(Check("", "kthread_loop").status.ok());
+}
+
+TEST_F(ProtocolServiceTest, AStateExplosionEndsAtTheLimit) {
+  const Answer answer = Check(kEndless, "", 300);
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_EQ(answer.response.verdict(), "unfinished");
+  EXPECT_NE(answer.response.unfinished(), "");
+}
+
+TEST_F(ProtocolServiceTest, TenAtOnceAreAsManyAsTheServerTakesAndTheOthersAreTold) {
+  std::atomic<int> done = 0, refused = 0, other = 0;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 10; ++i) {
+    clients.emplace_back([&] {
+      const Answer answer = Check(kEndless, "", 1500);
+      const bool full = answer.status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+      ++(answer.status.ok() ? done : full ? refused : other);
+      if (full) EXPECT_NE(answer.status.error_message().find("at once"), std::string::npos);
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_GE(done, 1);
+  EXPECT_GE(refused, 1);
+  EXPECT_EQ(done + refused, 10);
+  EXPECT_EQ(other, 0);
+  EXPECT_TRUE(Check("", "kthread_loop").status.ok()) << "the places are free again";
+}
+
+TEST_F(ProtocolServiceTest, AClientThatLeavesFreesItsPlace) {
+  const auto stub = server_.Stub<v1::ProtocolService>();
+  for (int i = 0; i < 6; ++i) {
+    v1::CheckProtocolRequest request;
+    request.set_text(kEndless);
+    request.set_milliseconds_max(20'000);
+    grpc::ClientContext context;
+    std::thread leave([&context] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      context.TryCancel();
+    });
+    v1::CheckProtocolResponse response;
+    EXPECT_EQ(stub->CheckProtocol(&context, request, &response).error_code(), grpc::StatusCode::CANCELLED);
+    leave.join();
+  }
+  // The search that was left notices at its next look.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(15);
+  Answer answer = Check("", "kthread_loop");
+  while (!answer.status.ok() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    answer = Check("", "kthread_loop");
+  }
+  EXPECT_TRUE(answer.status.ok()) << answer.status.error_message();
+}
+
+TEST_F(ProtocolServiceTest, ShippedOnesAreListedShownAndCheckedByName) {
+  const auto stub = server_.Stub<v1::ProtocolService>();
+  v1::ListProtocolsResponse list;
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub->ListProtocols(&context, {}, &list).ok());
+  }
+  ASSERT_GT(list.protocols_size(), 0);
+  const std::string name = list.protocols(0).name();
+  v1::GetProtocolRequest get;
+  get.set_name(name);
+  v1::GetProtocolResponse got;
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub->GetProtocol(&context, get, &got).ok());
+  }
+  EXPECT_EQ(got.protocol().title(), list.protocols(0).title());
+  const Answer by_name = Check("", name), by_text = Check(got.text(), name);
+  ASSERT_TRUE(by_name.status.ok()) << by_name.status.error_message();
+  ASSERT_TRUE(by_text.status.ok()) << by_text.status.error_message();
+  EXPECT_EQ(by_name.response.states(), by_text.response.states());
+  EXPECT_EQ(by_name.response.verdict(), by_text.response.verdict());
+  EXPECT_EQ(by_name.response.memory(), "tso");
+  EXPECT_EQ(Check("", "no-such").status.error_code(), grpc::StatusCode::NOT_FOUND);
+  get.set_name(std::string(100'000, 'x'));
+  grpc::ClientContext context;
+  const grpc::Status unknown = stub->GetProtocol(&context, get, &got);
+  EXPECT_EQ(unknown.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_LT(unknown.error_message().size(), 1000u);
+}
+
+}  // namespace
+}  // namespace wakewatch
