@@ -18,7 +18,7 @@ constexpr uint32_t kBlockStates = 128;
 constexpr uint32_t kBatchBlocks = 64;
 constexpr uint64_t kStatesBetweenAsking = 4096;
 constexpr uint64_t kAloneBelow = 256;  // states or successors: fewer are not worth a thread's start
-constexpr size_t kPrefetch = 8;        // successors ahead
+constexpr size_t kPrefetch = 16;       // successors ahead
 
 // One search of one program with one set of options.
 class Searcher {
@@ -150,6 +150,7 @@ void Searcher::InsertShard(size_t shard, size_t blocks) {
     const std::vector<uint64_t>& successors = blocks_[n]->Successors(shard);
     for (size_t at = 0; at < successors.size(); at += words) {
       if (at + kPrefetch * words < successors.size()) set.Prefetch(successors[at + kPrefetch * words]);
+      if (at + kPrefetch / 2 * words < successors.size()) set.PrefetchKey(successors[at + kPrefetch / 2 * words]);
       const uint64_t hash = successors[at], origin = successors[at + 1];
       const uint64_t* const state = &successors[at + 2];
       const bool added =

@@ -72,7 +72,7 @@ void StateLayout::AddAddresses(const Program& program) {
       return std::any_of(accesses.step.begin(), accesses.step.end(), holds) ||
              std::any_of(accesses.future.begin(), accesses.future.end(), holds);
     });
-    if (!written) continue;
+    if (!written || program.words[address].constant) continue;
     index_of_[address] = static_cast<uint16_t>(addresses_.size());
     addresses_.push_back(address);
   }

@@ -33,6 +33,13 @@ class StateSet {
 
   static uint64_t HashOf(const uint64_t* key, size_t words);
   void Prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[hash & mask_]); }
+  void PrefetchKey(uint64_t hash) const {  // of a slot that has been fetched
+    const uint32_t slot = slots_[hash & mask_];
+    if (slot == 0) return;
+    const uint64_t* const key = Key((slot & kIndexMask) - 1);
+    __builtin_prefetch(key);
+    __builtin_prefetch(key + key_words_ - 1);
+  }
   // The key's index, or kNone.
   uint32_t Find(uint64_t hash, const uint64_t* key) const;
   // True where the key is new; it then has the index size() - 1. Its caller keeps size() below kStatesMax.
@@ -50,7 +57,8 @@ class StateSet {
   static constexpr uint32_t kChunk = 256;  // keys, then their parents, then their moves
   static constexpr uint32_t kIndexMask = (1u << 26) - 1;
   size_t ChunkWords() const { return kChunk * key_words_ + kChunk / 2 + kChunk / 4; }
-  static uint32_t Tag(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) & ~kIndexMask; }
+  // Bits 52 ... 57: those above tell the shard, and low ones the slot.
+  static uint32_t Tag(uint64_t hash) { return static_cast<uint32_t>(hash >> 26) & ~kIndexMask; }
   bool Same(uint32_t index, const uint64_t* key) const;
   void Grow();
 

@@ -1,0 +1,79 @@
+#include "analysis/protocol/checker.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "analysis/protocol/shipped.h"
+
+namespace wakewatch::protocol {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::string CauseOf(const std::string& text, Memory memory = Memory::kSc) {
+  CheckOptions options;
+  options.memory = memory;
+  const auto result = CheckProtocol(text, "mine.wake", options, {});
+  if (result) return "no error";
+  EXPECT_EQ(result.error().file, "mine.wake");
+  return result.error().cause;
+}
+
+TEST(Checker, EventsAsTheyAreWritten) {
+  StepRecord step;
+  step.events.push_back({"sched_waking", {"worker"}, 0});
+  step.events.push_back({"ttwu", {"worker", "TASK_RUNNING"}, 1});
+  EXPECT_THAT(step.Texts(0), ElementsAre("sched_waking(worker)"));
+  EXPECT_THAT(step.Texts(1), ElementsAre("sched_waking(worker)", "ttwu(worker, TASK_RUNNING)"));
+}
+
+TEST(Checker, ErrorsNameTheFile) {
+  EXPECT_THAT(CauseOf("protocol p { "), HasSubstr("line 1"));
+  EXPECT_THAT(CauseOf("counter n max 2;\ntask a {\n  repeat (3) {\n    n++;\n  }\n}\n"),
+              HasSubstr("n goes beyond 2 (to 3) in a (line 4)"));
+  EXPECT_THAT(CauseOf("flag f;\ntask a { loop { f = 1; f = 0; } }\n"), HasSubstr("ever comes to rest"));
+}
+
+TEST(Checker, AnAssertionThatFailsIsALoss) {
+  const auto result = CheckProtocol("flag f;\ntask a { f = 1; }\ntask b { assert (!f); }\n", "mine.wake", {}, {});
+  ASSERT_TRUE(result) << result.error().Text();
+  EXPECT_EQ(result->verdict, Verdict::kLoses);
+  EXPECT_EQ(result->property, Property::kAssertion);
+  EXPECT_EQ(result->loss, "b: assert (!f) (line 3) does not hold");
+  EXPECT_EQ(result->counterexample.size(), 2u);
+}
+
+TEST(Checker, ALockThatIsNeverReleasedIsADeadlock) {
+  const auto result = CheckProtocol("spinlock l;\ntask a { spin_lock(l); }\ntask b { spin_lock(l); spin_unlock(l); }\n",
+                                    "mine.wake", {}, {});
+  ASSERT_TRUE(result) << result.error().Text();
+  EXPECT_EQ(result->property, Property::kDeadlock);
+  EXPECT_EQ(result->loss, "b waits in spin_lock(l) (line 3) for ever: nothing is left that could let it go on");
+}
+
+// All combinations of reductions agree on every protocol that comes with the checker, in both memory models.
+TEST(Checker, ReductionsAgreeOnTheShippedProtocols) {
+  for (const ShippedProtocol& protocol : ShippedProtocols()) {
+    for (const Memory memory : {Memory::kSc, Memory::kTso}) {
+      std::string first;
+      for (const int reductions : {3, 2, 1, 0}) {
+        CheckOptions options;
+        options.memory = memory;
+        options.partial_order = (reductions & 1) != 0;
+        options.symmetry = (reductions & 2) != 0;
+        options.states_max = 20'000;
+        const auto result = CheckProtocol(protocol.text, std::string(protocol.name), options, {});
+        ASSERT_TRUE(result) << protocol.name << ": " << result.error().Text();
+        if (result->verdict == Verdict::kUnfinished) continue;
+        const std::string found = std::string(Name(result->verdict)) + " " + std::string(Name(result->property)) + " " +
+                                  std::to_string(result->counterexample.size());
+        if (first.empty()) first = found;
+        EXPECT_EQ(found, first) << protocol.name << " " << Name(memory) << " " << reductions;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace wakewatch::protocol
