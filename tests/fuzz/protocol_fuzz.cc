@@ -1,20 +1,30 @@
-// Any bytes as a protocol's text. What is refused names its place; what is read can be written down and read again.
+// Any bytes as a protocol's text. What is refused names its place; what is read can be written down and read again, is
+// compiled for both memory models, and is searched a little.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "analysis/protocol/compiler.h"
 #include "analysis/protocol/parser.h"
+#include "analysis/protocol/search.h"
 
 namespace {
 
 using wakewatch::Error;
 using wakewatch::ErrorCode;
+using wakewatch::protocol::CheckOptions;
+using wakewatch::protocol::CheckResult;
+using wakewatch::protocol::Compile;
 using wakewatch::protocol::Expr;
+using wakewatch::protocol::Memory;
 using wakewatch::protocol::Parse;
+using wakewatch::protocol::ProtocolText;
+using wakewatch::protocol::Search;
 using wakewatch::protocol::Stmt;
 using wakewatch::protocol::TextOf;
+using wakewatch::protocol::Verdict;
 
 void CheckError(const Error& error) {
   const bool expected = error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kTooLarge;
@@ -41,6 +51,28 @@ void CheckStatement(const Stmt& stmt) {
   for (const Stmt& part : stmt.body) CheckStatement(part);
 }
 
+void CheckResultOf(const CheckResult& result) {
+  if ((result.verdict == Verdict::kUnfinished) != !result.unfinished.empty()) std::abort();
+  if ((result.verdict == Verdict::kLoses) != !result.loss.empty()) std::abort();
+}
+
+// A reduction changes no verdict.
+void CheckProgram(const ProtocolText& text, Memory memory) {
+  constexpr uint64_t kStatesMax = 1'000;
+  const auto program = Compile(text, "fuzz.wake", memory);
+  if (!program) return CheckError(program.error());
+  CheckOptions options{.memory = memory, .states_max = kStatesMax, .memory_bytes_max = uint64_t{64} << 20};
+  const auto reduced = Search(*program, options, {});
+  options.partial_order = options.symmetry = false;
+  const auto whole = Search(*program, options, {});
+  if (reduced) CheckResultOf(*reduced);
+  if (!whole) return;
+  CheckResultOf(*whole);
+  if (whole->verdict == Verdict::kUnfinished) return;
+  if (!reduced || reduced->verdict != whole->verdict || reduced->property != whole->property) std::abort();
+  if (reduced->counterexample.size() != whole->counterexample.size()) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -52,5 +84,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   for (const auto& task : text->tasks) CheckStatement(task.body);
   for (const auto& declared : text->inlines) CheckStatement(declared.body);
+  CheckProgram(*text, Memory::kSc);
+  CheckProgram(*text, Memory::kTso);
   return 0;
 }
