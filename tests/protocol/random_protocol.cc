@@ -37,6 +37,11 @@ enum class Way {
   kSpin,        // await; a store
   kLocked,      // both under a lock, nobody waits for the other
   kTwoLocks,    // both under two locks, perhaps not taken in the same order
+  kStop,        // a kthread's loop; kthread_stop()
+  kTimeout,     // wait_event_timeout() or schedule_timeout(); wake_up(), or nothing but the time
+  kSignal,      // an interruptible wait; a signal
+  kWork,        // a work on a pool wakes
+  kTimer,       // a timer wakes
   kCount,
 };
 
@@ -56,6 +61,8 @@ class Writer {
   std::string Wake(Way way, const std::string& n, const TaskText& waiter);
   std::string WaitByState(const std::string& flag, const std::string& prepare, bool several);
   std::string WakeOf(Way way, const std::string& n, const TaskText& waiter);
+  std::string StoppedLoop(const std::string& flag);
+  std::string ByHandler(Way way, const std::string& n, const TaskText& waiter);
   std::string Locked(const std::string& n);
   std::string TwoLocks(const std::string& first, const std::string& second);
   std::string Other();
@@ -64,7 +71,7 @@ class Writer {
 
   Random random_;
   std::vector<TaskText> tasks_;
-  std::string declarations_;
+  std::string declarations_, handlers_;
   bool wrong_ = false;  // this protocol may have a mistake
 };
 
@@ -118,18 +125,40 @@ std::string Writer::Wait(Way way, const std::string& n) {
       return "wait_for_completion(" + done + ");\n";
     case Way::kSpin: return "await (" + flag + ");\n";
     case Way::kTwoLocks: return TwoLocks("l", "k");
+    case Way::kStop: return StoppedLoop(flag);
+    case Way::kTimeout:
+      if (random_.OneIn(2)) return "wait_event_timeout(" + queue + ", " + flag + ");\n";
+      return "set_current_state(TASK_INTERRUPTIBLE);\nif (!" + flag +
+             ")\nschedule_timeout();\n__set_current_state(TASK_RUNNING);\n";
+    case Way::kSignal:
+      if (random_.OneIn(2)) return "wait_event_interruptible(" + queue + ", " + flag + ");\n";
+      return WaitByState("signal_pending()", "set_current_state", false);
+    case Way::kWork:
+    case Way::kTimer: return Wait(random_.OneIn(2) ? Way::kCompletion : Way::kWaitQueue, n);
     case Way::kLocked:
     case Way::kCount: break;
   }
   return Locked(n) + (random_.OneIn(2) ? "" : Other());
 }
 
+std::string Writer::StoppedLoop(const std::string& flag) {
+  const std::string set = wrong_ && random_.OneIn(2) ? "__set_current_state" : "set_current_state";
+  const std::string look = random_.OneIn(2) ? "!kthread_should_stop()" : "!kthread_should_stop() && !" + flag;
+  const std::string early = wrong_ && random_.OneIn(3) ? "schedule() until (kthread_should_stop());\n" : "";
+  return "while (!kthread_should_stop()) {\n" + set + "(TASK_INTERRUPTIBLE);\n" +
+         (early.empty() ? "if (" + look + ")\nschedule() until (kthread_should_stop());\n" : early) +
+         "__set_current_state(TASK_RUNNING);\n" + flag + " = 0;\n}\n";
+}
+
 std::string Writer::WakeOf(Way way, const std::string& n, const TaskText& waiter) {
   const std::string queue = "q" + n;
   switch (way) {
     case Way::kState: return "wake_up_process(" + waiter.name + ");\n";
+    case Way::kStop: return "kthread_stop(" + waiter.name + ");\n";
+    case Way::kSignal: return "send_signal(" + waiter.name + ");\n";
     case Way::kWaitQueue:
     case Way::kByHand:
+    case Way::kTimeout:
     case Way::kAdded: {
       const bool all = waiter.count > 1 && !random_.OneIn(4);
       const std::string wake = (all ? "wake_up_all(" : "wake_up(") + queue + ");\n";
@@ -147,12 +176,27 @@ std::string Writer::Wake(Way way, const std::string& n, const TaskText& waiter) 
   if (way == Way::kLocked) return Locked(n);
   if (way == Way::kTwoLocks) return wrong_ ? TwoLocks("k", "l") : TwoLocks("l", "k");
   if (way == Way::kSpin && wrong_ && random_.OneIn(3)) return "if (x)\nc" + n + " = 1;\n";
+  if (way == Way::kWork || way == Way::kTimer) return ByHandler(way, n, waiter);
+  if (way == Way::kTimeout && random_.OneIn(2)) return "c" + n + " = 1;\n";
+  if (way == Way::kSignal && random_.OneIn(2)) return wake;
   if (way == Way::kCompletion) return wrong_ && random_.OneIn(6) ? std::string() : wake;
   const std::string set = (random_.OneIn(6) ? "WRITE_ONCE(c" + n + ", 1)" : "c" + n + " = 1") + std::string(";\n");
   if (!wrong_ || !random_.OneIn(3)) return set + wake;
   if (random_.OneIn(3)) return set;
   if (random_.OneIn(4)) return "if (!c" + n + ") {\n" + set + wake + "}\n";
   return wake + set;
+}
+
+// Who wakes is not the task itself: it queues a work or starts a timer.
+std::string Writer::ByHandler(Way way, const std::string& n, const TaskText& waiter) {
+  const bool completes = waiter.body.find("wait_for_completion(d" + n) != std::string::npos;
+  const std::string body = Wake(completes ? Way::kCompletion : Way::kWaitQueue, n, waiter);
+  if (way == Way::kTimer) {
+    handlers_ += "timer t" + n + " {\n" + body + "}\n";
+    return "mod_timer(t" + n + ");\n" + (wrong_ && random_.OneIn(3) ? "del_timer(t" + n + ");\n" : "");
+  }
+  handlers_ += "pool p" + n + " workers 1;\nwork w" + n + " on p" + n + " {\n" + body + "}\n";
+  return "queue_work(w" + n + ");\n" + (random_.OneIn(4) ? "flush_work(w" + n + ");\n" : "");
 }
 
 std::string Writer::Locked(const std::string& n) {
@@ -186,14 +230,17 @@ std::string Writer::Other() {
 
 void Writer::Channel(unsigned number) {
   const std::string n = std::to_string(number);
-  Way way = static_cast<Way>(random_.Below(static_cast<uint64_t>(Way::kCount)));
   // The first task waits for the others in the first channel, so that it is the protocol's point; then anyone for
   // anyone.
   const size_t waiter = number == 0 ? 0 : random_.Below(tasks_.size());
-  if (way == Way::kState && tasks_[waiter].count > 1) way = Way::kWaitQueue;  // one of several cannot be named
-  declarations_ += "flag c" + n + ";\n";
-  if (way == Way::kWaitQueue || way == Way::kByHand || way == Way::kAdded) declarations_ += "wait_queue q" + n + ";\n";
-  if (way == Way::kCompletion) declarations_ += "completion d" + n + ";\n";
+  Way way = static_cast<Way>(random_.Below(static_cast<uint64_t>(Way::kCount)));
+  // One of several that are alike cannot be named; handlers and time-outs bring tasks of their own.
+  const bool simple = tasks_.size() > 2 || number > 0 || tasks_[0].count > 1 || tasks_[1].count > 1;
+  if (simple && way >= Way::kTimeout && way != Way::kSignal) way = Way::kByHand;
+  if (tasks_[waiter].count > 1 && (way == Way::kState || way == Way::kStop || way == Way::kSignal))
+    way = Way::kWaitQueue;
+  if (way == Way::kStop) tasks_[waiter].kind = "kthread";
+  declarations_ += "flag c" + n + ";\nwait_queue q" + n + ";\ncompletion d" + n + ";\n";
   const size_t waker = (waiter + 1 + random_.Below(tasks_.size() - 1)) % tasks_.size();
   Put(&tasks_[waiter], Wait(way, n));
   Put(&tasks_[waker], Wake(way, n, tasks_[waiter]));
@@ -222,7 +269,7 @@ std::string Writer::Text() {
   }
   if (bodies.find("spin_lock") != std::string::npos) text += "spinlock l, k;\n";
   if (bodies.find("mutex_lock") != std::string::npos) text += "mutex m;\n";
-  return text + bodies;
+  return text + handlers_ + bodies;
 }
 
 }  // namespace
