@@ -261,6 +261,12 @@ std::string Writer::Text() {
   for (TaskText& task : tasks_) {
     if (task.body.empty() || random_.OneIn(alike ? 6 : 3)) Put(&task, Other());
   }
+  if (random_.OneIn(30)) {
+    // What goes round for ever, and concerns nobody, must not keep the others from being tried.
+    Put(&tasks_[1], "assert (!c0 || x);\n");
+    tasks_[0].body += "loop {\nz = !z;\n}\n";
+    declarations_ += "flag z;\n";
+  }
   std::string text = "protocol random \"made up\";\nexpect safe;\nflag x, y;\ncounter n max 3;\n" + declarations_;
   std::string bodies;
   for (const TaskText& task : tasks_) {

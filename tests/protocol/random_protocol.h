@@ -8,7 +8,7 @@
 namespace wakewatch::protocol {
 
 // The text of a protocol of 2 or 3 kinds of tasks, each of a few statements; the same for the same seed, on every
-// machine. Every run of it comes to rest. About one in three loses.
+// machine. About one in three loses; a few never come to rest.
 std::string RandomProtocol(uint64_t seed);
 
 }  // namespace wakewatch::protocol
