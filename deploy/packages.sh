@@ -18,6 +18,8 @@ case $what in
     optional+=(clang trace-cmd xz-utils python3-grpcio)
     # The guest laboratory: an emulator, what its guest is made of, and what builds a module for it.
     optional+=(qemu-system-x86 busybox-static cpio make libelf-dev)
+    # A second opinion on the protocol checker's verdicts.
+    optional+=(spin)
     if ! command -v chromium >/dev/null; then optional+=(chromium); fi
     ;;
   *)
