@@ -43,7 +43,7 @@ TEST(Shipped, EachIsWhatItExpectsOfItself) {
       const auto result = CheckProtocol(shipped.text, std::string(shipped.name), options, {});
       ASSERT_TRUE(result) << shipped.name << ": " << result.error().Text();
       EXPECT_EQ(Name(result->verdict), Expected(*text, memory)) << shipped.name << " " << Name(memory);
-      EXPECT_FALSE(result->store_buffer_full) << shipped.name;
+      EXPECT_FALSE(result->verdict == Verdict::kSafe && result->store_buffer_full) << shipped.name;
     }
   }
 }

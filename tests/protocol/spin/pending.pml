@@ -12,6 +12,12 @@
 // wake: ksoftirqd_loop sc -DALWAYS
 // wake: ksoftirqd_loop tso -DALWAYS
 // wake: ksoftirqd_loop_late_clear sc -DALWAYS -DCLEAR=2
+// wake: kthread_clear_first sc -DALWAYS
+// wake: kthread_clear_first tso -DALWAYS
+// wake: kthread_clear_late sc -DALWAYS -DCLEAR=2
+// wake: kthread_clear_late tso -DALWAYS -DCLEAR=2
+// wake: kthread_clear_no_barrier sc -DALWAYS -DCLEAR=1
+// wake: kthread_clear_no_barrier tso -DALWAYS -DCLEAR=1
 // wake: hub_event sc
 // wake: hub_event_late_clear sc -DALWAYS -DCLEAR=2
 #ifndef CLEAR

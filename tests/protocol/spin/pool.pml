@@ -6,6 +6,10 @@
 // wake: workqueue_pool_no_kick tso -DNO_KICK
 // wake: workqueue_pool_no_reserve sc -DNO_RESERVE
 // wake: workqueue_pool_no_reserve tso -DNO_RESERVE
+// wake: workqueue_dependency sc
+// wake: workqueue_dependency tso
+// wake: workqueue_dependency_one_worker sc -DNO_RESERVE
+// wake: workqueue_dependency_one_worker tso -DNO_RESERVE
 #define QUEUER 2
 #define TASKS 3
 #define WORDS 1
