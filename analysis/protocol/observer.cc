@@ -27,58 +27,69 @@ bool ObservedArg::Fits(int32_t value) const {
   return true;
 }
 
-Observer::Observer(const StateGraph& graph, std::vector<bool> shown)
-    : graph_(graph), closing_(graph, std::move(shown)) {
-  at_ = Intern({});
+Observer::Observer(const StateGraph& graph, std::vector<bool> shown, size_t victim)
+    : graph_(graph), closing_(graph, std::move(shown)), victim_(victim) {
+  Forget();
 }
 
-void Observer::Start(size_t victim) {
-  if (victim != victim_ || sets_.size() > kSetsMax) {
-    victim_ = victim;
-    ForgetOthers();
-  }
+void Observer::Start() {
+  if (sets_.size() > kSetsMax) Forget();
   const auto [at, is_new] = after_.try_emplace({UINT32_MAX, {}}, 0);
   if (is_new) {
     // What others did between its wake and its first step is in front of what is observed.
     Nodes nodes;
     std::vector<bool> met(graph_.nodes().size());
     for (uint32_t node = 0; node < graph_.nodes().size(); ++node) {
-      if ((graph_.nodes()[node].begins >> victim & 1) == 0) continue;
+      if ((graph_.nodes()[node].begins >> victim_ & 1) == 0) continue;
       met[node] = true;
       nodes.push_back(node);
     }
     for (size_t next = 0; next < nodes.size(); ++next) {
       for (const StateGraph::Edge& edge : graph_.EdgesOf(nodes[next])) {
-        if ((edge.task == victim && !edge.flush) || met[edge.to]) continue;
+        if ((edge.task == victim_ && !edge.flush) || met[edge.to]) continue;
         met[edge.to] = true;
         nodes.push_back(edge.to);
       }
     }
-    at->second = Intern(std::move(nodes));
+    at->second = Intern(std::move(nodes), {});
   }
   at_ = at->second;
 }
 
+void Observer::GoOn() {
+  Nodes all = Clean();
+  all.insert(all.end(), Lost().begin(), Lost().end());
+  if (sets_.size() > kSetsMax) Forget();
+  at_ = Intern(std::move(all), {});
+}
+
 void Observer::Observe(const ObservedEvent& event) { at_ = After(at_, event); }
 
-bool Observer::Explains(const ObservedEvent& event) { return !sets_[After(at_, event)].nodes->empty(); }
+bool Observer::Explains(const ObservedEvent& event) { return !sets_[After(at_, event)].nodes->first.empty(); }
 
-void Observer::ForgetOthers() {
+void Observer::Forget() {
   numbers_.clear();
   sets_.clear();
   after_.clear();
-  at_ = Intern({});
+  at_ = Intern({}, {});
 }
 
-uint32_t Observer::Intern(Nodes nodes) {
-  closing_.Close(&nodes);
+uint32_t Observer::Intern(Nodes clean, Nodes lost) {
+  const uint32_t victim = 1u << victim_;
+  closing_.Close(&clean, victim);
   Set set;
-  for (const uint32_t number : nodes) {
+  std::erase_if(clean, [&](uint32_t number) {
     const StateGraph::Node& node = graph_.nodes()[number];
-    set.lost = set.lost || (node.loss && (node.in_vain >> victim_ & 1) != 0);
-    set.healthy = set.healthy || (node.rest && (node.on_rq >> victim_ & 1) == 0);
-  }
-  const auto [at, is_new] = numbers_.try_emplace(std::move(nodes), static_cast<uint32_t>(sets_.size()));
+    if ((node.in_vain & victim) != 0) {
+      lost.push_back(number);
+      return true;
+    }
+    set.healthy = set.healthy || (node.rest && (node.on_rq & victim) == 0);
+    return false;
+  });
+  closing_.Close(&lost);
+  const auto [at, is_new] =
+      numbers_.try_emplace({std::move(clean), std::move(lost)}, static_cast<uint32_t>(sets_.size()));
   if (is_new) {
     set.nodes = &at->first;
     sets_.push_back(set);
@@ -86,16 +97,21 @@ uint32_t Observer::Intern(Nodes nodes) {
   return at->second;
 }
 
+Observer::Nodes Observer::Move(const Nodes& from, const ObservedEvent& event) const {
+  Nodes next;
+  for (const uint32_t node : from) {
+    for (const StateGraph::Edge& edge : graph_.EdgesOf(node)) {
+      if (closing_.Sees(edge) && Fits(graph_.labels()[edge.label], event)) next.push_back(edge.to);
+    }
+  }
+  return next;
+}
+
 uint32_t Observer::After(uint32_t at, const ObservedEvent& event) {
   const auto [known, is_new] = after_.try_emplace({at, Spelled(event)}, 0);
   if (is_new) {
-    Nodes next;
-    for (const uint32_t node : *sets_[at].nodes) {
-      for (const StateGraph::Edge& edge : graph_.EdgesOf(node)) {
-        if (closing_.Sees(edge) && Fits(graph_.labels()[edge.label], event)) next.push_back(edge.to);
-      }
-    }
-    known->second = Intern(std::move(next));
+    const Pair& from = *sets_[at].nodes;
+    known->second = Intern(Move(from.first, event), Move(from.second, event));
   }
   return known->second;
 }

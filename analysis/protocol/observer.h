@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <map>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -33,38 +32,48 @@ struct ObservedEvent {
 class Observer {
  public:
   // Borrows the graph. `shown`: of each label of the graph, whether it would be recorded and recognised.
-  Observer(const StateGraph& graph, std::vector<bool> shown);
+  Observer(const StateGraph& graph, std::vector<bool> shown, size_t victim);
 
-  // A round of `victim` begins: it has just come onto a CPU, woken or for the first time, and the others are anywhere.
-  void Start(size_t victim);
+  // A round of the victim begins: it has just come onto a CPU, woken or for the first time, and the others are
+  // anywhere.
+  void Start();
+  // A round begins behind what was observed so far.
+  void GoOn();
   void Observe(const ObservedEvent& event);
   // Whether some run shows what was observed.
-  bool possible() const { return !sets_[at_].nodes->empty(); }
-  // Whether it would be possible, too, if `event` were next.
+  bool possible() const { return !Clean().empty() || !Lost().empty(); }
+  // Whether a run in which the victim has not slept in vain would show `event` next.
   bool Explains(const ObservedEvent& event);
-  // Without a further event, the victim may sleep in vain, and nothing of the protocol will wake it.
-  bool MayHaveLost() const { return sets_[at_].lost; }
+  // In some run that shows what was observed, the victim slept in vain in this round, with nobody on his way to wake
+  // it.
+  bool MayHaveLost() const { return !Lost().empty(); }
   // Without a further event, the victim may sleep in a system where nothing is wrong.
   bool MayBeHealthy() const { return sets_[at_].healthy; }
+  // Some run in which the victim has not slept in vain shows what was observed.
+  bool MayBeClean() const { return !Clean().empty(); }
 
  private:
   static constexpr size_t kSetsMax = 20'000;  // more are forgotten, and made anew
   using Nodes = std::vector<uint32_t>;
+  using Pair = std::pair<Nodes, Nodes>;  // of runs in which the victim has not slept in vain, and of those where it has
   struct Set {
-    const Nodes* nodes = nullptr;
-    bool lost = false, healthy = false;
+    const Pair* nodes = nullptr;
+    bool healthy = false;
   };
 
-  uint32_t Intern(Nodes nodes);
+  const Nodes& Clean() const { return sets_[at_].nodes->first; }
+  const Nodes& Lost() const { return sets_[at_].nodes->second; }
+  uint32_t Intern(Nodes clean, Nodes lost);
   uint32_t After(uint32_t at, const ObservedEvent& event);
+  Nodes Move(const Nodes& from, const ObservedEvent& event) const;
   bool Fits(const StateGraph::Label& label, const ObservedEvent& event) const;
-  void ForgetOthers();
+  void Forget();
 
   const StateGraph& graph_;
   StateSets closing_;
-  size_t victim_ = 0;
+  const size_t victim_;
   uint32_t at_ = 0;
-  std::map<Nodes, uint32_t> numbers_;  // its keys stay where they are
+  std::map<Pair, uint32_t> numbers_;  // its keys stay where they are
   std::vector<Set> sets_;
   std::map<std::pair<uint32_t, std::vector<int32_t>>, uint32_t> after_;  // of a set, and an event spelled out
 };

@@ -38,9 +38,9 @@ TEST(Observer, ASleepIsComparedWithAllRuns) {
       {"nor is a wake in front of the sleep", true, {kWaking}, false, false, false},
   };
   for (const Row& row : rows) {
-    Observer observer(*graph, AllShown(*graph, row.probes));
+    Observer observer(*graph, AllShown(*graph, row.probes), kSleeper);
     for (int round = 0; round < 2; ++round) {  // what was worked out once is taken again
-      observer.Start(kSleeper);
+      observer.Start();
       for (const ObservedEvent& event : row.events) observer.Observe(event);
       EXPECT_EQ(observer.MayHaveLost(), row.lost) << row.story;
       EXPECT_EQ(observer.MayBeHealthy(), row.healthy) << row.story;
@@ -53,8 +53,8 @@ TEST(Observer, ExplainsWhatMayComeNextAndStaysWhereItIs) {
   const Program program = SleeperProgram();
   const auto graph = StateGraph::Build(program, {});
   ASSERT_TRUE(graph);
-  Observer observer(*graph, AllShown(*graph, true));
-  observer.Start(kSleeper);
+  Observer observer(*graph, AllShown(*graph, true), kSleeper);
+  observer.Start();
   observer.Observe(kOut);
   EXPECT_TRUE(observer.Explains(kWaking));
   ObservedEvent by_another = kWaking;

@@ -1,6 +1,7 @@
 #include "analysis/protocol/state_graph.h"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -10,7 +11,7 @@ namespace wakewatch::protocol {
 namespace {
 
 // The initial edge of a step; its others only carry further events.
-bool IsStep(const StateGraph::Edge& edge) { return !edge.goes_on; }
+bool IsStep(const StateGraph::Edge& edge) { return !edge.goes_on && !edge.anew; }
 
 // What stands at its first point again when a round is over, and has then not begun.
 bool StartsAgain(const Task& task) {
@@ -29,7 +30,8 @@ class GraphBuilder {
   }
 
   Result<StateGraph> Build() {
-    Intern(interpreter_.Initial(), 0);
+    initial_ = interpreter_.Initial();
+    Intern(initial_, 0);
     while (next_ < pending_.size()) {
       if (graph_.states_ > limits_.states_max) {
         graph_.complete_ = false;
@@ -78,21 +80,32 @@ class GraphBuilder {
 
   StateGraph::Node NodeOf(const State& state, uint32_t begun) const {
     StateGraph::Node node;
-    node.rest = true;
+    uint32_t stay = 0, in_vain = 0;
     for (size_t task = 0; task < program_.tasks.size(); ++task) {
       const uint32_t bit = 1u << task;
       if (OnRq(state, task)) node.on_rq |= bit;
       const bool not_begun = AtStart(state, task) && (begun & bit) == 0;
       if (not_begun && OnRq(state, task)) node.begins |= bit;
-      if (!MayStay(state, task, not_begun)) node.rest = false;
+      if (MayStay(state, task, not_begun)) {
+        stay |= bit;
+      } else if (interpreter_.SleepsInVain(state, task) && BufferEmpty(state, task)) {
+        in_vain |= bit;
+      }
     }
+    node.rest = std::popcount(stay) == static_cast<int>(program_.tasks.size());
+    const bool all = std::popcount(stay | in_vain) == static_cast<int>(program_.tasks.size());
+    node.in_vain = all ? in_vain : 0;
     return node;
+  }
+
+  bool BufferEmpty(const State& state, size_t task) const {
+    const uint32_t buffer = program_.buffer_offsets.empty() ? 0 : program_.buffer_offsets[task];
+    return buffer == 0 || state[program_.tasks[task].region + buffer] == 0;
   }
 
   bool MayStay(const State& state, size_t number, bool not_begun) const {
     const Task& task = program_.tasks[number];
-    const uint32_t buffer = program_.buffer_offsets.empty() ? 0 : program_.buffer_offsets[number];
-    if (buffer != 0 && state[task.region + buffer] != 0) return false;
+    if (!BufferEmpty(state, number)) return false;
     const Point& point = program_.points[interpreter_.PointOf(state, number)];
     if (point.kind == PointKind::kEnd) return true;
     if (not_begun) return !task.dormant || !OnRq(state, number);
@@ -125,7 +138,22 @@ class GraphBuilder {
       }
     }
     if (!moves) EndAt(from.node, state);
+    for (size_t task = 0; task < program_.tasks.size(); ++task) BeginAnew(from.node, state, begun, task);
     return {};
+  }
+
+  void BeginAnew(uint32_t from, const State& state, uint32_t begun, size_t number) {
+    const Task& task = program_.tasks[number];
+    if ((limits_.begin_anew >> number & 1) == 0 || !BufferEmpty(state, number)) return;
+    if (program_.points[interpreter_.PointOf(state, number)].kind != PointKind::kEnd) return;
+    State anew = state;
+    const uint32_t locals = task.region + program_.point_offset;
+    uint32_t end = program_.state_bytes;
+    for (const Task& other : program_.tasks) {
+      if (other.region > task.region) end = std::min(end, other.region);
+    }
+    for (uint32_t at = locals; at < end; ++at) anew[at] = initial_[at];
+    AddEdge(from, {.to = Intern(anew, begun & ~(1u << number)), .task = static_cast<uint8_t>(number), .anew = true});
   }
 
   Result<bool> Take(uint32_t from, const State& state, uint32_t begun, size_t task, unsigned alternative) {
@@ -143,6 +171,8 @@ class GraphBuilder {
         return true;
       }
       case Outcome::kOutOfBounds:
+        if (limits_.begin_anew != 0) return false;
+        [[fallthrough]];
       case Outcome::kEndless:
         return Fail(ErrorCode::kInvalidArgument, interpreter_.ErrorText(task, alternative, state));
       case Outcome::kMoved: break;
@@ -206,6 +236,7 @@ class GraphBuilder {
   const Interpreter interpreter_;
   const GraphLimits limits_;
   uint32_t start_again_ = 0;
+  State initial_;
   StateGraph graph_;
   std::unordered_map<std::string, uint32_t> numbers_;  // its keys stay where they are
   std::vector<Pending> pending_;
@@ -237,7 +268,7 @@ std::vector<StepRecord> RunAlong(const Program& program, std::span<const StateGr
 StateSets::StateSets(const StateGraph& graph, std::vector<bool> visible)
     : graph_(graph), visible_(std::move(visible)), stamps_(graph.nodes().size()) {}
 
-void StateSets::Close(std::vector<uint32_t>* nodes) {
+void StateSets::Close(std::vector<uint32_t>* nodes, uint32_t in_vain) {
   ++stamp_;
   size_t kept = 0;
   for (const uint32_t node : *nodes) {
@@ -247,6 +278,7 @@ void StateSets::Close(std::vector<uint32_t>* nodes) {
   }
   nodes->resize(kept);
   for (size_t at = 0; at < nodes->size(); ++at) {
+    if ((graph_.nodes()[(*nodes)[at]].in_vain & in_vain) != 0) continue;
     for (const StateGraph::Edge& edge : graph_.EdgesOf((*nodes)[at])) {
       ++work_;
       if (Sees(edge) || stamps_[edge.to] == stamp_) continue;

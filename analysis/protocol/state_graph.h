@@ -17,6 +17,9 @@ namespace wakewatch::protocol {
 
 struct GraphLimits {
   uint64_t states_max = 200'000;
+  // Bit n: task n begins anew when it has ended, as those that wake others do. A run of theirs that would take a value
+  // beyond its bound is left out.
+  uint32_t begin_anew = 0;
 };
 
 class StateGraph {
@@ -37,13 +40,16 @@ class StateGraph {
     // Which step it is; of the second and further edges of one step `goes_on` holds.
     uint8_t task = 0, alternative = 0;
     bool flush = false, goes_on = false;
+    bool anew = false;  // no step: a task that has ended begins anew
   };
   struct Node {
     uint32_t first_edge = 0, edges = 0;
-    uint32_t on_rq = 0;    // bit n: task n is on the run queue
-    uint32_t begins = 0;   // bit n: task n is about to begin a round: it has just been woken, or has not begun yet
-    uint32_t in_vain = 0;  // bit n: nothing can move any more, and task n sleeps while what it sleeps for holds
-    bool loss = false;     // the end of a losing run
+    uint32_t on_rq = 0;   // bit n: task n is on the run queue
+    uint32_t begins = 0;  // bit n: task n is about to begin a round: it has just been woken, or has not begun yet
+    // Bit n: task n sleeps while what it sleeps for holds, and nobody is on his way to wake it: the others have ended,
+    // have not begun, rest or sleep.
+    uint32_t in_vain = 0;
+    bool loss = false;  // the end of a losing run
     // A healthy system may stay here for long: every task has ended, has not begun, rests or sleeps for what does not
     // hold yet, and every store has reached memory.
     bool rest = false;
@@ -70,7 +76,8 @@ class StateGraph {
   std::vector<Label> labels_;
 };
 
-// The run along `edges`, which begin at the initial state, step by step and with what each did.
+// The run along `edges`, which begin at the initial state, step by step and with what each did. No task begins anew in
+// it.
 std::vector<StepRecord> RunAlong(const Program& program, std::span<const StateGraph::Edge> edges);
 
 // Sets of nodes that one observation leads to.
@@ -79,8 +86,9 @@ class StateSets {
   // `visible`: of each label, whether it is seen.
   StateSets(const StateGraph& graph, std::vector<bool> visible);
 
-  // Adds what is reached from `nodes` by steps that are not seen, and sorts.
-  void Close(std::vector<uint32_t>* nodes);
+  // Adds what is reached from `nodes` by steps that are not seen, and sorts. Nothing is reached from a node where one
+  // of `in_vain`, tasks, sleeps in vain.
+  void Close(std::vector<uint32_t>* nodes, uint32_t in_vain = 0);
   bool Sees(const StateGraph::Edge& edge) const { return edge.label != StateGraph::kSilent && visible_[edge.label]; }
   uint64_t work() const { return work_; }  // edges that were looked at
 

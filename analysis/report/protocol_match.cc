@@ -18,6 +18,7 @@ using protocol::StateGraph;
 
 constexpr uint64_t kLookEvery = 1u << 16;
 constexpr size_t kBlockEvents = 4096;
+constexpr uint32_t kTaskParked = 0x40;  // include/linux/sched.h
 
 // Calls visit(event) in merged order.
 template <typename Visit>
@@ -46,7 +47,7 @@ Status ForEachEvent(const TraceInput& input, const std::function<bool()>& stop, 
 class Follower {
  public:
   Follower(const ProtocolRoles& roles, const StateGraph& graph, RoleMapping mapping, std::vector<bool> shown)
-      : roles_(roles), mapping_(std::move(mapping)), observer_(graph, std::move(shown)) {}
+      : roles_(roles), mapping_(std::move(mapping)), observer_(graph, std::move(shown), roles.victim()) {}
 
   const RoleMapping& mapping() const { return mapping_; }
 
@@ -56,6 +57,9 @@ class Follower {
       case EventType::kSchedSwitch: return OnSwitch(step, model, sleeps);
       case EventType::kSchedWaking:
         if (event.wake.pid == mapping_.victim_pid) return OnWaking(event, model, sleeps);
+        return Observe(event, 0);
+      case EventType::kProbeTtwu:
+        if (event.probe.pid == mapping_.victim_pid) return OnAttempt(event);
         return Observe(event, 0);
       case EventType::kGap:
         if (event.gap.end_ns == UINT64_MAX && open_) Disturb("events were lost");
@@ -92,7 +96,22 @@ class Follower {
     sleep_.start_ns = step.event->ts_ns;
     open_ = true;
     woken_ = false;
-    observer_.Start(roles_.victim());
+    if (follows_) {
+      observer_.GoOn();
+    } else {
+      observer_.Start();
+    }
+    follows_ = false;
+  }
+
+  // Of one that tries to wake it. Unparking says nothing: kthread_stop() tries that, too, whether it is parked or not.
+  void OnAttempt(const Event& event) {
+    if (!open_ || event.probe.mode == kTaskParked) return;
+    if (const auto seen = roles_.Project(event, mapping_, 0)) {
+      observer_.Observe(*seen);
+    } else if (sleep_.sleep_ns == 0) {
+      Disturb("woken from outside of the protocol while it ran");
+    }
   }
 
   void OnWaking(const Event& event, const SchedModel& model, std::vector<MatchedSleep>* sleeps) {
@@ -128,18 +147,26 @@ class Follower {
     const bool dark = task == nullptr ? model.Dark(sleep_.start_ns) : model.Dark(sleep_.start_ns, *task);
     // Who woke it may have been seen on any CPU.
     if (dark || model.Dark(sleep_.start_ns)) Disturb("events were lost");
-    if (sleep_.why.empty()) sleep_.verdict = Judge(waking);
+    if (sleep_.why.empty()) {
+      sleep_.verdict = Judge(waking);
+      // What wakes it belongs to the protocol: the next round begins where this one ends.
+      if (const auto seen = waking == nullptr ? std::nullopt : roles_.Project(*waking, mapping_, 0)) {
+        observer_.Observe(*seen);
+        follows_ = observer_.possible();
+      }
+      follows_ = follows_ || (woken_ && observer_.possible());
+    }
     sleeps->push_back(sleep_);
   }
 
   SleepVerdict Judge(const Event* waking) {
     bool healthy = observer_.MayBeHealthy();
-    if (woken_) healthy = observer_.possible();
+    if (woken_) healthy = observer_.MayBeClean();
     if (waking != nullptr && !healthy) {
       const auto seen = roles_.Project(*waking, mapping_, 0);
       healthy = seen && observer_.Explains(*seen);
     }
-    const bool lost = !woken_ && observer_.MayHaveLost();
+    const bool lost = observer_.MayHaveLost();
     if (lost) return healthy ? SleepVerdict::kBoth : SleepVerdict::kLosing;
     return healthy ? SleepVerdict::kHealthy : SleepVerdict::kNeither;
   }
@@ -148,8 +175,9 @@ class Follower {
   const RoleMapping mapping_;
   Observer observer_;
   MatchedSleep sleep_;
-  bool open_ = false;   // a run, or the sleep behind it, is under way
-  bool woken_ = false;  // it was woken before it was asleep
+  bool open_ = false;     // a run, or the sleep behind it, is under way
+  bool woken_ = false;    // it was woken before it was asleep
+  bool follows_ = false;  // the observer knows what the next round begins with
 };
 
 std::string ThreadText(const TraceSurvey& survey, int32_t pid) {
@@ -165,8 +193,8 @@ MatchedThread Described(const RoleMapping& mapping, const protocol::Program& pro
     for (const auto& [pid, roles] : mapping.roles) {
       if ((roles >> task & 1) != 0) threads += (threads.empty() ? "" : ", ") + ThreadText(survey, pid);
     }
-    if ((mapping.interrupts >> task & 1) != 0) threads = "whatever runs in an interrupt";
-    if (!threads.empty()) thread.roles.emplace_back(program.tasks[task].name, threads);
+    if ((mapping.interrupts >> task & 1) != 0) threads += threads.empty() ? "interrupts" : ", interrupts";
+    thread.roles.emplace_back(program.tasks[task].name, threads.empty() ? "nobody" : threads);
   }
   for (const auto& [address, object] : mapping.objects) {
     thread.objects.emplace_back(program.objects[static_cast<size_t>(object)], address);
@@ -213,7 +241,13 @@ Result<ProtocolMatch> MatchProtocol(const TraceInput& input, const protocol::Pro
                 fmt::format("protocol {} has more than {} states: too many to compare all its runs", program.name,
                             options.graph.states_max));
   }
-  const ProtocolRoles roles(program, *graph);
+  const ProtocolRoles once(program, *graph);
+  // Who wakes comes again. Where that makes too many states, once has to do.
+  protocol::GraphLimits recurring = options.graph;
+  recurring.begin_anew = once.Recurring();
+  const auto again = recurring.begin_anew == 0 ? graph : StateGraph::Build(program, recurring);
+  const StateGraph& runs = again && again->complete() ? *again : *graph;
+  const ProtocolRoles roles(program, runs);
   TraceSurvey survey(input);
   if (auto read = ForEachEvent(input, options.stop, [&](const Event& event) { survey.Push(event); }); !read) {
     return Fail(read.error());
@@ -234,7 +268,7 @@ Result<ProtocolMatch> MatchProtocol(const TraceInput& input, const protocol::Pro
     RoleMapping mapping = roles.MapAround(pid, survey, options.roles);
     match.threads.push_back(Described(mapping, program, survey));
     std::vector<bool> shown = roles.Shown(mapping, survey, options.level);
-    followers.push_back(std::make_unique<Follower>(roles, *graph, std::move(mapping), std::move(shown)));
+    followers.push_back(std::make_unique<Follower>(roles, runs, std::move(mapping), std::move(shown)));
   }
   SchedModel model(input);
   const auto read = ForEachEvent(input, options.stop, [&](const Event& event) {

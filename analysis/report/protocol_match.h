@@ -48,7 +48,7 @@ struct MatchedSleep {
 struct MatchedThread {
   int32_t pid = 0;
   std::string comm;
-  std::vector<std::pair<std::string, std::string>> roles;  // "waker": "producer (pid 211)", in order of tasks
+  std::vector<std::pair<std::string, std::string>> roles;  // "waker": "producer (pid 211)", or "nobody"
   std::vector<std::pair<std::string, uint64_t>> objects;   // "wq": its address
   std::array<uint64_t, kSleepVerdicts> sleeps{};           // by verdict
 };

@@ -42,21 +42,6 @@ bool InInterrupt(const protocol::Task& task) { return task.kind == "interrupt" |
 // A thread's wakers beyond the first count only where they wake it at least a tenth as often.
 constexpr uint64_t kLeastShare = 10;
 
-// The prelude's numbers of the states that a switch's letter may stand for.
-ObservedArg StateOfLetter(char letter) {
-  switch (letter) {
-    case 'S': return ObservedArg::Among({1});
-    case 'D': return ObservedArg::Among({2, 10});  // killable, too
-    case 'P': return ObservedArg::Among({4});
-    default: return {};
-  }
-}
-
-// A task's __state. Of the bits only those that never moved are known.
-ObservedArg StateOfBits(uint32_t state) {
-  return state <= 2 ? ObservedArg::Among({static_cast<int32_t>(state)}) : ObservedArg{};
-}
-
 ObservedArg Count(uint64_t n) {
   return n == 0 ? ObservedArg::Among({0}) : ObservedArg{ObservedArg::Kind::kNotZero, {}};
 }
@@ -81,8 +66,9 @@ void TraceSurvey::Push(const Event& event) {
   model_.Apply(event);
   ++seen_[static_cast<size_t>(event.type)];
   const bool in_task = ContextOf(event) == WakeContext::kTask && event.pid != 0;
-  if (event.type == EventType::kSchedWaking) {
-    if (in_task && event.wake.pid != event.pid) ++wakers_[event.wake.pid][event.pid];
+  if (event.type == EventType::kSchedWaking || event.type == EventType::kProbeTtwu) {
+    const int32_t woken = event.type == EventType::kSchedWaking ? event.wake.pid : event.probe.pid;
+    if (!in_task || woken != event.pid) ++wakers_[woken][in_task ? event.pid : kInterrupt];
   } else if (event.type == EventType::kSchedKthreadStop) {
     if (in_task) stoppers_[event.task.pid].insert(event.pid);
   } else if (HasObject(event.type) && in_task) {
@@ -108,8 +94,35 @@ ProtocolRoles::ProtocolRoles(const protocol::Program& program, const StateGraph&
       if (program.events[kind].name == recorded.name) kinds_.push_back({kind, recorded.type});
     }
   }
-  std::vector<uint64_t> losses(program.tasks.size());
-  for (const StateGraph::Node& node : graph.nodes()) {
+  FindVictim();
+  std::set<int32_t> states;
+  for (const StateGraph::Label& label : graph.labels()) {
+    if (label.task == victim_ && TypeOf(label.event.kind) == EventType::kSchedSwitch && label.event.args.size() > 1) {
+      states.insert(label.event.args[1]);
+    }
+  }
+  one_sleep_state_ = states.size() <= 1;
+  for (const StateGraph::Label& label : graph.labels()) {
+    ways_.insert({label.event.kind, label.task, AboutOf(label.event)});
+  }
+}
+
+bool ProtocolRoles::Does(const ObservedEvent& seen) const {
+  return std::any_of(ways_.begin(), ways_.end(), [&](const Way& way) {
+    return way.kind == seen.kind && (seen.tasks >> way.task & 1) != 0 &&
+           (way.about < 0 || seen.args.empty() || seen.args[0].Fits(way.about));
+  });
+}
+
+int32_t ProtocolRoles::AboutOf(const protocol::EmittedEvent& event) const {
+  const EventKind& kind = program_.events[event.kind];
+  if (kind.args.empty() || event.args.empty()) return -1;
+  return kind.args[0] == EventKind::Arg::kTask || kind.args[0] == EventKind::Arg::kObject ? event.args[0] : -1;
+}
+
+void ProtocolRoles::FindVictim() {
+  std::vector<uint64_t> losses(program_.tasks.size());
+  for (const StateGraph::Node& node : graph_.nodes()) {
     for (size_t task = 0; task < losses.size(); ++task) losses[task] += node.loss && (node.in_vain >> task & 1) != 0;
   }
   const auto most = std::max_element(losses.begin(), losses.end());
@@ -117,10 +130,44 @@ ProtocolRoles::ProtocolRoles(const protocol::Program& program, const StateGraph&
     victim_ = static_cast<size_t>(most - losses.begin());
     return;
   }
-  const auto kthread = std::find_if(program.tasks.begin(), program.tasks.end(), [](const protocol::Task& task) {
+  const auto kthread = std::find_if(program_.tasks.begin(), program_.tasks.end(), [](const protocol::Task& task) {
     return task.kind == "kthread" || task.kind == "kworker" || task.kind == "ksoftirqd";
   });
-  victim_ = kthread == program.tasks.end() ? 0 : static_cast<size_t>(kthread - program.tasks.begin());
+  victim_ = kthread == program_.tasks.end() ? 0 : static_cast<size_t>(kthread - program_.tasks.begin());
+}
+
+uint32_t ProtocolRoles::Recurring() const {
+  uint32_t recurring = 0;
+  for (size_t task = 0; task < program_.tasks.size(); ++task) {
+    const std::string& kind = program_.tasks[task].kind;
+    if (task == victim_ || (kind != "task" && kind != "interrupt")) continue;
+    if (!Emits(task, EventType::kSchedKthreadStop)) recurring |= 1u << task;
+  }
+  // What needs a wake in any case may not be told from what only waits for the next round of somebody.
+  for (const protocol::Point& point : program_.points) {
+    if (point.kind == protocol::PointKind::kSleep && point.condition < 0) return 0;
+  }
+  return recurring;
+}
+
+// The prelude's numbers of the states that a switch's letter may stand for. A protocol that sleeps in one state only
+// speaks of any: whether its author waits in S or in D is his choice.
+ObservedArg ProtocolRoles::StateOfLetter(char letter) const {
+  if (one_sleep_state_) return {};
+  switch (letter) {
+    case 'S': return ObservedArg::Among({1});
+    case 'D': return ObservedArg::Among({2, 10});  // killable, too
+    case 'P': return ObservedArg::Among({4});
+    default: return {};
+  }
+}
+
+// A task's __state. Of the bits only those that never moved are known.
+ObservedArg ProtocolRoles::StateOfBits(uint32_t state) const {
+  if (state == 0) return ObservedArg::Among({0});
+  if (state > 2) return {};
+  return one_sleep_state_ ? ObservedArg{ObservedArg::Kind::kNotZero, {}}
+                          : ObservedArg::Among({static_cast<int32_t>(state)});
 }
 
 const ProtocolRoles::Kind* ProtocolRoles::KindOf(EventType type) const {
@@ -137,6 +184,13 @@ bool ProtocolRoles::Emits(size_t task, EventType type) const {
   return std::any_of(graph_.labels().begin(), graph_.labels().end(), [&](const StateGraph::Label& label) {
     return label.task == task && TypeOf(label.event.kind) == type;
   });
+}
+
+bool ProtocolRoles::AnyTask(const std::function<bool(size_t)>& wanted) const {
+  for (size_t task = 0; task < program_.tasks.size(); ++task) {
+    if (wanted(task)) return true;
+  }
+  return false;
 }
 
 // Of `waker`, all of waker[0], waker[1] …
@@ -177,13 +231,17 @@ Result<std::vector<int32_t>> ProtocolRoles::Victims(const TraceSurvey& survey, s
       if (std::find(explains.begin(), explains.end(), finding.cls) != explains.end()) add(finding.pid);
     }
   }
+  const auto stopped = [&](size_t task) { return Emits(task, EventType::kSchedKthreadStop); };
+  if (!chosen && pids.empty() && AnyTask(stopped)) {
+    for (const auto& [pid, stoppers] : survey.stoppers()) add(pid);
+  }
   if (!chosen && pids.empty()) {
     uint64_t most = 0;
     int32_t woken_most = -1;
     for (const auto& [woken, wakers] : survey.wakers()) {
       if (!survey.IsKernelThread(woken)) continue;
       for (const auto& [waker, times] : wakers) {
-        if (times > most) {
+        if (times > most && waker != TraceSurvey::kInterrupt) {
           most = times;
           woken_most = woken;
         }
@@ -225,26 +283,24 @@ RoleMapping ProtocolRoles::MapAround(int32_t victim_pid, const TraceSurvey& surv
   return mapping;
 }
 
-// Who wakes it most is its waker; as many threads as the protocol has wakers.
+// Who wakes it, or tries to, is its waker, less those who do so rarely.
 void ProtocolRoles::MapWakers(const TraceSurvey& survey, RoleMapping* mapping) const {
   uint32_t roles = 0;
-  size_t count = 0;
   for (size_t task = 0; task < program_.tasks.size(); ++task) {
     if (task == victim_ || InInterrupt(program_.tasks[task]) || Emits(task, EventType::kSchedKthreadStop)) continue;
-    if (!Emits(task, EventType::kSchedWaking)) continue;
-    roles |= 1u << task;
-    ++count;
+    if (Emits(task, EventType::kSchedWaking)) roles |= 1u << task;
   }
   const auto wakers = survey.wakers().find(mapping->victim_pid);
   if (roles == 0 || wakers == survey.wakers().end()) return;
-  std::vector<std::pair<uint64_t, int32_t>> by_times;
+  uint64_t most = 0;
+  for (const auto& [pid, times] : wakers->second) most = std::max(most, times);
   for (const auto& [pid, times] : wakers->second) {
-    if (!mapping->roles.contains(pid)) by_times.emplace_back(times, pid);
-  }
-  std::stable_sort(by_times.begin(), by_times.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-  for (size_t i = 0; i < by_times.size() && i < count; ++i) {
-    if (by_times[i].first * kLeastShare < by_times[0].first) break;
-    mapping->roles[by_times[i].second] |= roles;
+    if (times * kLeastShare < most || mapping->roles.contains(pid)) continue;
+    if (pid == TraceSurvey::kInterrupt) {
+      mapping->interrupts |= roles;
+    } else {
+      mapping->roles[pid] |= roles;
+    }
   }
 }
 
@@ -313,6 +369,13 @@ std::vector<std::string> ProtocolRoles::EventNames(const TraceSurvey& survey, ui
 
 std::optional<ObservedEvent> ProtocolRoles::Project(const Event& event, const RoleMapping& mapping,
                                                     char sleep_letter) const {
+  auto seen = Named(event, mapping, sleep_letter);
+  if (seen && !Does(*seen)) seen.reset();
+  return seen;
+}
+
+std::optional<ObservedEvent> ProtocolRoles::Named(const Event& event, const RoleMapping& mapping,
+                                                  char sleep_letter) const {
   const Kind* const kind = KindOf(event.type);
   if (kind == nullptr) return std::nullopt;
   ObservedEvent seen;

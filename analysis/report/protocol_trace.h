@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -38,8 +39,10 @@ class TraceSurvey {
     uint64_t object = 0;
     auto operator<=>(const Probed&) const = default;
   };
-  const std::map<int32_t, std::map<int32_t, uint64_t>>& wakers() const { return wakers_; }  // woken, waker: how often
-  const std::map<int32_t, std::set<int32_t>>& stoppers() const { return stoppers_; }        // by sched_kthread_stop
+  // How often each was woken, and tried to be, by whom; an interrupt is kInterrupt.
+  static constexpr int32_t kInterrupt = -1;
+  const std::map<int32_t, std::map<int32_t, uint64_t>>& wakers() const { return wakers_; }
+  const std::map<int32_t, std::set<int32_t>>& stoppers() const { return stoppers_; }  // by sched_kthread_stop
   const std::map<Probed, uint64_t>& probed() const { return probed_; }
   bool Saw(EventType type) const { return seen_[static_cast<size_t>(type)] > 0; }
   const SchedModel& model() const { return model_; }
@@ -63,7 +66,7 @@ struct RoleChoice {
 struct RoleMapping {
   int32_t victim_pid = 0;
   std::map<int32_t, uint32_t> roles;    // pid: bit n, it may be task n
-  uint32_t interrupts = 0;              // tasks that run in an interrupt's context
+  uint32_t interrupts = 0;              // tasks that may run in an interrupt's context
   std::map<uint64_t, int32_t> objects;  // address: index into Program::objects
   uint32_t RolesOf(int32_t pid) const {
     const auto at = roles.find(pid);
@@ -77,8 +80,10 @@ class ProtocolRoles {
   // Borrows both.
   ProtocolRoles(const protocol::Program& program, const protocol::StateGraph& graph);
 
-  // The task that can lose a wakeup; where none can, the first kthread that sleeps.
+  // The task that can lose a wakeup; where none can, the first kthread.
   size_t victim() const { return victim_; }
+  // Of the others, those that come again and again in a recording: they neither stop a thread nor are one.
+  uint32_t Recurring() const;
 
   // The threads that may be the victim: those that were chosen, or those of `findings` whose class is among `explains`,
   // or the kernel thread that one task woke most. Error: kNotFound (nobody fits), kInvalidArgument (no such role).
@@ -91,8 +96,8 @@ class ProtocolRoles {
   // The events of the protocol at `level` that the recording has, or has not.
   std::vector<std::string> EventNames(const TraceSurvey& survey, uint8_t level, bool recorded) const;
 
-  // The event as the observer takes it; none where it is not one of the mapping's threads and objects, or an event that
-  // the protocol does not have. `sleep_letter`: of a switch, how the task left.
+  // The event as the observer takes it; none where it is not one of the mapping's threads and objects, or nothing that
+  // the protocol's tasks do to one another. `sleep_letter`: of a switch, how the task left.
   std::optional<protocol::ObservedEvent> Project(const Event& event, const RoleMapping& mapping,
                                                  char sleep_letter) const;
 
@@ -103,9 +108,25 @@ class ProtocolRoles {
     uint32_t kind = 0;
     EventType type = EventType::kGeneric;
   };
+  // What a task does to another, or to an object, in some run: its number in the program, or -1 where the event has
+  // none.
+  struct Way {
+    uint32_t kind = 0, task = 0;
+    int32_t about = -1;
+    auto operator<=>(const Way&) const = default;
+  };
+  int32_t AboutOf(const protocol::EmittedEvent& event) const;
+  // The event with roles and objects for pids and addresses.
+  std::optional<protocol::ObservedEvent> Named(const Event& event, const RoleMapping& mapping, char sleep_letter) const;
+  // It is something that the protocol's tasks do at all, whatever else is known of it.
+  bool Does(const protocol::ObservedEvent& seen) const;
   const Kind* KindOf(EventType type) const;
+  protocol::ObservedArg StateOfLetter(char letter) const;
+  protocol::ObservedArg StateOfBits(uint32_t state) const;
   EventType TypeOf(uint32_t kind) const;
+  void FindVictim();
   bool Emits(size_t task, EventType type) const;
+  bool AnyTask(const std::function<bool(size_t)>& wanted) const;
   Result<uint32_t> RolesNamed(const std::string& role) const;
   void MapWakers(const TraceSurvey& survey, RoleMapping* mapping) const;
   void MapObjects(const TraceSurvey& survey, RoleMapping* mapping) const;
@@ -113,7 +134,9 @@ class ProtocolRoles {
   const protocol::Program& program_;
   const protocol::StateGraph& graph_;
   size_t victim_ = 0;
+  bool one_sleep_state_ = true;  // of the victim
   std::vector<Kind> kinds_;
+  std::set<Way> ways_;
 };
 
 }  // namespace wakewatch
