@@ -9,6 +9,7 @@
 #include "analysis/report/printable.h"
 #include "analysis/report/protocol_json.h"
 #include "analysis/report/protocol_text.h"
+#include "server/cli/check_against.h"
 #include "server/cli/diagnostics.h"
 #include "server/cli/interrupt.h"
 #include "server/cli/listing.h"
@@ -63,9 +64,19 @@ CheckVerb::CheckVerb(CommandLine* line)
   options()->Flag("--list", "The protocols that come with wakewatch, and what each expects of itself", &list_);
   options()->Flag("--show", "Print the protocol's text", &show_);
   options()->Flag("--all", "Check all that come with wakewatch; an error where one is not what it expects", &all_);
+  options()->Text({.names = "--against",
+                   .help = "Compare the sleeps of a thread in this trace or recording with all runs of the protocol",
+                   .type = "FILE"},
+                  &trace_);
+  options()->List({.names = "--role",
+                   .help = "With --against: which thread plays a task of the protocol; may be repeated",
+                   .type = "TASK=PID|NAME",
+                   .check = CheckRole},
+                  &roles_);
   DefineSearch();
   options()->Examples({"wakewatch check --list", "wakewatch check kthread_loop",
-                       "wakewatch check mine.wake --memory tso --json", "wakewatch check --show kthread_loop"});
+                       "wakewatch check mine.wake --memory tso --json", "wakewatch check --show kthread_loop",
+                       "wakewatch check kthread_stop_check_before_set --against rec.db --role worker=210"});
 }
 
 void CheckVerb::DefineSearch() {
@@ -94,6 +105,10 @@ Status CheckVerb::Sensible() const {
   if (needs_protocol == protocol_.empty()) {
     return Fail(Senseless(needs_protocol ? "which protocol?" : "--list and --all take no protocol",
                           "wakewatch check FILE, or a name that wakewatch check --list shows"));
+  }
+  if (trace_.empty() ? !roles_.empty() : (modes > 0 || memory_ == "both" || !server_.server().empty())) {
+    return Fail(Senseless("--against takes a protocol, perhaps --role, and one memory model; a server is not asked",
+                          "wakewatch check NAME --against FILE --role TASK=PID"));
   }
   if (all_ && !server_.server().empty()) {
     return Fail(Senseless("a server checks its own protocols by itself", "wakewatch list protocols --server HOST:PORT"));
@@ -126,7 +141,9 @@ CheckWish CheckVerb::Wish(Memory memory) const {
 Result<TimedCheck> CheckVerb::Check(const ProtocolSource& source, Memory memory) const {
   const CheckWish wish = Wish(memory);
   if (!server_.server().empty()) {
-    return CheckRemotely(server_.server(), source.shipped ? "" : source.text, source.name, wish, StopFlag());
+    // An empty text asks for the server's own protocol of that name.
+    const std::string text = source.shipped ? "" : source.text.empty() ? "\n" : source.text;
+    return CheckRemotely(server_.server(), text, source.name, wish, StopFlag());
   }
   constexpr uint64_t kThreadsMax = 256;
   return RunCheck(source.text, source.name, wish.options,
@@ -175,6 +192,12 @@ ExitCode CheckVerb::CheckOne() const {
   return loses ? ExitCode::kFindings : unfinished ? ExitCode::kError : ExitCode::kFine;
 }
 
+ExitCode CheckVerb::Against() const {
+  const auto source = ReadProtocol(protocol_);
+  if (!source) return Complain(source.error());
+  return CheckAgainst(*source, {trace_, roles_, memory_, format_.format() == OutputFormat::kJson});
+}
+
 ExitCode CheckVerb::CheckShipped() const {
   std::vector<ProtocolListRow> rows;
   for (const ShippedAbout& about : ShippedProtocolsAbout()) {
@@ -206,6 +229,7 @@ ExitCode CheckVerb::CheckShipped() const {
 ExitCode CheckVerb::Run() {
   if (const auto status = Sensible(); !status) return ComplainOfUsage(status.error());
   if (all_) return CheckShipped();
+  if (!trace_.empty()) return Against();
   if (!list_) return show_ ? Show() : CheckOne();
   const auto listing = server_.server().empty() ? Result<Listing>(ListShippedProtocols())
                                                 : ListProtocolsRemotely(server_.server());

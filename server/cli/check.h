@@ -27,10 +27,12 @@ class CheckVerb : public Verb {
   ExitCode Show() const;
   ExitCode CheckOne() const;
   ExitCode CheckShipped() const;
+  ExitCode Against() const;
 
   ServerOption server_;
   FormatOption format_;
-  std::string protocol_, memory_;
+  std::string protocol_, memory_, trace_;
+  std::vector<std::string> roles_;
   uint64_t states_, memory_mib_, seconds_ = 0, threads_ = 0;
   bool no_reduction_ = false, no_symmetry_ = false, hash_compaction_ = false;
   bool list_ = false, show_ = false, all_ = false;

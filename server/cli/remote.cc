@@ -15,6 +15,7 @@
 #include "server/cli/values.h"
 #include "server/rpc/chain_messages.h"
 #include "server/rpc/protocol_messages.h"
+#include "server/rpc/report_messages.h"
 
 namespace wakewatch {
 namespace {
@@ -287,7 +288,7 @@ Result<TimedCheck> CheckRemotely(const std::string& server, const std::string& t
   const auto stub = v1::ProtocolService::NewStub(ChannelTo(server));
   v1::CheckProtocolRequest request;
   ToMessage(wish, &request);
-  request.set_text(text);
+  request.set_text(Utf8(text));
   request.set_name(name);
   grpc::ClientContext context;
   v1::CheckProtocolResponse response;

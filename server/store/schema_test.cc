@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
+#include <vector>
 
 #include "server/store/recording.h"
 #include "server/store/store_test_support.h"
@@ -27,40 +27,35 @@ class SchemaTest : public testing::Test {
   std::string path_ = folder_.File("a.db");
 };
 
+constexpr int kNext = kRecordingSchemaVersion + 1;  // that there is none of yet
+
 TEST_F(SchemaTest, AnOlderFileTakesTheStepsItLacksOnce) {
-  const std::array steps = {
-      Migrations()[0],
-      Migrations()[1],
-      Migrations()[2],
-      Migrations()[3],
-      MigrationStep{5, "ALTER TABLE meta ADD COLUMN unit TEXT; INSERT INTO meta VALUES('a', 'b', 'c')"},
-      MigrationStep{6, "UPDATE meta SET value = value || '6'"}};
+  std::vector<MigrationStep> steps(Migrations().begin(), Migrations().end());
+  steps.push_back({kNext, "ALTER TABLE meta ADD COLUMN unit TEXT; INSERT INTO meta VALUES('a', 'b', 'c')"});
+  steps.push_back({kNext + 1, "UPDATE meta SET value = value || '6'"});
   for (int round = 0; round < 2; ++round) {
     auto db = OpenRecordingFile(path_, Database::Threads::kOneThread, steps);
     ASSERT_TRUE(db) << TextOf(db);
-    EXPECT_EQ(*db->Integer("PRAGMA user_version"), 6);
+    EXPECT_EQ(*db->Integer("PRAGMA user_version"), kNext + 1);
     EXPECT_EQ(*db->Integer("SELECT count(*) FROM meta WHERE value = 'b6' AND unit = 'c'"), 1);
   }
 }
 
 TEST_F(SchemaTest, AStepThatFailsLeavesTheVersionBefore) {
-  const std::array steps = {Migrations()[0],
-                            Migrations()[1],
-                            Migrations()[2],
-                            Migrations()[3],
-                            MigrationStep{5, "CREATE TABLE extra(a)"},
-                            MigrationStep{6, "CREATE TABLE half(a); INSERT INTO absent VALUES(1)"}};
+  std::vector<MigrationStep> steps(Migrations().begin(), Migrations().end());
+  steps.push_back({kNext, "CREATE TABLE extra(a)"});
+  steps.push_back({kNext + 1, "CREATE TABLE half(a); INSERT INTO absent VALUES(1)"});
   auto failed = OpenRecordingFile(path_, Database::Threads::kOneThread, steps);
   ASSERT_FALSE(failed);
-  EXPECT_THAT(failed.error().Text(), testing::HasSubstr("version 6"));
+  EXPECT_THAT(failed.error().Text(), testing::HasSubstr("version " + std::to_string(kNext + 1)));
   auto db = Database::Open(path_, Database::Mode::kRead);
   ASSERT_TRUE(db);
-  EXPECT_EQ(*db->Integer("PRAGMA user_version"), 5);
+  EXPECT_EQ(*db->Integer("PRAGMA user_version"), kNext);
   EXPECT_EQ(*db->Integer("SELECT count(*) FROM sqlite_schema WHERE name IN ('extra', 'half')"), 1);
 }
 
 TEST_F(SchemaTest, ANewerFileIsRefusedWithAWayOut) {
-  Sql("PRAGMA user_version = 5");
+  Sql(("PRAGMA user_version = " + std::to_string(kNext)).c_str());
   const auto input = OpenRecording(path_);
   ASSERT_FALSE(input);
   EXPECT_EQ(input.error().code, ErrorCode::kUnsupported);

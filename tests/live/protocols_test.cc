@@ -68,7 +68,6 @@ TEST_F(ProtocolServiceTest, HostileTextsAreRefused) {
       {"deep negations", "protocol deep;\nflag c;\ntask a { c = " + Repeated("!", 100'000) + "c; }"},
       {"a long name", "protocol " + std::string(200'000, 'x') + ";\n"},
       {"no text, only bytes", std::string(1000, '\0')},
-      {"not UTF-8", "protocol \x80\xff;"},
       {"an unclosed comment", "/* " + std::string(1000, 'x')},
       {"an inline that calls itself", "protocol loop;\ninline f() { f(); }\ntask a { f(); }\n"},
       {"inlines that double", [] {
