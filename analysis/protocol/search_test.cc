@@ -385,7 +385,7 @@ std::string Summary(const Program& program, CheckOptions options, const CheckHos
 TEST(Search, RandomProgramsHaveOneVerdictWhateverTheReductions) {
   std::map<std::string, int> seen;
   const CheckHost threads = Threads(2);
-  for (uint32_t seed = 0; seed < 3000; ++seed) {
+  for (uint32_t seed = 0; seed < 1500; ++seed) {
     const Program program = RandomProgram(seed).Make();
     const std::string plain = Summary(program, Plain(), {});
     ++seen[plain.substr(0, 3)];
@@ -401,7 +401,7 @@ TEST(Search, RandomProgramsHaveOneVerdictWhateverTheReductions) {
     }
   }
   // All that can come of a program comes up.
-  for (const char* kind : {"0/0", "1/1", "1/2", "1/3", "err"}) EXPECT_GT(seen[kind], 50) << kind;
+  for (const char* kind : {"0/0", "1/1", "1/2", "1/3", "err"}) EXPECT_GT(seen[kind], 25) << kind;
 }
 
 }  // namespace
