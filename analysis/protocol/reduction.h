@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "analysis/protocol/interpreter.h"
@@ -23,22 +24,26 @@ class Reduction {
   bool must_progress() const { return must_progress_; }
 
  private:
+  // A set of words that more than one task may see and that are written: 64 of them in each of some columns.
   using Bits = std::vector<uint64_t>;
-  // Of one task: for each of its points `width_` words each of what the step reads and writes, and what all steps from
-  // there on read and write.
+  // Where in rows_ the sets of a point begin: what is read, then what is written.
   struct Touches {
-    uint32_t first_point = 0;
-    Bits step_reads, step_writes, future_reads, future_writes;
+    size_t step = 0, future = 0;
   };
-  Bits Narrow(const std::vector<uint64_t>& words) const;
-  void AddTask(const Program& program, size_t task);
+  struct TaskTouches {
+    uint32_t first_point = 0;
+    std::vector<Touches> points;
+  };
+  void FindShared(const Program& program);
+  size_t RowOf(const Access& access, std::map<Bits, size_t>* known);
   void AddBuffered(const uint8_t* state, size_t task, uint64_t* writes) const;
 
   const Interpreter& interpreter_;
-  std::vector<uint32_t> shared_;    // addresses that can be written and that more than one task may see
-  std::vector<uint32_t> index_of_;  // of each address in shared_; kPrivate
-  size_t width_ = 0;                // words of a set
-  std::vector<Touches> tasks_;
+  std::vector<uint32_t> columns_;    // which 64 words of a state each column is about
+  std::vector<uint64_t> masks_;      // those of them that count; for each column
+  std::vector<uint32_t> column_of_;  // of each 64 words of a state; columns_.size(): none of them counts
+  Bits rows_;
+  std::vector<TaskTouches> tasks_;
   bool must_progress_ = false;
 };
 

@@ -66,13 +66,17 @@ void StateLayout::AddWords(const Program& program) {
 
 void StateLayout::AddAddresses(const Program& program) {
   index_of_.assign(program.state_bytes, kNoIndex);
+  std::vector<uint64_t> written((program.state_bytes + 63) / 64);
+  for (const Program::Accesses& accesses : program.access_of) {
+    // A store that waits in the buffer is no write of its step, but of what may come.
+    for (const auto* list : {&accesses.step, &accesses.future}) {
+      for (const Access& access : *list) {
+        for (size_t n = 0; n < written.size(); ++n) written[n] |= access.writes[n];
+      }
+    }
+  }
   for (uint32_t address = 0; address < program.state_bytes; ++address) {
-    const auto holds = [&](const Access& access) { return (access.writes[address / 64] >> address % 64 & 1) != 0; };
-    const bool written = std::any_of(program.access_of.begin(), program.access_of.end(), [&](const auto& accesses) {
-      return std::any_of(accesses.step.begin(), accesses.step.end(), holds) ||
-             std::any_of(accesses.future.begin(), accesses.future.end(), holds);
-    });
-    if (!written || program.words[address].constant) continue;
+    if ((written[address / 64] >> address % 64 & 1) == 0 || program.words[address].constant) continue;
     index_of_[address] = static_cast<uint16_t>(addresses_.size());
     addresses_.push_back(address);
   }
