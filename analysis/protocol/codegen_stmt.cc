@@ -250,7 +250,9 @@ void Codegen::Loop(const Stmt& stmt, Scope* scope) {
   emitter_->Bind(head);
   if (stmt.kind == StmtKind::kWhile) {
     emitter_->Bind(again);
-    Branch(Build(*stmt.expr, scope), out);
+    const Node condition = Build(*stmt.expr, scope);
+    const bool endless = condition.kind == Node::Kind::kConst && condition.value != 0;
+    if (!endless) Branch(condition, out);
   }
   const Place place = place_;
   const std::string statement = statement_;

@@ -284,9 +284,11 @@ Result<CheckResult> Searcher::Tell(const Find& find) {
 
 void Searcher::Assume() {
   result_.assumptions.push_back(
-      std::string(program_.memory == Memory::kTso ? "total store order" : "sequential consistency") +
-      " leaves out load buffering and other reorderings of weaker memory models: \"safe\" is no proof for the kernel's "
-      "memory model");
+      program_.memory == Memory::kTso
+          ? "total store order leaves out load buffering and what else weaker memory models allow: \"safe\" is no proof for "
+            "the kernel's memory model"
+          : "sequential consistency leaves out every reordering of loads and stores: \"safe\" is no proof for a machine, nor "
+            "for the kernel's memory model");
   if (result_.store_buffer_full) {
     result_.assumptions.push_back("a store buffer of " + std::to_string(result_.store_buffer_depth) +
                                   " entries was full: longer delays of a store were not tried");
