@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 
-from command import ERROR, FINE, GAPS, PATIENCE_S, USAGE, WAKEWATCH, Command, main
+from command import ERROR, FINDINGS, FINE, GAPS, PATIENCE_S, USAGE, WAKEWATCH, Command, main
 
 FLEET = os.environ.get("WAKEWATCH_FLEET", "fleet_bench")
 COLLECTOR = os.environ.get("WAKEWATCH_COLLECTOR", "wakewatch-collector")
@@ -102,6 +102,55 @@ class Serving(Command):
     def session_folder(self, server):
         host = os.path.join(server.data, "hosts", "sim-0")
         return os.path.join(host, os.listdir(host)[0])
+
+
+class ServedProtocols(Serving):
+    OWN = b"""protocol late "looks before it sets its state";
+flag cond;
+kthread worker { if (!cond) { set_current_state(TASK_INTERRUPTIBLE); schedule() until (cond); } }
+task waker { cond = 1; wake_up_process(worker); }
+"""
+
+    def test_a_server_checks_as_the_command_does(self):
+        server = Server(self, self.path("data"))
+        own = self.path("own.wake", self.OWN)
+        for arguments, code in ((("kthread_loop",), FINE), ((own,), FINDINGS), ((own, "--memory", "sc"), FINDINGS)):
+            mine = self.run_it("check", *arguments, expect=code).stdout
+            self.assertEqual(mine, self.run_it("check", *arguments, "--server", server.grpc, expect=code).stdout)
+        self.refused("check", self.path("wrong.wake", b"protocol x;\nflag\n"), "--server", server.grpc,
+                     says=("wrong.wake", "line "))
+        self.refused("check", self.path("empty.wake", b""), "--server", server.grpc, says=("empty.wake",))
+        self.refused("check", "no-such", "--server", server.grpc, says=("no-such",))
+        shown = self.run_it("check", "--show", "kthread_loop", expect=FINE).stdout
+        self.assertEqual(shown, self.run_it("check", "--show", "kthread_loop", "--server", server.grpc, expect=FINE).stdout)
+
+    def protocols(self, server):
+        """Those of the server, when all their verdicts are known."""
+        deadline = time.monotonic() + PATIENCE_S
+        listed = server.call("ProtocolService/ListProtocols")
+        while not listed.get("complete") and time.monotonic() < deadline:
+            time.sleep(0.1)
+            listed = server.call("ProtocolService/ListProtocols")
+        return listed["protocols"]
+
+    def test_verdicts_are_found_once_and_kept(self):
+        for _ in range(2):
+            server = Server(self, self.path("data"))
+            listed = self.protocols(server)
+            for protocol in listed:
+                self.assertEqual(["sc", "tso"], [verdict["memory"] for verdict in protocol["verdicts"]], protocol["name"])
+            self.assertEqual(0, server.stop())
+        rows = self.run_it("list", "protocols", expect=FINE).stdout.decode()
+        self.assertIn(listed[0]["name"], rows)
+
+    def test_a_recording_of_a_server_has_them_too(self):
+        server = Server(self, self.path("data"))
+        listed = self.protocols(server)
+        self.stream(server)
+        server.wait_until_ended("sim-0")
+        asked = self.run_it("query", "sim-0", "select count(*) from protocol_verdict", "--json", "--server", server.grpc,
+                            expect=FINE)
+        self.assertEqual(2 * len(listed), json.loads(asked.stdout)["rows"][0][0])
 
 
 class ServedAnswers(Serving):

@@ -57,6 +57,18 @@ afterEach(async () => {
   expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
 });
 
+describe("real: protocols", () => {
+  it("are listed with their verdicts, and a losing run is drawn step by step", async () => {
+    await page.goto(`${target.url}/#/protocols`);
+    await rowsOf(page).filter({ hasText: "kthread_check_before_set" }).getByRole("link").first().click();
+    await page.locator(".sequence .step").nth(3).waitFor();
+    expect(await page.locator(".sequence .lane.lost").count()).toBe(1);
+    await page.getByLabel("The protocol's text").fill("protocol mine;\nwrong\n");
+    await page.getByRole("button", { name: "Check", exact: true }).click();
+    await page.getByRole("alert").getByText(/line \d/).waitFor();
+  });
+});
+
 describe("real: the fleet", () => {
   it("shows a host that streams, and its rate changes without a reload", async () => {
     await page.goto(target.url);
