@@ -65,7 +65,10 @@ describe("real: protocols", () => {
     expect(await page.locator(".sequence .lane.lost").count()).toBe(1);
     await page.getByLabel("The protocol's text").fill("protocol mine;\nwrong\n");
     await page.getByRole("button", { name: "Check", exact: true }).click();
-    await page.getByRole("alert").getByText(/line \d/).waitFor();
+    await page
+      .getByRole("alert")
+      .getByText(/line \d/)
+      .waitFor();
   });
 });
 
