@@ -166,6 +166,8 @@ class Codegen {
   SleepReason ReasonFor(const Stmt& stmt, const Scope* scope);
   SleepReason Guess(const Stmt& stmt, const Scope* scope);
   bool Understood(const Expr& expr, Expr* resolved) const;
+  // With what the caller named in the place of a function's parameters.
+  static Expr AsCalled(const Expr& expr, const Scope* scope);
   const Expr* Keep(Expr expr);
   static Expr Negated(const Expr& expr);
   static bool JumpsAway(const Stmt& stmt);

@@ -71,7 +71,7 @@ void Codegen::GenerateConditions() {
     if (reason.kind == SleepReason::Kind::kAlways) continue;
     program_->points[point].condition = static_cast<int32_t>(program_->code.size());
     program_->points[point].condition_text =
-        reason.expr->name == "was_created" ? 0 : emitter_->String(TextOf(*reason.expr));
+        reason.expr->name == "was_created" ? 0 : emitter_->String(TextOf(AsCalled(*reason.expr, reason.scope)));
     emitter_->EnterStep(false);
     Node node = Build(*reason.expr, reason.scope);
     if (!Failed() && Calls(node) > 0) {

@@ -104,7 +104,7 @@ TEST(Compile, WhatIsSleptForFollowsFromTheText) {
       {"nothing", "schedule();", ""},
       {"said", "schedule() until (b);", "b"},
       {"of a function of the kernel that waits for its own", "wait_for_completion(c);", ""},
-      {"of one with a condition", "wait_event(q, a && b);", "condition"},
+      {"of one with a condition", "wait_event(q, a && b);", "a && b"},
   };
   for (const auto& row : rows) {
     const Program program =

@@ -75,6 +75,19 @@ void Codegen::NoteAssignments(const Stmt& stmt) {
   for (const Stmt& part : stmt.body) NoteAssignments(part);
 }
 
+Expr Codegen::AsCalled(const Expr& expr, const Scope* scope) {
+  if (expr.kind == ExprKind::kName) {
+    const Binding* const binding = scope->Find(expr.name);
+    if (binding == nullptr) return expr;
+    if (binding->kind == Binding::Kind::kMacro) return AsCalled(*binding->expr, binding->scope);
+    const bool renamed = binding->kind == Binding::Kind::kRef && binding->ref.base == Ref::Base::kGlobal;
+    return renamed ? Expr{ExprKind::kName, expr.place, 0, binding->ref.name, "", {}} : expr;
+  }
+  Expr called = expr;
+  for (Expr& arg : called.args) arg = AsCalled(Expr(arg), scope);
+  return called;
+}
+
 bool Codegen::Understood(const Expr& expr, Expr* resolved) const {
   if (expr.kind == ExprKind::kName) {
     const auto found = assigned_.find(expr.name);
