@@ -3,6 +3,7 @@
 
 #include "analysis/protocol/codegen.h"
 #include "analysis/protocol/parser.h"
+#include "analysis/protocol/spelling.h"
 
 namespace wakewatch::protocol {
 
@@ -15,8 +16,12 @@ constexpr size_t kCallsMax = 40;  // of calls in calls
 const InlineDecl* Codegen::InlineNamed(const Expr& call) {
   const auto found = symbols_->inlines.find(call.name);
   if (found == symbols_->inlines.end()) {
+    std::vector<std::string_view> names;
+    for (const auto& [name, decl] : symbols_->inlines) names.push_back(name);
+    const std::string_view meant = NearestWord(call.name, names);
     Fail(call.place, "there is no function " + call.name,
-         "README.md of the protocols lists the kernel's primitives; others are declared with inline");
+         meant.empty() ? "functions that the kernel's primitives do not have are declared with inline"
+                       : "did you mean " + std::string(meant) + "?");
     return nullptr;
   }
   const InlineDecl* const callee = found->second;

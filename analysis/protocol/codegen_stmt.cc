@@ -23,7 +23,11 @@ Emitter::TaskCode Codegen::Generate(const TaskDecl& decl, const Scope& scope) {
   prelude_depth_ = 0;
   NoteAssignments(decl.body);
   Scope* const own = NewScope(&scope);
-  emitter_->BeginTask();
+  Point start;
+  start.place = decl.place;
+  start.statement = emitter_->String(decl.name + " begins");
+  start.function = emitter_->String(decl.name);
+  emitter_->BeginTask(start);
   Enter(Open::Kind::kCall).on_return = emitter_->NewLabel();
   if (decl.dormant) {
     // It is not there before kthread_create(), and sleeps then until it is woken.

@@ -165,7 +165,8 @@ TEST(Compile, ErrorsNameTheLineAndWhatToDo) {
   } rows[] = {
       {"task t {\n  cond = 1;\n}", "line 2, column 3: cond is not declared", "flag cond;"},
       {"task t { wake_up_process(nobody); }", "nobody is not declared", ""},
-      {"task t { frobnicate(); }", "there is no function frobnicate", "README"},
+      {"task t { frobnicate(); }", "there is no function frobnicate", "declared with inline"},
+      {"task t { wake_up_proces(t); }", "there is no function wake_up_proces", "did you mean wake_up_process?"},
       {"task t { wake_up_process(t, t); }", "wake_up_process is called with 2 arguments, and takes 1", "task p"},
       {"flag a; task t { wake_up_process(a); }", "a is no task", ""},
       {"flag a; task t { complete(a); }", "a is no completion", ""},

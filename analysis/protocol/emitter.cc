@@ -77,12 +77,12 @@ void Emitter::ClearLocal(const Slot& slot) {
   StoreLocal(slot);
 }
 
-void Emitter::BeginTask() {
+void Emitter::BeginTask(const Point& start) {
   task_ = {};
   free_.clear();
   task_.first_point = static_cast<uint32_t>(program_->points.size());
   task_.code_begin = static_cast<uint32_t>(program_->code.size());
-  EmitPoint({});
+  EmitPoint(start);
 }
 
 Emitter::TaskCode Emitter::EndTask() {

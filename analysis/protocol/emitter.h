@@ -66,8 +66,8 @@ class Emitter {
   void StoreLocal(const Slot& slot);
   void ClearLocal(const Slot& slot);
 
-  // Code of one task declaration; gives its first point and how many locals it has.
-  void BeginTask();
+  // Code of one task declaration, which begins at `start`; gives its first point and how many locals it has.
+  void BeginTask(const Point& start);
   struct TaskCode {
     uint32_t first_point = 0, points = 0, start = 0;
     uint32_t code_begin = 0, code_end = 0;

@@ -77,6 +77,8 @@ ExpressionParser::Tree ExpressionParser::Binary(int precedence_min) {
 
 ExpressionParser::Tree ExpressionParser::Unary() {
   const TokenCursor::Level level(&cursor_);
+  // Objects are passed by reference here: &wq is wq.
+  if (cursor_.At("&") && cursor_.AtName(1)) cursor_.Take();
   const bool unary = cursor_.At("!") || cursor_.At("-") || cursor_.At("~");
   if (!unary) return PostfixTree();
   const Token op = cursor_.Take();
@@ -90,14 +92,13 @@ ExpressionParser::Tree ExpressionParser::Unary() {
 ExpressionParser::Tree ExpressionParser::PostfixTree() {
   Tree tree = Primary();
   while (!cursor_.failed() && (cursor_.At(".") || cursor_.At("->") || cursor_.At("["))) {
-    if (cursor_.At("->")) cursor_.RefuseNext("'.'", "there are no pointers: fields stand behind '.'");
     if (cursor_.At("[")) {
       cursor_.RefuseNext("an operator or the end of the expression",
                          "there are no arrays, and tasks that are alike are not told apart: a task that is meant has a "
                          "declaration of its own");
       break;
     }
-    cursor_.TakeIf(".");
+    cursor_.Take();
     Expr expr = Begin(ExprKind::kField, tree.expr.place);
     expr.name = cursor_.ExpectName("a field's name behind '.'");
     std::vector<Tree> args;
@@ -126,7 +127,6 @@ ExpressionParser::Tree ExpressionParser::Primary() {
     return expr.kind == ExprKind::kCall ? Arguments(std::move(expr)) : Tree{std::move(expr)};
   }
   std::string remedy;
-  if (cursor_.At("&") && cursor_.AtName(1)) remedy = "there are no pointers: write the name without '&'";
   if (cursor_.At("*") && cursor_.AtName(1)) remedy = "there are no pointers: write the name without '*'";
   if (cursor_.At("++") || cursor_.At("--")) remedy = "an assignment is a statement of its own: x++; or x--;";
   cursor_.RefuseNext("an expression", std::move(remedy));

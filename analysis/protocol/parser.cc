@@ -29,11 +29,13 @@ bool IsPlainType(std::string_view type) {
   return type == "bit" || type == "byte" || type == "task" || type == "list" || type == "task_list";
 }
 
-// The type as the compiler knows it.
+// The type as the compiler knows it. The kernel's own names are welcome.
 std::string TypeOf(std::string_view word) {
-  if (word == "flag") return "bit";
+  if (word == "flag" || word == "bool") return "bit";
   if (word == "counter") return "byte";
   if (word == "taskref") return "task";
+  if (word == "wait_queue_head_t" || word == "wait_queue_head") return "wait_queue";
+  if (word == "spinlock_t" || word == "raw_spinlock_t") return "spinlock";
   return std::string(word);
 }
 
@@ -274,7 +276,11 @@ void DeclarationParser::Declaration() {
   if (word == "explains") return Explains();
   if (word == "expect") return Expect();
   if (word == "const") return Const();
-  if (word == "struct") return Struct();
+  // struct completion done; declares a variable, as in C.
+  const bool of_struct = word == "struct" && cursor_.AtName(1) && cursor_.AtName(2);
+  if (of_struct) cursor_.Take();
+  if (word == "struct" && !of_struct) return Struct();
+  if (of_struct) return Variables(false, &text_.vars);
   if (word == "inline") return Inline();
   if (word == "task" || word == "kthread" || word == "interrupt" || word == "companion") return Task(word);
   if (word == "pool") return Pool();
