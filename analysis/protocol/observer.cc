@@ -29,6 +29,7 @@ bool ObservedArg::Fits(int32_t value) const {
 
 Observer::Observer(const StateGraph& graph, std::vector<bool> shown, size_t victim)
     : graph_(graph), closing_(graph, std::move(shown)), victim_(victim) {
+  for (const StateGraph::Node& node : graph.nodes()) ends_ = ends_ || (node.ended >> victim & 1) != 0;
   Forget();
 }
 
@@ -57,6 +58,7 @@ void Observer::Start() {
 }
 
 void Observer::GoOn() {
+  if (ends_) return Start();
   Nodes all = Clean();
   all.insert(all.end(), Lost().begin(), Lost().end());
   if (sets_.size() > kSetsMax) Forget();

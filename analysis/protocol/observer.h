@@ -37,7 +37,8 @@ class Observer {
   // A round of the victim begins: it has just come onto a CPU, woken or for the first time, and the others are
   // anywhere.
   void Start();
-  // A round begins behind what was observed so far.
+  // A round begins behind what was observed so far; where the victim's rounds come to an end, its next one may as well
+  // be that of another run, and this is Start.
   void GoOn();
   void Observe(const ObservedEvent& event);
   // Whether some run shows what was observed.
@@ -72,6 +73,7 @@ class Observer {
   const StateGraph& graph_;
   StateSets closing_;
   const size_t victim_;
+  bool ends_ = false;  // the victim's rounds do
   uint32_t at_ = 0;
   std::map<Pair, uint32_t> numbers_;  // its keys stay where they are
   std::vector<Set> sets_;

@@ -80,11 +80,14 @@ class GraphBuilder {
 
   StateGraph::Node NodeOf(const State& state, uint32_t begun) const {
     StateGraph::Node node;
-    uint32_t stay = 0, in_vain = 0;
+    uint32_t stay = 0, in_vain = 0, have_begun = 0;
     for (size_t task = 0; task < program_.tasks.size(); ++task) {
       const uint32_t bit = 1u << task;
       if (OnRq(state, task)) node.on_rq |= bit;
-      const bool not_begun = AtStart(state, task) && (begun & bit) == 0;
+      if (program_.points[interpreter_.PointOf(state, task)].kind == PointKind::kEnd) node.ended |= bit;
+      const bool never_begun = AtStart(state, task) && (begun & bit) == 0;
+      const bool not_begun = never_begun || (AtStart(state, task) && (limits_.begin_anew & bit) != 0);
+      if (!never_begun) have_begun |= bit;
       if (not_begun && OnRq(state, task)) node.begins |= bit;
       if (MayStay(state, task, not_begun)) {
         stay |= bit;
@@ -94,7 +97,8 @@ class GraphBuilder {
     }
     node.rest = std::popcount(stay) == static_cast<int>(program_.tasks.size());
     const bool all = std::popcount(stay | in_vain) == static_cast<int>(program_.tasks.size());
-    node.in_vain = all ? in_vain : 0;
+    // Where nobody else has begun, somebody may yet come to wake it.
+    node.in_vain = all && (have_begun & ~in_vain) != 0 ? in_vain : 0;
     return node;
   }
 
@@ -144,6 +148,9 @@ class GraphBuilder {
 
   void BeginAnew(uint32_t from, const State& state, uint32_t begun, size_t number) {
     const Task& task = program_.tasks[number];
+    if ((graph_.nodes_[from].ended & limits_.all_anew & 1u << number) != 0) {
+      AddEdge(from, {.to = 0, .task = static_cast<uint8_t>(number), .anew = true});
+    }
     if ((limits_.begin_anew >> number & 1) == 0 || !BufferEmpty(state, number)) return;
     if (program_.points[interpreter_.PointOf(state, number)].kind != PointKind::kEnd) return;
     State anew = state;
@@ -153,7 +160,7 @@ class GraphBuilder {
       if (other.region > task.region) end = std::min(end, other.region);
     }
     for (uint32_t at = locals; at < end; ++at) anew[at] = initial_[at];
-    AddEdge(from, {.to = Intern(anew, begun & ~(1u << number)), .task = static_cast<uint8_t>(number), .anew = true});
+    AddEdge(from, {.to = Intern(anew, begun), .task = static_cast<uint8_t>(number), .anew = true});
   }
 
   Result<bool> Take(uint32_t from, const State& state, uint32_t begun, size_t task, unsigned alternative) {

@@ -20,6 +20,8 @@ struct GraphLimits {
   // Bit n: task n begins anew when it has ended, as those that wake others do. A run of theirs that would take a value
   // beyond its bound is left out.
   uint32_t begin_anew = 0;
+  // Bit n: when task n has ended, all begins anew, as for a function that somebody calls again and again.
+  uint32_t all_anew = 0;
 };
 
 class StateGraph {
@@ -46,10 +48,11 @@ class StateGraph {
     uint32_t first_edge = 0, edges = 0;
     uint32_t on_rq = 0;   // bit n: task n is on the run queue
     uint32_t begins = 0;  // bit n: task n is about to begin a round: it has just been woken, or has not begun yet
-    // Bit n: task n sleeps while what it sleeps for holds, and nobody is on his way to wake it: the others have ended,
-    // have not begun, rest or sleep.
+    // Bit n: task n sleeps while what it sleeps for holds, and nobody is on his way to wake it: some others have ended
+    // or sleep, and the rest of them rest or have not begun.
     uint32_t in_vain = 0;
-    bool loss = false;  // the end of a losing run
+    uint32_t ended = 0;  // bit n: task n has ended
+    bool loss = false;   // the end of a losing run
     // A healthy system may stay here for long: every task has ended, has not begun, rests or sleeps for what does not
     // hold yet, and every store has reached memory.
     bool rest = false;

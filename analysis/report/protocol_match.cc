@@ -18,6 +18,7 @@ using protocol::StateGraph;
 
 constexpr uint64_t kLookEvery = 1u << 16;
 constexpr size_t kBlockEvents = 4096;
+constexpr uint64_t kSleepsTelling = 8;  // fewer do not tell whether a thread follows a protocol
 constexpr uint32_t kTaskParked = 0x40;  // include/linux/sched.h
 
 // Calls visit(event) in merged order.
@@ -95,7 +96,7 @@ class Follower {
     sleep_.comm = step.next == nullptr ? std::string() : std::string(step.next->comm());
     sleep_.start_ns = step.event->ts_ns;
     open_ = true;
-    woken_ = false;
+    woken_ = lost_ = false;
     if (follows_) {
       observer_.GoOn();
     } else {
@@ -108,7 +109,7 @@ class Follower {
   void OnAttempt(const Event& event) {
     if (!open_ || event.probe.mode == kTaskParked) return;
     if (const auto seen = roles_.Project(event, mapping_, 0)) {
-      observer_.Observe(*seen);
+      Take(*seen);
     } else if (sleep_.sleep_ns == 0) {
       Disturb("woken from outside of the protocol while it ran");
     }
@@ -119,7 +120,7 @@ class Follower {
     if (sleep_.sleep_ns != 0) {
       Close(event.ts_ns, &event, model, sleeps);
     } else if (const auto seen = roles_.Project(event, mapping_, 0)) {
-      observer_.Observe(*seen);
+      Take(*seen);
     } else {
       Disturb("woken from outside of the protocol while it ran");
     }
@@ -127,7 +128,14 @@ class Follower {
 
   void Observe(const Event& event, char sleep_letter) {
     if (!open_) return;
-    if (const auto seen = roles_.Project(event, mapping_, sleep_letter)) observer_.Observe(*seen);
+    if (const auto seen = roles_.Project(event, mapping_, sleep_letter)) Take(*seen);
+  }
+
+  // Once no run is left in which it does not sleep in vain, what comes later does not change that: it may be a rescue
+  // that the protocol knows nothing of.
+  void Take(const protocol::ObservedEvent& seen) {
+    lost_ = lost_ || (sleep_.sleep_ns != 0 && observer_.MayHaveLost() && !observer_.MayBeClean());
+    observer_.Observe(seen);
   }
 
   void Disturb(const char* why) {
@@ -160,6 +168,7 @@ class Follower {
   }
 
   SleepVerdict Judge(const Event* waking) {
+    if (lost_) return SleepVerdict::kLosing;
     bool healthy = observer_.MayBeHealthy();
     if (woken_) healthy = observer_.MayBeClean();
     if (waking != nullptr && !healthy) {
@@ -177,6 +186,7 @@ class Follower {
   MatchedSleep sleep_;
   bool open_ = false;     // a run, or the sleep behind it, is under way
   bool woken_ = false;    // it was woken before it was asleep
+  bool lost_ = false;     // it sleeps in vain, whatever comes
   bool follows_ = false;  // the observer knows what the next round begins with
 };
 
@@ -184,8 +194,10 @@ std::string ThreadText(const TraceSurvey& survey, int32_t pid) {
   return fmt::format("{} (pid {})", survey.CommOf(pid), pid);
 }
 
-MatchedThread Described(const RoleMapping& mapping, const protocol::Program& program, const TraceSurvey& survey) {
+MatchedThread Described(const std::vector<RoleMapping>& instances, const protocol::Program& program,
+                        const TraceSurvey& survey) {
   MatchedThread thread;
+  const RoleMapping& mapping = instances[0];
   thread.pid = mapping.victim_pid;
   thread.comm = survey.CommOf(mapping.victim_pid);
   for (size_t task = 0; task < program.tasks.size(); ++task) {
@@ -196,10 +208,54 @@ MatchedThread Described(const RoleMapping& mapping, const protocol::Program& pro
     if ((mapping.interrupts >> task & 1) != 0) threads += threads.empty() ? "interrupts" : ", interrupts";
     thread.roles.emplace_back(program.tasks[task].name, threads.empty() ? "nobody" : threads);
   }
-  for (const auto& [address, object] : mapping.objects) {
-    thread.objects.emplace_back(program.objects[static_cast<size_t>(object)], address);
+  for (const RoleMapping& instance : instances) {
+    for (const auto& [address, object] : instance.objects) {
+      const std::pair<std::string, uint64_t> named = {program.objects[static_cast<size_t>(object)], address};
+      if (std::find(thread.objects.begin(), thread.objects.end(), named) == thread.objects.end()) {
+        thread.objects.push_back(named);
+      }
+    }
   }
   return thread;
+}
+
+// What two instances of a protocol say of one sleep. It belongs to one of them at most.
+SleepVerdict Joined(SleepVerdict a, SleepVerdict b) {
+  if (a == SleepVerdict::kUnknown || b == SleepVerdict::kUnknown) return SleepVerdict::kUnknown;
+  if (a == SleepVerdict::kNeither) return b;
+  if (b == SleepVerdict::kNeither || a == b) return a;
+  return SleepVerdict::kBoth;
+}
+
+// The instances saw the same sleeps, in the same order.
+std::vector<MatchedSleep> JoinedSleeps(const std::vector<std::vector<MatchedSleep>>& instances) {
+  std::vector<MatchedSleep> sleeps = instances[0];
+  for (size_t instance = 1; instance < instances.size(); ++instance) {
+    for (size_t i = 0; i < sleeps.size(); ++i) {
+      const MatchedSleep& other = instances[instance][i];
+      sleeps[i].verdict = Joined(sleeps[i].verdict, other.verdict);
+      if (sleeps[i].why.empty()) sleeps[i].why = other.why;
+    }
+  }
+  return sleeps;
+}
+
+// A thread of which the protocol explains next to nothing does something else, and what it seems to lose says nothing.
+void CountSleeps(bool guessed, std::vector<MatchedSleep>* sleeps, MatchedThread* thread) {
+  uint64_t judged = 0, odd = 0;
+  for (const MatchedSleep& sleep : *sleeps) {
+    judged += sleep.verdict != SleepVerdict::kUnknown;
+    odd += sleep.verdict == SleepVerdict::kNeither || sleep.verdict == SleepVerdict::kLosing;
+  }
+  thread->follows = judged < kSleepsTelling || odd * 4 <= judged * 3;
+  for (MatchedSleep& sleep : *sleeps) {
+    if (sleep.verdict == SleepVerdict::kLosing && (guessed || !thread->follows)) {
+      sleep.verdict = SleepVerdict::kUnknown;
+      sleep.why = guessed ? "that it follows this protocol is a guess"
+                          : fmt::format("{} of its {} sleeps look like no healthy run of the protocol", odd, judged);
+    }
+    ++thread->sleeps[static_cast<size_t>(sleep.verdict)];
+  }
 }
 
 void NameFindings(std::span<const Finding> findings, std::vector<MatchedSleep>* sleeps) {
@@ -211,6 +267,27 @@ void NameFindings(std::span<const Finding> findings, std::vector<MatchedSleep>* 
     const auto at = ids.find({sleep.pid, sleep.sleep_ns});
     if (at != ids.end()) sleep.finding_id = at->second;
   }
+}
+
+// One thread, with a follower for each instance of the protocol that it may take part in.
+struct Followed {
+  std::vector<std::unique_ptr<Follower>> instances;
+  std::vector<std::vector<MatchedSleep>> sleeps;
+};
+
+Status Follow(const TraceInput& input, const std::function<bool()>& stop, std::vector<Followed>* followed) {
+  SchedModel model(input);
+  const auto read = ForEachEvent(input, stop, [&](const Event& event) {
+    const Step& step = model.Apply(event);
+    for (Followed& thread : *followed) {
+      for (size_t i = 0; i < thread.instances.size(); ++i) thread.instances[i]->OnStep(step, model, &thread.sleeps[i]);
+    }
+  });
+  if (!read) return read;
+  for (Followed& thread : *followed) {
+    for (size_t i = 0; i < thread.instances.size(); ++i) thread.instances[i]->Finish(model, &thread.sleeps[i]);
+  }
+  return {};
 }
 
 }  // namespace
@@ -245,7 +322,8 @@ Result<ProtocolMatch> MatchProtocol(const TraceInput& input, const protocol::Pro
   // Who wakes comes again. Where that makes too many states, once has to do.
   protocol::GraphLimits recurring = options.graph;
   recurring.begin_anew = once.Recurring();
-  const auto again = recurring.begin_anew == 0 ? graph : StateGraph::Build(program, recurring);
+  recurring.all_anew = once.VictimReturns() ? 1u << once.victim() : 0;
+  const auto again = (recurring.begin_anew | recurring.all_anew) == 0 ? graph : StateGraph::Build(program, recurring);
   const StateGraph& runs = again && again->complete() ? *again : *graph;
   const ProtocolRoles roles(program, runs);
   TraceSurvey survey(input);
@@ -260,29 +338,30 @@ Result<ProtocolMatch> MatchProtocol(const TraceInput& input, const protocol::Pro
   match.path = input.metadata().path;
   match.memory = program.memory;
   match.level = options.level;
+  match.guessed = victims->guessed;
   match.victim = program.tasks[roles.victim()].name;
   match.recorded = roles.EventNames(survey, options.level, true);
   match.unrecorded = roles.EventNames(survey, options.level, false);
-  std::vector<std::unique_ptr<Follower>> followers;
-  for (const int32_t pid : *victims) {
-    RoleMapping mapping = roles.MapAround(pid, survey, options.roles);
-    match.threads.push_back(Described(mapping, program, survey));
-    std::vector<bool> shown = roles.Shown(mapping, survey, options.level);
-    followers.push_back(std::make_unique<Follower>(roles, runs, std::move(mapping), std::move(shown)));
-  }
-  SchedModel model(input);
-  const auto read = ForEachEvent(input, options.stop, [&](const Event& event) {
-    const Step& step = model.Apply(event);
-    for (const auto& follower : followers) follower->OnStep(step, model, &match.sleeps);
-  });
-  if (!read) return Fail(read.error());
-  for (const auto& follower : followers) follower->Finish(model, &match.sleeps);
-  NameFindings(options.findings, &match.sleeps);
-  for (const MatchedSleep& sleep : match.sleeps) {
-    for (MatchedThread& thread : match.threads) {
-      if (thread.pid == sleep.pid) ++thread.sleeps[static_cast<size_t>(sleep.verdict)];
+  std::vector<Followed> followed;
+  for (const int32_t pid : victims->pids) {
+    std::vector<RoleMapping> instances = roles.MapAround(pid, survey, options.roles);
+    match.threads.push_back(Described(instances, program, survey));
+    Followed& thread = followed.emplace_back();
+    thread.sleeps.resize(instances.size());
+    for (RoleMapping& mapping : instances) {
+      std::vector<bool> shown = roles.Shown(mapping, survey, options.level);
+      thread.instances.push_back(std::make_unique<Follower>(roles, runs, std::move(mapping), std::move(shown)));
     }
   }
+  if (auto read = Follow(input, options.stop, &followed); !read) return Fail(read.error());
+  for (size_t i = 0; i < followed.size(); ++i) {
+    std::vector<MatchedSleep> sleeps = JoinedSleeps(followed[i].sleeps);
+    CountSleeps(match.guessed, &sleeps, &match.threads[i]);
+    match.sleeps.insert(match.sleeps.end(), sleeps.begin(), sleeps.end());
+  }
+  std::stable_sort(match.sleeps.begin(), match.sleeps.end(),
+                   [](const MatchedSleep& a, const MatchedSleep& b) { return a.end_ns < b.end_ns; });
+  NameFindings(options.findings, &match.sleeps);
   return match;
 }
 

@@ -51,6 +51,7 @@ struct MatchedThread {
   std::vector<std::pair<std::string, std::string>> roles;  // "waker": "producer (pid 211)", or "nobody"
   std::vector<std::pair<std::string, uint64_t>> objects;   // "wq": its address
   std::array<uint64_t, kSleepVerdicts> sleeps{};           // by verdict
+  bool follows = true;  // false: nearly all of its sleeps look like no healthy run of the protocol
 };
 
 struct ProtocolMatch {
@@ -58,6 +59,8 @@ struct ProtocolMatch {
   protocol::Memory memory = protocol::Memory::kSc;
   uint8_t level = 0;
   std::string victim;  // the role
+  bool guessed =
+      false;  // nobody said who plays it, and no finding or event does: the kernel thread that was woken most
   std::vector<MatchedThread> threads;
   std::vector<MatchedSleep> sleeps;               // by end
   std::vector<std::string> recorded, unrecorded;  // events of the protocol that the recording has, and has not

@@ -72,11 +72,9 @@ Json ThreadValue(const MatchedThread& thread) {
   for (const auto& [object, address] : thread.objects) {
     objects.push_back({{"object", object}, {"address", fmt::format("{:#x}", address)}});
   }
-  return {{"pid", thread.pid},
-          {"comm", thread.comm},
-          {"roles", std::move(roles)},
-          {"objects", std::move(objects)},
-          {"counts", CountsValue(thread.sleeps)}};
+  return {{"pid", thread.pid},         {"comm", thread.comm},
+          {"roles", std::move(roles)}, {"objects", std::move(objects)},
+          {"follows", thread.follows}, {"counts", CountsValue(thread.sleeps)}};
 }
 
 Json SleepValue(const MatchedSleep& sleep) {
@@ -96,6 +94,10 @@ Json SleepValue(const MatchedSleep& sleep) {
 std::string ProtocolMatchText(const ProtocolMatch& match) {
   std::string out = fmt::format("{} against {} ({}, events up to E{})\n", PrintableText(match.protocol),
                                 PrintableText(match.path), Name(match.memory), match.level);
+  if (match.guessed) {
+    out += fmt::format("who is {0} is a guess, so that no sleep is called a loss: name the thread, {0}=PID\n",
+                       PrintableText(match.victim));
+  }
   for (const MatchedThread& thread : match.threads) {
     uint64_t sleeps = 0;
     for (const uint64_t n : thread.sleeps) sleeps += n;
@@ -105,6 +107,8 @@ std::string ProtocolMatchText(const ProtocolMatch& match) {
     for (size_t i = 0; i < kSleepVerdicts; ++i) {
       if (thread.sleeps[i] > 0) out += fmt::format("  {:>8} {}\n", CountText(thread.sleeps[i]), kMeanings[i]);
     }
+    if (!thread.follows)
+      out += "  nearly all of its sleeps look like no healthy run: it does not follow this protocol\n";
   }
   out += fmt::format("\nevents that were compared: {}\nnot in this recording: {}\n", NamesText(match.recorded),
                      NamesText(match.unrecorded));
@@ -122,6 +126,7 @@ std::string ProtocolMatchJson(const ProtocolMatch& match) {
                       {"memory", Name(match.memory)},
                       {"level", fmt::format("E{}", match.level)},
                       {"victim", match.victim},
+                      {"guessed", match.guessed},
                       {"counts", CountsValue(match.Counts())},
                       {"threads", std::move(threads)},
                       {"sleeps", std::move(sleeps)},

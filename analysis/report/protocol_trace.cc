@@ -208,10 +208,12 @@ Result<uint32_t> ProtocolRoles::RolesNamed(const std::string& role) const {
                     .remedy = "it has " + names});
 }
 
-Result<std::vector<int32_t>> ProtocolRoles::Victims(const TraceSurvey& survey, std::span<const RoleChoice> choices,
-                                                    const std::vector<std::string>& explains,
-                                                    std::span<const Finding> findings) const {
-  std::vector<int32_t> pids;
+Result<ProtocolRoles::VictimChoice> ProtocolRoles::Victims(const TraceSurvey& survey,
+                                                           std::span<const RoleChoice> choices,
+                                                           const std::vector<std::string>& explains,
+                                                           std::span<const Finding> findings) const {
+  VictimChoice choice_made;
+  std::vector<int32_t>& pids = choice_made.pids;
   const auto add = [&](int32_t pid) {
     if (pids.size() < kVictimsMax && std::find(pids.begin(), pids.end(), pid) == pids.end()) pids.push_back(pid);
   };
@@ -248,15 +250,16 @@ Result<std::vector<int32_t>> ProtocolRoles::Victims(const TraceSurvey& survey, s
       }
     }
     if (woken_most >= 0) add(woken_most);
+    choice_made.guessed = true;
   }
-  if (!pids.empty()) return pids;
+  if (!pids.empty()) return choice_made;
   return Fail(Error{.code = ErrorCode::kNotFound,
                     .cause = "no thread of the recording may be " + program_.tasks[victim_].name,
                     .remedy = "name it: " + program_.tasks[victim_].name + "=PID"});
 }
 
-RoleMapping ProtocolRoles::MapAround(int32_t victim_pid, const TraceSurvey& survey,
-                                     std::span<const RoleChoice> choices) const {
+std::vector<RoleMapping> ProtocolRoles::MapAround(int32_t victim_pid, const TraceSurvey& survey,
+                                                  std::span<const RoleChoice> choices) const {
   RoleMapping mapping;
   mapping.victim_pid = victim_pid;
   uint32_t given = 1u << victim_;
@@ -279,15 +282,14 @@ RoleMapping ProtocolRoles::MapAround(int32_t victim_pid, const TraceSurvey& surv
     for (const int32_t pid : stoppers->second) mapping.roles[pid] |= 1u << task;
   }
   if (given == 1u << victim_) MapWakers(survey, &mapping);
-  MapObjects(survey, &mapping);
-  return mapping;
+  return MapObjects(survey, std::move(mapping));
 }
 
 // Who wakes it, or tries to, is its waker, less those who do so rarely.
 void ProtocolRoles::MapWakers(const TraceSurvey& survey, RoleMapping* mapping) const {
   uint32_t roles = 0;
   for (size_t task = 0; task < program_.tasks.size(); ++task) {
-    if (task == victim_ || InInterrupt(program_.tasks[task]) || Emits(task, EventType::kSchedKthreadStop)) continue;
+    if (task == victim_ || Emits(task, EventType::kSchedKthreadStop)) continue;
     if (Emits(task, EventType::kSchedWaking)) roles |= 1u << task;
   }
   const auto wakers = survey.wakers().find(mapping->victim_pid);
@@ -304,34 +306,56 @@ void ProtocolRoles::MapWakers(const TraceSurvey& survey, RoleMapping* mapping) c
   }
 }
 
-// An object is the address at which the mapped threads do most of what the protocol's tasks do with it.
-void ProtocolRoles::MapObjects(const TraceSurvey& survey, RoleMapping* mapping) const {
-  for (int32_t object = 0; object < static_cast<int32_t>(program_.objects.size()); ++object) {
-    std::set<std::pair<EventType, uint32_t>> done;  // by the protocol's tasks
-    for (const StateGraph::Label& label : graph_.labels()) {
-      const EventType type = TypeOf(label.event.kind);
-      if (HasObject(type) && !label.event.args.empty() && label.event.args[0] == object)
-        done.insert({type, label.task});
+// The addresses at which the mapped threads do most of what the protocol's tasks do with `object`, the busiest first.
+std::vector<uint64_t> ProtocolRoles::AddressesOf(int32_t object, const TraceSurvey& survey,
+                                                 const RoleMapping& mapping) const {
+  std::set<std::pair<EventType, uint32_t>> done;  // by the protocol's tasks
+  for (const StateGraph::Label& label : graph_.labels()) {
+    const EventType type = TypeOf(label.event.kind);
+    if (HasObject(type) && !label.event.args.empty() && label.event.args[0] == object) done.insert({type, label.task});
+  }
+  struct Score {
+    std::set<std::pair<EventType, uint32_t>> ways;
+    uint64_t times = 0;
+  };
+  std::map<uint64_t, Score> scores;
+  for (const auto& [probed, times] : survey.probed()) {
+    const uint32_t roles = mapping.RolesOf(probed.pid);
+    if (roles == 0 || probed.object == 0 || mapping.objects.contains(probed.object)) continue;
+    for (const auto& [type, task] : done) {
+      if (type != probed.type || (roles >> task & 1) == 0) continue;
+      scores[probed.object].ways.insert({type, task});
+      scores[probed.object].times += times;
     }
-    struct Score {
-      std::set<std::pair<EventType, uint32_t>> ways;
-      uint64_t times = 0;
-    };
-    std::map<uint64_t, Score> scores;
-    for (const auto& [probed, times] : survey.probed()) {
-      const uint32_t roles = mapping->RolesOf(probed.pid);
-      if (roles == 0 || probed.object == 0 || mapping->objects.contains(probed.object)) continue;
-      for (const auto& [type, task] : done) {
-        if (type != probed.type || (roles >> task & 1) == 0) continue;
-        scores[probed.object].ways.insert({type, task});
-        scores[probed.object].times += times;
+  }
+  size_t most_ways = 0;
+  for (const auto& [address, score] : scores) most_ways = std::max(most_ways, score.ways.size());
+  std::vector<std::pair<uint64_t, uint64_t>> by_times;
+  for (const auto& [address, score] : scores) {
+    if (score.ways.size() == most_ways) by_times.emplace_back(score.times, address);
+  }
+  std::stable_sort(by_times.begin(), by_times.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<uint64_t> addresses;
+  for (const auto& [times, address] : by_times) addresses.push_back(address);
+  return addresses;
+}
+
+// One mapping for each of the addresses that the first object with several may be.
+std::vector<RoleMapping> ProtocolRoles::MapObjects(const TraceSurvey& survey, RoleMapping mapping) const {
+  std::vector<RoleMapping> instances = {std::move(mapping)};
+  for (int32_t object = 0; object < static_cast<int32_t>(program_.objects.size()); ++object) {
+    const std::vector<uint64_t> addresses = AddressesOf(object, survey, instances[0]);
+    const RoleMapping first = instances[0];
+    for (size_t i = 0; i < addresses.size() && i < kInstancesMax; ++i) {
+      if (i == 0) {
+        for (RoleMapping& instance : instances) instance.objects.emplace(addresses[0], object);
+      } else if (instances.size() == i) {
+        instances.push_back(first);
+        instances.back().objects.emplace(addresses[i], object);
       }
     }
-    const auto best = std::max_element(scores.begin(), scores.end(), [](const auto& a, const auto& b) {
-      return std::pair(a.second.ways.size(), a.second.times) < std::pair(b.second.ways.size(), b.second.times);
-    });
-    if (best != scores.end()) mapping->objects[best->first] = object;
   }
+  return instances;
 }
 
 std::vector<bool> ProtocolRoles::Shown(const RoleMapping& mapping, const TraceSurvey& survey, uint8_t level) const {

@@ -82,15 +82,22 @@ class ProtocolRoles {
 
   // The task that can lose a wakeup; where none can, the first kthread.
   size_t victim() const { return victim_; }
+  struct VictimChoice {
+    std::vector<int32_t> pids;
+    bool guessed = false;  // by nothing but how often it was woken
+  };
+  // It may call what it does in the protocol again; a kthread's end is seen as such.
+  bool VictimReturns() const { return program_.tasks[victim_].kind == "task"; }
   // Of the others, those that come again and again in a recording: they neither stop a thread nor are one.
   uint32_t Recurring() const;
 
   // The threads that may be the victim: those that were chosen, or those of `findings` whose class is among `explains`,
   // or the kernel thread that one task woke most. Error: kNotFound (nobody fits), kInvalidArgument (no such role).
-  Result<std::vector<int32_t>> Victims(const TraceSurvey& survey, std::span<const RoleChoice> choices,
-                                       const std::vector<std::string>& explains,
-                                       std::span<const Finding> findings) const;
-  RoleMapping MapAround(int32_t victim_pid, const TraceSurvey& survey, std::span<const RoleChoice> choices) const;
+  Result<VictimChoice> Victims(const TraceSurvey& survey, std::span<const RoleChoice> choices,
+                               const std::vector<std::string>& explains, std::span<const Finding> findings) const;
+  // One mapping, or several where an object of the protocol may be one of several: each is an instance of the protocol.
+  std::vector<RoleMapping> MapAround(int32_t victim_pid, const TraceSurvey& survey,
+                                     std::span<const RoleChoice> choices) const;
   // Of each label of the graph, whether such an event would be in the recording and be recognised.
   std::vector<bool> Shown(const RoleMapping& mapping, const TraceSurvey& survey, uint8_t level) const;
   // The events of the protocol at `level` that the recording has, or has not.
@@ -102,7 +109,7 @@ class ProtocolRoles {
                                                  char sleep_letter) const;
 
  private:
-  static constexpr size_t kVictimsMax = 16;
+  static constexpr size_t kVictimsMax = 16, kInstancesMax = 4;
   // An event of the program and what it is in a recording.
   struct Kind {
     uint32_t kind = 0;
@@ -129,7 +136,8 @@ class ProtocolRoles {
   bool AnyTask(const std::function<bool(size_t)>& wanted) const;
   Result<uint32_t> RolesNamed(const std::string& role) const;
   void MapWakers(const TraceSurvey& survey, RoleMapping* mapping) const;
-  void MapObjects(const TraceSurvey& survey, RoleMapping* mapping) const;
+  std::vector<uint64_t> AddressesOf(int32_t object, const TraceSurvey& survey, const RoleMapping& mapping) const;
+  std::vector<RoleMapping> MapObjects(const TraceSurvey& survey, RoleMapping mapping) const;
 
   const protocol::Program& program_;
   const protocol::StateGraph& graph_;
