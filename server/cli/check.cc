@@ -10,6 +10,7 @@
 #include "analysis/report/protocol_json.h"
 #include "analysis/report/protocol_text.h"
 #include "server/cli/check_against.h"
+#include "server/cli/check_diagnose.h"
 #include "server/cli/diagnostics.h"
 #include "server/cli/interrupt.h"
 #include "server/cli/listing.h"
@@ -64,6 +65,9 @@ CheckVerb::CheckVerb(CommandLine* line)
   options()->Flag("--list", "The protocols that come with wakewatch, and what each expects of itself", &list_);
   options()->Flag("--show", "Print the protocol's text", &show_);
   options()->Flag("--all", "Check all that come with wakewatch; an error where one is not what it expects", &all_);
+  options()->Flag("--diagnose",
+                  "Whether any recording can tell a loss from a healthy run: of a protocol, or of all that lose",
+                  &diagnose_);
   options()->Text({.names = "--against",
                    .help = "Compare the sleeps of a thread in this trace or recording with all runs of the protocol",
                    .type = "FILE"},
@@ -99,10 +103,12 @@ void CheckVerb::DefineSearch() {
 }
 
 Status CheckVerb::Sensible() const {
-  const int modes = (list_ ? 1 : 0) + (show_ ? 1 : 0) + (all_ ? 1 : 0);
-  if (modes > 1) return Fail(Senseless("only one of --list, --show and --all makes sense", "see wakewatch check --help"));
+  const int modes = (list_ ? 1 : 0) + (show_ ? 1 : 0) + (all_ ? 1 : 0) + (diagnose_ ? 1 : 0);
+  if (modes > 1) {
+    return Fail(Senseless("only one of --list, --show, --all and --diagnose makes sense", "see wakewatch check --help"));
+  }
   const bool needs_protocol = !list_ && !all_;
-  if (needs_protocol == protocol_.empty()) {
+  if (!diagnose_ && needs_protocol == protocol_.empty()) {
     return Fail(Senseless(needs_protocol ? "which protocol?" : "--list and --all take no protocol",
                           "wakewatch check FILE, or a name that wakewatch check --list shows"));
   }
@@ -112,6 +118,9 @@ Status CheckVerb::Sensible() const {
   }
   if (all_ && !server_.server().empty()) {
     return Fail(Senseless("a server checks its own protocols by itself", "wakewatch list protocols --server HOST:PORT"));
+  }
+  if (diagnose_ && (memory_ == "both" || !server_.server().empty())) {
+    return Fail(Senseless("--diagnose takes one memory model, and no server does it", "leave --memory or --server out"));
   }
   if (needs_protocol && !show_ && format_.format() == OutputFormat::kJson && memory_ == "both") {
     return Fail(Senseless("JSON is of one memory model", "choose --memory sc or --memory tso"));
@@ -198,6 +207,20 @@ ExitCode CheckVerb::Against() const {
   return CheckAgainst(*source, {trace_, roles_, memory_, format_.format() == OutputFormat::kJson});
 }
 
+ExitCode CheckVerb::Diagnose() const {
+  std::vector<ProtocolSource> sources;
+  if (protocol_.empty()) {
+    for (const protocol::ShippedProtocol& shipped : protocol::ShippedProtocols()) {
+      sources.push_back({std::string(shipped.name), std::string(shipped.text), true});
+    }
+  } else {
+    auto source = ReadProtocol(protocol_);
+    if (!source) return Complain(source.error());
+    sources.push_back(*std::move(source));
+  }
+  return DiagnoseProtocols(sources, memory_, format_.format() == OutputFormat::kJson);
+}
+
 ExitCode CheckVerb::CheckShipped() const {
   std::vector<ProtocolListRow> rows;
   for (const ShippedAbout& about : ShippedProtocolsAbout()) {
@@ -229,6 +252,7 @@ ExitCode CheckVerb::CheckShipped() const {
 ExitCode CheckVerb::Run() {
   if (const auto status = Sensible(); !status) return ComplainOfUsage(status.error());
   if (all_) return CheckShipped();
+  if (diagnose_) return Diagnose();
   if (!trace_.empty()) return Against();
   if (!list_) return show_ ? Show() : CheckOne();
   const auto listing = server_.server().empty() ? Result<Listing>(ListShippedProtocols())

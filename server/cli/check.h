@@ -28,6 +28,7 @@ class CheckVerb : public Verb {
   ExitCode CheckOne() const;
   ExitCode CheckShipped() const;
   ExitCode Against() const;
+  ExitCode Diagnose() const;
 
   ServerOption server_;
   FormatOption format_;
@@ -35,7 +36,7 @@ class CheckVerb : public Verb {
   std::vector<std::string> roles_;
   uint64_t states_, memory_mib_, seconds_ = 0, threads_ = 0;
   bool no_reduction_ = false, no_symmetry_ = false, hash_compaction_ = false;
-  bool list_ = false, show_ = false, all_ = false;
+  bool list_ = false, show_ = false, all_ = false, diagnose_ = false;
 };
 
 }  // namespace wakewatch

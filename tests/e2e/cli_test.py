@@ -63,6 +63,7 @@ class Usage(Command):
                           ("chain", "x", "--task", "1", "--until", "soon"), ("check",), ("check", "a", "--all"),
                           ("check", "--list", "--all"), ("check", "x", "--memory", "arm"), ("check", "x", "--states", "0"),
                           ("check", "x", "--json", "--memory", "both"), ("check", "x", "--role", "a=1"),
+                          ("check", "--diagnose", "--show"), ("check", "x", "--diagnose", "--memory", "both"),
                           ("check", "x", "--against", "y", "--role", "worker"), ("check", "--all", "--server", "127.0.0.1:1"),
                           ("docs", "man", "fly")):
             with self.subTest(arguments=arguments):
@@ -211,6 +212,19 @@ task four { while (d < 200) { d = d + 1; a = 0; } }
             self.assertTrue(row["as_expected"], row)
             self.assertIn(row["verdict"], ("safe", "loses"))
         self.assertIn(names[0], self.run_it("check", "--all", expect=FINE).stdout.decode())
+
+    def test_whether_a_recording_can_tell(self):
+        rows = json.loads(self.run_it("check", "--diagnose", "--json", expect=FINE).stdout)["protocols"]
+        self.assertGreater(len(rows), 20)
+        for row in rows:
+            for level in ("E0", "E1"):
+                told = row["levels"][level]
+                self.assertIn(told["tell"], ("yes", "no", "sometimes", "not finished"), row["protocol"])
+                if told["tell"] in ("no", "sometimes"):
+                    self.assertGreater(told["same"]["healthy_steps"], 0, row["protocol"])
+        text = self.run_it("check", "--diagnose", self.text(self.LOSES), expect=FINE).stdout.decode()
+        self.assertIn("E0: ", text)
+        self.assertIn("nothing to tell", self.run_it("check", "--diagnose", self.text(self.SAFE), expect=FINE).stdout.decode())
 
     def test_verdicts_are_in_every_recording(self):
         path = self.recording()

@@ -137,7 +137,7 @@ function Step({ row, sequence, step, name, width, chosen, onChoose, onKey }: Ste
         const right = arrow.x > x;
         const tip = arrow.x + (right ? -3 : 3);
         return (
-          <g key={arrow.lane} class="wake">
+          <g key={arrow.lane} class={`wake ${kClass[row.seen]}`}>
             <line x1={x + (right ? kRadius : -kRadius)} x2={tip} y1={y + 10} y2={y + 10} />
             <path d={`M${tip} ${y + 10}l${right ? -7 : 7} -4v8z`} />
           </g>

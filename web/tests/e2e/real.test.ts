@@ -68,6 +68,7 @@ describe("real: protocols", () => {
     await page
       .getByRole("alert")
       .getByText(/line \d/)
+      .first()
       .waitFor();
   });
 });
