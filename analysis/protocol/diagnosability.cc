@@ -8,6 +8,7 @@
 
 #include "analysis/protocol/compiler.h"
 #include "analysis/protocol/parser.h"
+#include "analysis/protocol/shipped.h"
 
 namespace wakewatch::protocol {
 
@@ -201,6 +202,21 @@ Result<Diagnosability> DiagnoseText(std::string_view text, const std::string& fi
   auto answer = Diagnose(*program, limits);
   if (answer) answer->explains = parsed->explains;
   return answer;
+}
+
+Result<std::vector<Diagnosability>> DiagnoseShipped(const DiagnosisLimits& limits) {
+  std::vector<Diagnosability> all;
+  for (const ShippedProtocol& shipped : ShippedProtocols()) {
+    const std::string name(shipped.name);
+    const auto text = Parse(shipped.text, name);
+    if (!text) return Fail(text.error());
+    const auto memory = MemoryThatLoses(*text);
+    if (!memory) continue;
+    auto diagnosis = DiagnoseText(shipped.text, name, *memory, limits);
+    if (!diagnosis) return Fail(diagnosis.error());
+    all.push_back(*std::move(diagnosis));
+  }
+  return all;
 }
 
 std::optional<Verdict> ExpectedVerdict(const ProtocolText& text, Memory memory) {

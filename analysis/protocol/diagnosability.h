@@ -65,6 +65,10 @@ Result<Diagnosability> Diagnose(const Program& program, const DiagnosisLimits& l
 Result<Diagnosability> DiagnoseText(std::string_view text, const std::string& file, Memory memory,
                                     const DiagnosisLimits& limits);
 
+// Of every shipped protocol that expects to lose, by name, under the weakest assumption of memory under which it does.
+// Errors: as DiagnoseText.
+Result<std::vector<Diagnosability>> DiagnoseShipped(const DiagnosisLimits& limits);
+
 // What a text expects of itself; none where it does not say.
 std::optional<Verdict> ExpectedVerdict(const ProtocolText& text, Memory memory);
 // The weakest assumption under which a text expects to lose: sequential consistency where that is enough; none: never.

@@ -59,6 +59,10 @@ std::string ProtocolJson(const CheckResult& result, double seconds) {
                {"counterexample", std::move(steps)}});
 }
 
+std::string ProtocolStepJson(const CheckResult& result, const StepRecord& step) {
+  return Dump(StepValue(result, step));
+}
+
 std::string ProtocolListJson(std::span<const ProtocolListRow> rows) {
   Json protocols = Json::array();
   for (const ProtocolListRow& row : rows) {

@@ -19,6 +19,8 @@ inline constexpr int kProtocolSchemaVersion = 1;
 // at either), "line", "column", "accesses", "note", "flush", "cpu" (the task's number). `seconds`: how long the check
 // took.
 std::string ProtocolJson(const protocol::CheckResult& result, double seconds);
+// One step, as an element of "counterexample". `result` names the tasks.
+std::string ProtocolStepJson(const protocol::CheckResult& result, const protocol::StepRecord& step);
 // {"schema_version", "model_version", "protocols": [{"protocol", "title", "explains", "memory", "verdict", "expected",
 // "as_expected", "states", "seconds", "error"}]}; what is not known is null.
 std::string ProtocolListJson(std::span<const ProtocolListRow> rows);
