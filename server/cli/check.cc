@@ -53,7 +53,8 @@ ProtocolListRow RowOf(const ShippedAbout& about, Memory memory) {
 }  // namespace
 
 CheckVerb::CheckVerb(CommandLine* line)
-    : Verb(line->AddVerb("check", "Whether a protocol of waits and wakes can lose a wakeup, and the shortest way to it")),
+    : Verb(line->AddVerb("check",
+                         "Whether a protocol of waits and wakes can lose a wakeup, and the shortest way to it")),
       server_(options(), "Let this server check it"),
       format_(options(), {"text", "json"}),
       states_(protocol::CheckOptions().states_max),
@@ -84,14 +85,18 @@ CheckVerb::CheckVerb(CommandLine* line)
 }
 
 void CheckVerb::DefineSearch() {
-  options()->Text({.names = "--memory",
-                   .help = "sc: sequential consistency; tso: stores wait in a buffer, as on x86. Default: both; of JSON tso",
-                   .type = "",
-                   .choices = {"sc", "tso", "both"}},
-                  &memory_);
-  options()->Number({.names = "--states", .help = "Give up at this many states", .type = "N",
-                     .check = CheckedBy(ParsePositive)}, &states_);
-  options()->Number({.names = "--memory-limit", .help = "Give up when states take this much memory", .type = "MIB",
+  options()->Text(
+      {.names = "--memory",
+       .help = "sc: sequential consistency; tso: stores wait in a buffer, as on x86. Default: both; of JSON tso",
+       .type = "",
+       .choices = {"sc", "tso", "both"}},
+      &memory_);
+  options()->Number(
+      {.names = "--states", .help = "Give up at this many states", .type = "N", .check = CheckedBy(ParsePositive)},
+      &states_);
+  options()->Number({.names = "--memory-limit",
+                     .help = "Give up when states take this much memory",
+                     .type = "MIB",
                      .check = CheckedBy(ParsePositive)},
                     &memory_mib_);
   options()->Number({.names = "--seconds", .help = "Give up after this long; 0: never", .type = "S"}, &seconds_);
@@ -105,7 +110,8 @@ void CheckVerb::DefineSearch() {
 Status CheckVerb::Sensible() const {
   const int modes = (list_ ? 1 : 0) + (show_ ? 1 : 0) + (all_ ? 1 : 0) + (diagnose_ ? 1 : 0);
   if (modes > 1) {
-    return Fail(Senseless("only one of --list, --show, --all and --diagnose makes sense", "see wakewatch check --help"));
+    return Fail(
+        Senseless("only one of --list, --show, --all and --diagnose makes sense", "see wakewatch check --help"));
   }
   const bool needs_protocol = !list_ && !all_;
   if (!diagnose_ && needs_protocol == protocol_.empty()) {
@@ -117,10 +123,12 @@ Status CheckVerb::Sensible() const {
                           "wakewatch check NAME --against FILE --role TASK=PID"));
   }
   if (all_ && !server_.server().empty()) {
-    return Fail(Senseless("a server checks its own protocols by itself", "wakewatch list protocols --server HOST:PORT"));
+    return Fail(
+        Senseless("a server checks its own protocols by itself", "wakewatch list protocols --server HOST:PORT"));
   }
   if (diagnose_ && (memory_ == "both" || !server_.server().empty())) {
-    return Fail(Senseless("--diagnose takes one memory model, and no server does it", "leave --memory or --server out"));
+    return Fail(
+        Senseless("--diagnose takes one memory model, and no server does it", "leave --memory or --server out"));
   }
   if (needs_protocol && !show_ && format_.format() == OutputFormat::kJson && memory_ == "both") {
     return Fail(Senseless("JSON is of one memory model", "choose --memory sc or --memory tso"));
@@ -186,8 +194,8 @@ ExitCode CheckVerb::CheckOne() const {
     if (!check) return Complain(check.error());
     const protocol::CheckResult& result = check->result;
     if (Interrupted()) {
-      Say(fmt::format("interrupted after {}, {} deep; nothing is lost as far as that", CountedText(result.states, "state"),
-                      CountedText(result.depth, "step")));
+      Say(fmt::format("interrupted after {}, {} deep; nothing is lost as far as that",
+                      CountedText(result.states, "state"), CountedText(result.depth, "step")));
       return ExitCode::kInterrupted;
     }
     if (!out.empty()) out += '\n';
@@ -245,8 +253,8 @@ ExitCode CheckVerb::CheckShipped() const {
   const auto wrong = std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.Unexpected(); });
   if (wrong == 0) return ExitCode::kFine;
   return Complain(Error{.code = ErrorCode::kInternal,
-                        .cause = CountedText(static_cast<uint64_t>(wrong), "verdict") +
-                                 (wrong == 1 ? " is" : " are") + " not what the protocols expect"});
+                        .cause = CountedText(static_cast<uint64_t>(wrong), "verdict") + (wrong == 1 ? " is" : " are") +
+                                 " not what the protocols expect"});
 }
 
 ExitCode CheckVerb::Run() {
@@ -255,8 +263,8 @@ ExitCode CheckVerb::Run() {
   if (diagnose_) return Diagnose();
   if (!trace_.empty()) return Against();
   if (!list_) return show_ ? Show() : CheckOne();
-  const auto listing = server_.server().empty() ? Result<Listing>(ListShippedProtocols())
-                                                : ListProtocolsRemotely(server_.server());
+  const auto listing =
+      server_.server().empty() ? Result<Listing>(ListShippedProtocols()) : ListProtocolsRemotely(server_.server());
   if (!listing) return Complain(listing.error());
   const auto printed = Print(ListingText(*listing, format_.format()));
   return printed ? ExitCode::kFine : Complain(printed.error());

@@ -75,7 +75,8 @@ ExitCode CheckAgainst(const ProtocolSource& source, const AgainstOptions& option
   const auto matched = Match(source, options);
   if (Interrupted()) return Complain(Error{.code = ErrorCode::kInterrupted, .cause = "interrupted"});
   if (!matched) return Complain(matched.error());
-  const auto printed = Print(options.json ? ProtocolMatchJson(matched->match) + '\n' : ProtocolMatchText(matched->match));
+  const auto printed =
+      Print(options.json ? ProtocolMatchJson(matched->match) + '\n' : ProtocolMatchText(matched->match));
   if (!printed) return Complain(printed.error());
   if (matched->match.Counts()[static_cast<size_t>(SleepVerdict::kLosing)] > 0) return ExitCode::kFindings;
   return matched->has_gaps ? ExitCode::kGaps : ExitCode::kFine;

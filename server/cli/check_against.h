@@ -1,5 +1,5 @@
-// Why: `wakewatch check NAME --against TRACE`: whether the sleeps of a recorded thread look like the loss that a protocol
-// has, like its healthy runs, or like both.
+// Why: `wakewatch check NAME --against TRACE`: whether the sleeps of a recorded thread look like the loss that a
+// protocol has, like its healthy runs, or like both.
 #pragma once
 
 #include <string>

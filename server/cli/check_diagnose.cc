@@ -87,9 +87,9 @@ std::string JsonText(const std::vector<Diagnosability>& all) {
   for (const Diagnosability& one : all) {
     Json levels = Json::object();
     for (const LevelDiagnosis& level : one.levels) {
-      levels[fmt::format("E{}", level.level)] = {{"tell", Name(level.tell)},       {"observations", level.sets},
-                                                 {"losing", level.losing},         {"ambiguous", level.ambiguous},
-                                                 {"same", ToJson(level.same)},     {"telling", ToJson(level.telling)}};
+      levels[fmt::format("E{}", level.level)] = {{"tell", Name(level.tell)},   {"observations", level.sets},
+                                                 {"losing", level.losing},     {"ambiguous", level.ambiguous},
+                                                 {"same", ToJson(level.same)}, {"telling", ToJson(level.telling)}};
     }
     protocols.push_back({{"protocol", one.protocol},
                          {"title", one.title},

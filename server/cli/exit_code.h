@@ -12,7 +12,7 @@ enum class ExitCode : int {
   kFine = 0,
   kError = 1,
   kUsage = 2,
-  kGaps = 3,      // done, but the data has gaps
+  kGaps = 3,  // done, but the data has gaps
   // At least one finding at or above --fail-on; wins over kGaps. Of a protocol: it can lose a wakeup.
   kFindings = 4,
   kInterrupted = 130,

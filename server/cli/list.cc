@@ -93,15 +93,17 @@ Listing ListShippedProtocols() {
 
 ListVerb::ListVerb(CommandLine* line)
     : Verb(line->AddVerb(
-          "list", "Formats, checks, rules, profiles, thread kinds, protocols, the events a trace holds, or what a server has")),
+          "list",
+          "Formats, checks, rules, profiles, thread kinds, protocols, the events a trace holds, or what a server has")),
       server_(options()),
       format_(options(), {"text", "json", "csv"}) {
-  options()->Text({.names = "what",
-                   .help = "What to list",
-                   .type = "",
-                   .required = true,
-                   .choices = {"formats", "checks", "rules", "profiles", "kinds", "protocols", "events", "hosts", "recordings"}},
-                  &what_);
+  options()->Text(
+      {.names = "what",
+       .help = "What to list",
+       .type = "",
+       .required = true,
+       .choices = {"formats", "checks", "rules", "profiles", "kinds", "protocols", "events", "hosts", "recordings"}},
+      &what_);
   options()->Text({.names = "-i,--input,file",
                    .help = "The trace or recording, for `list events`; the host, for `list recordings`",
                    .type = "FILE"},
@@ -130,14 +132,14 @@ ExitCode ListVerb::Run() {
         .cause = what_ == "events" ? "`list events` needs a trace or a recording" : "only `list events` takes a file",
         .remedy = "wakewatch list events FILE"});
   }
-  Result<Listing> listing = remote                ? ListRemote()
-                            : what_ == "formats"  ? ListFormats()
-                            : what_ == "checks"   ? ListChecks()
-                            : what_ == "rules"    ? ListRules()
-                            : what_ == "profiles" ? ListProfiles()
-                            : what_ == "kinds"    ? ListKinds()
+  Result<Listing> listing = remote                 ? ListRemote()
+                            : what_ == "formats"   ? ListFormats()
+                            : what_ == "checks"    ? ListChecks()
+                            : what_ == "rules"     ? ListRules()
+                            : what_ == "profiles"  ? ListProfiles()
+                            : what_ == "kinds"     ? ListKinds()
                             : what_ == "protocols" ? ListShippedProtocols()
-                                                  : ListEvents(path_);
+                                                   : ListEvents(path_);
   if (!listing) return Complain(listing.error());
   const auto printed = Print(ListingText(*listing, format_.format()));
   return printed ? ExitCode::kFine : Complain(printed.error());

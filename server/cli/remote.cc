@@ -277,8 +277,8 @@ Result<Listing> ListProtocolsRemotely(const std::string& server) {
   for (const v1::Protocol& protocol : response.protocols()) {
     std::string explains;
     for (const std::string& cls : protocol.explains()) explains += (explains.empty() ? "" : ", ") + cls;
-    listing.rows.push_back({protocol.name(), VerdictText(protocol, "sc"), VerdictText(protocol, "tso"), explains,
-                            protocol.title()});
+    listing.rows.push_back(
+        {protocol.name(), VerdictText(protocol, "sc"), VerdictText(protocol, "tso"), explains, protocol.title()});
   }
   return listing;
 }

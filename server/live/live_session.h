@@ -35,8 +35,8 @@ struct LiveOptions {
   EngineOptions engine;
   EngineMaker make_engine = MakeEngine;
   SessionStoreOptions store;
-  std::chrono::seconds checkpoint_every{60};  // at most this much is analysed again after a crash
-  std::chrono::seconds timeline_every{5};     // a stored timeline is at most this old
+  std::chrono::seconds checkpoint_every{60};               // at most this much is analysed again after a crash
+  std::chrono::seconds timeline_every{5};                  // a stored timeline is at most this old
   std::function<std::vector<ProtocolVerdict>()> verdicts;  // what is stored of protocols; empty: nothing
 };
 

@@ -45,10 +45,10 @@ Result<CheckGate::Pass> CheckGate::Enter() {
   for (unsigned inside = inside_.load(); inside < checks_max_;) {
     if (inside_.compare_exchange_weak(inside, inside + 1)) return Pass(this);
   }
-  return Fail(Error{.code = ErrorCode::kTooLarge,
-                    .cause = "as many protocols as this server checks at once are being checked, " +
-                             std::to_string(checks_max_),
-                    .remedy = "try again in some seconds, or check it on your own machine: wakewatch check"});
+  return Fail(Error{
+      .code = ErrorCode::kTooLarge,
+      .cause = "as many protocols as this server checks at once are being checked, " + std::to_string(checks_max_),
+      .remedy = "try again in some seconds, or check it on your own machine: wakewatch check"});
 }
 
 }  // namespace wakewatch

@@ -27,12 +27,13 @@ struct TimedCheck {
   protocol::CheckResult result;
   double seconds = 0;  // by the steady clock
 };
-// Errors: those of CheckProtocol; kTooLarge where the process runs out of memory. A check that is cancelled or runs out of
-// time is a result with the verdict kUnfinished.
+// Errors: those of CheckProtocol; kTooLarge where the process runs out of memory. A check that is cancelled or runs out
+// of time is a result with the verdict kUnfinished.
 Result<TimedCheck> RunCheck(std::string_view text, const std::string& name, const protocol::CheckOptions& options,
                             const CheckRun& run);
 
-// How a text is known in errors: the front of what the caller calls it, at most 100 bytes; "protocol" where it is empty.
+// How a text is known in errors: the front of what the caller calls it, at most 100 bytes; "protocol" where it is
+// empty.
 std::string CheckName(std::string_view name);
 
 // Lets a few through at once, and nobody wait: who checks, checks for seconds. Thread-safe.

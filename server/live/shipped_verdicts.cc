@@ -65,7 +65,7 @@ void ShippedVerdicts::Run() {
   for (Question& question : open_) {
     protocol::CheckOptions check;
     check.memory = question.verdict.memory == protocol::Name(protocol::Memory::kTso) ? protocol::Memory::kTso
-                                                                                      : protocol::Memory::kSc;
+                                                                                     : protocol::Memory::kSc;
     check.states_max = kStatesMax;
     check.memory_bytes_max = kMemoryBytesMax;
     const CheckRun run{.time_max = options_.time_max, .threads = 1, .cancelled = [this] { return stopping_.load(); }};

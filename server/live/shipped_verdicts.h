@@ -1,5 +1,5 @@
-// Why: what the checker says of the protocols it ships with does not change while a program runs, and is asked for often:
-// it is found out once, on a thread of its own, and not at all where it is known already.
+// Why: what the checker says of the protocols it ships with does not change while a program runs, and is asked for
+// often: it is found out once, on a thread of its own, and not at all where it is known already.
 #pragma once
 
 #include <atomic>
@@ -17,8 +17,8 @@ namespace wakewatch {
 // What the text of a shipped protocol says about itself.
 struct ShippedAbout {
   std::string name, title;
-  std::vector<std::string> explains;         // classes of lost wakeups
-  std::string expected_sc, expected_tso;     // "safe", "loses"; empty: it does not say
+  std::vector<std::string> explains;      // classes of lost wakeups
+  std::string expected_sc, expected_tso;  // "safe", "loses"; empty: it does not say
 };
 // By name; those that cannot be read are left out (a test reads them all).
 std::vector<ShippedAbout> ShippedProtocolsAbout();
@@ -29,8 +29,8 @@ inline constexpr std::chrono::seconds kVerdictMax{2};
 class ShippedVerdicts {
  public:
   struct Options {
-    std::chrono::milliseconds time_max{0};  // for each check; 0: nothing is checked, what is known is all
-    std::vector<ProtocolVerdict> known = {};     // taken over where the checker and the text are the same
+    std::chrono::milliseconds time_max{0};    // for each check; 0: nothing is checked, what is known is all
+    std::vector<ProtocolVerdict> known = {};  // taken over where the checker and the text are the same
     std::function<void(const std::vector<ProtocolVerdict>&)> keep = {};  // called once, at the end, if there is news
   };
   // Starts the thread, where there is something to find out.

@@ -1,5 +1,5 @@
-// Why: a search goes from level to level of its states, and each level is cut into pieces that threads take. The threads
-// stay between the levels: there are thousands of small ones.
+// Why: a search goes from level to level of its states, and each level is cut into pieces that threads take. The
+// threads stay between the levels: there are thousands of small ones.
 #pragma once
 
 #include <atomic>
@@ -21,8 +21,8 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // Calls work(0) ... work(n - 1), and returns when all are done. What one of them throws is thrown here, after the others
-  // have ended. One caller at a time.
+  // Calls work(0) ... work(n - 1), and returns when all are done. What one of them throws is thrown here, after the
+  // others have ended. One caller at a time.
   void Run(size_t n, const std::function<void(size_t)>& work);
 
  private:

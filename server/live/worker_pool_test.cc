@@ -33,7 +33,11 @@ TEST(WorkerPool, ManySmallRoundsFollowOneAnother) {
 
 TEST(WorkerPool, WhatAPieceThrowsArrivesAndThePoolWorksOn) {
   WorkerPool pool(4);
-  EXPECT_THROW(pool.Run(100, [](size_t i) { if (i == 50) throw std::runtime_error("no"); }), std::runtime_error);
+  EXPECT_THROW(pool.Run(100,
+                        [](size_t i) {
+                          if (i == 50) throw std::runtime_error("no");
+                        }),
+               std::runtime_error);
   std::atomic<int> done = 0;
   pool.Run(10, [&](size_t) { ++done; });
   EXPECT_EQ(done, 10);

@@ -68,8 +68,8 @@ void ToMessage(const CheckWish& wish, v1::CheckProtocolRequest* message) {
 
 Result<CheckWish> FromMessage(const v1::CheckProtocolRequest& message) {
   CheckWish wish;
-  wish.options.memory = message.memory() == protocol::Name(protocol::Memory::kSc) ? protocol::Memory::kSc
-                                                                                  : protocol::Memory::kTso;
+  wish.options.memory =
+      message.memory() == protocol::Name(protocol::Memory::kSc) ? protocol::Memory::kSc : protocol::Memory::kTso;
   if (!message.memory().empty() && message.memory() != protocol::Name(wish.options.memory)) {
     return Fail(ErrorCode::kInvalidArgument, "memory is \"sc\" or \"tso\"");
   }
@@ -114,8 +114,8 @@ TimedCheck FromMessage(const v1::CheckProtocolResponse& message) {
   result.memory = Named(message.memory(), {Memory::kSc, Memory::kTso}, Memory::kTso);
   result.verdict =
       Named(message.verdict(), {Verdict::kSafe, Verdict::kLoses, Verdict::kUnfinished}, Verdict::kUnfinished);
-  result.property = Named(message.property(), {Property::kLostWakeup, Property::kDeadlock, Property::kAssertion},
-                          Property::kNone);
+  result.property =
+      Named(message.property(), {Property::kLostWakeup, Property::kDeadlock, Property::kAssertion}, Property::kNone);
   result.loss = message.loss();
   result.unfinished = message.unfinished();
   result.tasks.assign(message.tasks().begin(), message.tasks().end());

@@ -1,5 +1,5 @@
-// Why: a check of a protocol as it goes over the wire, and back again in the client, which writes it as it would write its
-// own: both directions stand side by side, so that none forgets what the other has.
+// Why: a check of a protocol as it goes over the wire, and back again in the client, which writes it as it would write
+// its own: both directions stand side by side, so that none forgets what the other has.
 #pragma once
 
 #include <wakewatch/v1/protocol.pb.h>

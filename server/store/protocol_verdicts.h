@@ -1,5 +1,5 @@
-// Why: what the checker says of the protocols that it ships with is kept: in the catalogue, so that a server that starts
-// again need not search again, and in every recording, so that SQL can join it to findings.
+// Why: what the checker says of the protocols that it ships with is kept: in the catalogue, so that a server that
+// starts again need not search again, and in every recording, so that SQL can join it to findings.
 #pragma once
 
 #include <cstdint>

@@ -141,7 +141,8 @@ Status FolderSessionStore::Commit(std::span<const Batch> batches, const Analysis
     sequence = batch.sequence;
   }
   const bool more = !rows.findings.empty() || !rows.snapshots.empty() || !rows.gaps.empty() || !rows.timeline.empty() ||
-                    !rows.waits.empty() || rows.waits_from || rows.summaries != nullptr || !rows.verdicts.empty() || rows.checkpoint;
+                    !rows.waits.empty() || rows.waits_from || rows.summaries != nullptr || !rows.verdicts.empty() ||
+                    rows.checkpoint;
   if (fresh.empty() && !more) return {};
   STORE_TRY(EnsureOpen());
   if (PartIsFull(fresh)) STORE_TRY(Rotate());

@@ -70,7 +70,8 @@ TEST_F(ProtocolServiceTest, HostileTextsAreRefused) {
       {"no text, only bytes", std::string(1000, '\0')},
       {"an unclosed comment", "/* " + std::string(1000, 'x')},
       {"an inline that calls itself", "protocol loop;\ninline f() { f(); }\ntask a { f(); }\n"},
-      {"inlines that double", [] {
+      {"inlines that double",
+       [] {
          std::string text = "protocol grow;\nflag c;\ninline f0() { c = 1; c = 0; }\n";
          for (int i = 1; i < 30; ++i) {
            const std::string before = "f" + std::to_string(i - 1) + "();";
