@@ -67,8 +67,6 @@ void Observer::GoOn() {
 
 void Observer::Observe(const ObservedEvent& event) { at_ = After(at_, event); }
 
-bool Observer::Explains(const ObservedEvent& event) { return !sets_[After(at_, event)].nodes->first.empty(); }
-
 void Observer::Forget() {
   numbers_.clear();
   sets_.clear();

@@ -43,8 +43,6 @@ class Observer {
   void Observe(const ObservedEvent& event);
   // Whether some run shows what was observed.
   bool possible() const { return !Clean().empty() || !Lost().empty(); }
-  // Whether a run in which the victim has not slept in vain would show `event` next.
-  bool Explains(const ObservedEvent& event);
   // In some run that shows what was observed, the victim slept in vain in this round, with nobody on his way to wake
   // it.
   bool MayHaveLost() const { return !Lost().empty(); }

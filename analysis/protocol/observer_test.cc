@@ -49,18 +49,33 @@ TEST(Observer, ASleepIsComparedWithAllRuns) {
   }
 }
 
-TEST(Observer, ExplainsWhatMayComeNextAndStaysWhereItIs) {
+TEST(Observer, NobodyElseEmitsIt) {
   const Program program = SleeperProgram();
   const auto graph = StateGraph::Build(program, {});
   ASSERT_TRUE(graph);
   Observer observer(*graph, AllShown(*graph, true), kSleeper);
   observer.Start();
   observer.Observe(kOut);
-  EXPECT_TRUE(observer.Explains(kWaking));
   ObservedEvent by_another = kWaking;
   by_another.tasks = 1u << kSleeper;
-  EXPECT_FALSE(observer.Explains(by_another)) << "the sleeper does not wake itself";
-  EXPECT_TRUE(observer.MayBeHealthy());
+  observer.Observe(by_another);
+  EXPECT_FALSE(observer.possible()) << "the sleeper does not wake itself";
+}
+
+// The sleeper's rounds end, so that its next one is that of another run; who wakes it may come again.
+TEST(Observer, ARoundFollowsARound) {
+  const Program program = SleeperProgram();
+  const auto graph = StateGraph::Build(program, {.begin_anew = 1u << kWaker, .all_anew = 1u << kSleeper});
+  ASSERT_TRUE(graph);
+  Observer observer(*graph, AllShown(*graph, true), kSleeper);
+  observer.Start();
+  for (const ObservedEvent& event : {kOut, kWaking}) observer.Observe(event);
+  observer.GoOn();
+  EXPECT_FALSE(observer.MayHaveLost());
+  for (const ObservedEvent& event : {kNoop, kNoop, kOut}) observer.Observe(event);
+  EXPECT_TRUE(observer.MayHaveLost()) << "tried twice, in vain";
+  observer.Observe(kWaking);
+  EXPECT_TRUE(observer.MayHaveLost()) << "a later wake does not make it undone";
 }
 
 TEST(Observer, WhatIsNotKnownOfAnArgumentFitsAnything) {

@@ -177,10 +177,10 @@ std::vector<std::string> WrappedLines(const std::string& text, size_t width) {
   width = std::max<size_t>(width, 1);
   while (PrintableWidth(rest) > width) {
     const size_t fits = BytesOf(rest, width);
-    // A line ends in front of a space; a word that is longer than the line behind a comma or a bracket, or just where
-    // the line is full.
+    // A line ends in front of a space, if that fills a third of it at least; else behind a comma or a bracket, or just
+    // where it is full.
     size_t end = rest.rfind(' ', fits);
-    if (end == std::string_view::npos || end == 0) {
+    if (end == std::string_view::npos || end < width / 3) {
       const size_t mark = rest.substr(0, fits).find_last_of(",(");
       end = mark == std::string_view::npos || mark == 0 ? fits : mark + 1;
     }

@@ -107,7 +107,7 @@ class Follower {
 
   // Of one that tries to wake it. Unparking says nothing: kthread_stop() tries that, too, whether it is parked or not.
   void OnAttempt(const Event& event) {
-    if (!open_ || event.probe.mode == kTaskParked) return;
+    if (!open_ || !roles_.LooksAtProbes() || event.probe.mode == kTaskParked) return;
     if (const auto seen = roles_.Project(event, mapping_, 0)) {
       Take(*seen);
     } else if (sleep_.sleep_ns == 0) {
@@ -155,27 +155,25 @@ class Follower {
     const bool dark = task == nullptr ? model.Dark(sleep_.start_ns) : model.Dark(sleep_.start_ns, *task);
     // Who woke it may have been seen on any CPU.
     if (dark || model.Dark(sleep_.start_ns)) Disturb("events were lost");
-    if (sleep_.why.empty()) {
-      sleep_.verdict = Judge(waking);
-      // What wakes it belongs to the protocol: the next round begins where this one ends.
-      if (const auto seen = waking == nullptr ? std::nullopt : roles_.Project(*waking, mapping_, 0)) {
-        observer_.Observe(*seen);
-        follows_ = observer_.possible();
-      }
-      follows_ = follows_ || (woken_ && observer_.possible());
-    }
+    if (sleep_.why.empty()) sleep_.verdict = Judge(waking);
     sleeps->push_back(sleep_);
   }
 
+  // And goes on behind the wake, where that belongs to the protocol: a run that does not wake it then is none of this
+  // sleep's, however it looked before.
   SleepVerdict Judge(const Event* waking) {
-    if (lost_) return SleepVerdict::kLosing;
-    bool healthy = observer_.MayBeHealthy();
-    if (woken_) healthy = observer_.MayBeClean();
-    if (waking != nullptr && !healthy) {
-      const auto seen = roles_.Project(*waking, mapping_, 0);
-      healthy = seen && observer_.Explains(*seen);
+    bool lost = observer_.MayHaveLost();
+    bool healthy = woken_ ? observer_.MayBeClean() : observer_.MayBeHealthy();
+    follows_ = woken_ && observer_.possible();
+    if (const auto seen = waking == nullptr ? std::nullopt : roles_.Project(*waking, mapping_, 0)) {
+      Take(*seen);
+      follows_ = observer_.possible();
+      if (follows_) {
+        lost = observer_.MayHaveLost();
+        healthy = observer_.MayBeClean();
+      }
     }
-    const bool lost = observer_.MayHaveLost();
+    if (lost_) return SleepVerdict::kLosing;
     if (lost) return healthy ? SleepVerdict::kBoth : SleepVerdict::kLosing;
     return healthy ? SleepVerdict::kHealthy : SleepVerdict::kNeither;
   }
@@ -318,14 +316,14 @@ Result<ProtocolMatch> MatchProtocol(const TraceInput& input, const protocol::Pro
                 fmt::format("protocol {} has more than {} states: too many to compare all its runs", program.name,
                             options.graph.states_max));
   }
-  const ProtocolRoles once(program, *graph);
+  const ProtocolRoles once(program, *graph, options.level);
   // Who wakes comes again. Where that makes too many states, once has to do.
   protocol::GraphLimits recurring = options.graph;
   recurring.begin_anew = once.Recurring();
   recurring.all_anew = once.VictimReturns() ? 1u << once.victim() : 0;
   const auto again = (recurring.begin_anew | recurring.all_anew) == 0 ? graph : StateGraph::Build(program, recurring);
   const StateGraph& runs = again && again->complete() ? *again : *graph;
-  const ProtocolRoles roles(program, runs);
+  const ProtocolRoles roles(program, runs, options.level);
   TraceSurvey survey(input);
   if (auto read = ForEachEvent(input, options.stop, [&](const Event& event) { survey.Push(event); }); !read) {
     return Fail(read.error());
@@ -340,8 +338,8 @@ Result<ProtocolMatch> MatchProtocol(const TraceInput& input, const protocol::Pro
   match.level = options.level;
   match.guessed = victims->guessed;
   match.victim = program.tasks[roles.victim()].name;
-  match.recorded = roles.EventNames(survey, options.level, true);
-  match.unrecorded = roles.EventNames(survey, options.level, false);
+  match.recorded = roles.EventNames(survey, true);
+  match.unrecorded = roles.EventNames(survey, false);
   std::vector<Followed> followed;
   for (const int32_t pid : victims->pids) {
     std::vector<RoleMapping> instances = roles.MapAround(pid, survey, options.roles);
@@ -349,7 +347,7 @@ Result<ProtocolMatch> MatchProtocol(const TraceInput& input, const protocol::Pro
     Followed& thread = followed.emplace_back();
     thread.sleeps.resize(instances.size());
     for (RoleMapping& mapping : instances) {
-      std::vector<bool> shown = roles.Shown(mapping, survey, options.level);
+      std::vector<bool> shown = roles.Shown(mapping, survey);
       thread.instances.push_back(std::make_unique<Follower>(roles, runs, std::move(mapping), std::move(shown)));
     }
   }

@@ -87,8 +87,8 @@ bool TraceSurvey::IsKernelThread(int32_t pid) const {
   return task != nullptr && wakewatch::IsKernelThread(task->kind);
 }
 
-ProtocolRoles::ProtocolRoles(const protocol::Program& program, const StateGraph& graph)
-    : program_(program), graph_(graph) {
+ProtocolRoles::ProtocolRoles(const protocol::Program& program, const StateGraph& graph, uint8_t level)
+    : program_(program), graph_(graph), level_(level) {
   for (uint32_t kind = 0; kind < program.events.size(); ++kind) {
     for (const Recorded& recorded : kRecorded) {
       if (program.events[kind].name == recorded.name) kinds_.push_back({kind, recorded.type});
@@ -358,7 +358,7 @@ std::vector<RoleMapping> ProtocolRoles::MapObjects(const TraceSurvey& survey, Ro
   return instances;
 }
 
-std::vector<bool> ProtocolRoles::Shown(const RoleMapping& mapping, const TraceSurvey& survey, uint8_t level) const {
+std::vector<bool> ProtocolRoles::Shown(const RoleMapping& mapping, const TraceSurvey& survey) const {
   uint32_t tasks = mapping.interrupts;
   for (const auto& [pid, roles] : mapping.roles) tasks |= roles;
   std::vector<bool> objects(program_.objects.size());
@@ -366,7 +366,7 @@ std::vector<bool> ProtocolRoles::Shown(const RoleMapping& mapping, const TraceSu
   std::vector<bool> shown;
   for (const StateGraph::Label& label : graph_.labels()) {
     const EventType type = TypeOf(label.event.kind);
-    bool is = type != EventType::kGeneric && label.level <= level && (tasks >> label.task & 1) != 0;
+    bool is = type != EventType::kGeneric && label.level <= level_ && (tasks >> label.task & 1) != 0;
     // A probe that recorded nothing may not have been there; the tracepoints of the scheduler come together.
     is = is && (survey.Saw(type) || label.level == 0);
     is = is && (type != EventType::kSchedSwitch || label.task == victim_);
@@ -381,11 +381,11 @@ std::vector<bool> ProtocolRoles::Shown(const RoleMapping& mapping, const TraceSu
   return shown;
 }
 
-std::vector<std::string> ProtocolRoles::EventNames(const TraceSurvey& survey, uint8_t level, bool recorded) const {
+std::vector<std::string> ProtocolRoles::EventNames(const TraceSurvey& survey, bool recorded) const {
   std::set<std::string> names;
   for (const StateGraph::Label& label : graph_.labels()) {
     const EventType type = TypeOf(label.event.kind);
-    if (label.level > level || type == EventType::kGeneric) continue;
+    if (label.level > level_ || type == EventType::kGeneric) continue;
     if ((survey.Saw(type) || label.level == 0) == recorded) names.insert(program_.events[label.event.kind].name);
   }
   return {names.begin(), names.end()};
@@ -401,7 +401,7 @@ std::optional<ObservedEvent> ProtocolRoles::Project(const Event& event, const Ro
 std::optional<ObservedEvent> ProtocolRoles::Named(const Event& event, const RoleMapping& mapping,
                                                   char sleep_letter) const {
   const Kind* const kind = KindOf(event.type);
-  if (kind == nullptr) return std::nullopt;
+  if (kind == nullptr || program_.events[kind->kind].level > level_) return std::nullopt;
   ObservedEvent seen;
   seen.kind = kind->kind;
   seen.tasks = ContextOf(event) == WakeContext::kTask ? mapping.RolesOf(event.pid) : mapping.interrupts;

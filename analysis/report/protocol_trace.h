@@ -77,8 +77,8 @@ struct RoleMapping {
 // The roles of a program, as far as the steps of its runs tell.
 class ProtocolRoles {
  public:
-  // Borrows both.
-  ProtocolRoles(const protocol::Program& program, const protocol::StateGraph& graph);
+  // Borrows both. Of the protocol's events those up to `level` are looked at.
+  ProtocolRoles(const protocol::Program& program, const protocol::StateGraph& graph, uint8_t level);
 
   // The task that can lose a wakeup; where none can, the first kthread.
   size_t victim() const { return victim_; }
@@ -86,7 +86,8 @@ class ProtocolRoles {
     std::vector<int32_t> pids;
     bool guessed = false;  // by nothing but how often it was woken
   };
-  // It may call what it does in the protocol again; a kthread's end is seen as such.
+  bool LooksAtProbes() const { return level_ > 0; }
+  // The victim may call what it does in the protocol again; a kthread's end is seen as such.
   bool VictimReturns() const { return program_.tasks[victim_].kind == "task"; }
   // Of the others, those that come again and again in a recording: they neither stop a thread nor are one.
   uint32_t Recurring() const;
@@ -99,9 +100,9 @@ class ProtocolRoles {
   std::vector<RoleMapping> MapAround(int32_t victim_pid, const TraceSurvey& survey,
                                      std::span<const RoleChoice> choices) const;
   // Of each label of the graph, whether such an event would be in the recording and be recognised.
-  std::vector<bool> Shown(const RoleMapping& mapping, const TraceSurvey& survey, uint8_t level) const;
-  // The events of the protocol at `level` that the recording has, or has not.
-  std::vector<std::string> EventNames(const TraceSurvey& survey, uint8_t level, bool recorded) const;
+  std::vector<bool> Shown(const RoleMapping& mapping, const TraceSurvey& survey) const;
+  // The events of the protocol that the recording has, or has not.
+  std::vector<std::string> EventNames(const TraceSurvey& survey, bool recorded) const;
 
   // The event as the observer takes it; none where it is not one of the mapping's threads and objects, or nothing that
   // the protocol's tasks do to one another. `sleep_letter`: of a switch, how the task left.
@@ -141,6 +142,7 @@ class ProtocolRoles {
 
   const protocol::Program& program_;
   const protocol::StateGraph& graph_;
+  const uint8_t level_;
   size_t victim_ = 0;
   bool one_sleep_state_ = true;  // of the victim
   std::vector<Kind> kinds_;
