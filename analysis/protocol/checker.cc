@@ -1,8 +1,8 @@
 #include "analysis/protocol/checker.h"
 
-#include "analysis/protocol/compiler.h"
-#include "analysis/protocol/parser.h"
-#include "analysis/protocol/search.h"
+#include "analysis/protocol/compiler/compiler.h"
+#include "analysis/protocol/language/parser.h"
+#include "analysis/protocol/search/search.h"
 
 namespace wakewatch::protocol {
 

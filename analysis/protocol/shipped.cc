@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "analysis/protocol/compiler.h"
+#include "analysis/protocol/compiler/compiler.h"
 #include "analysis/protocol/embedded.h"
 
 namespace wakewatch::protocol {

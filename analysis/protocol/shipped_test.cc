@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "analysis/protocol/checker.h"
-#include "analysis/protocol/parser.h"
+#include "analysis/protocol/language/parser.h"
 
 namespace wakewatch::protocol {
 namespace {

@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "analysis/protocol/diagnosability.h"
+#include "analysis/protocol/sight/diagnosability.h"
 
 namespace wakewatch {
 

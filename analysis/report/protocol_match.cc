@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "analysis/protocol/observer.h"
+#include "analysis/protocol/sight/observer.h"
 #include "analysis/trace/merge.h"
 
 namespace wakewatch {

@@ -14,7 +14,7 @@
 #include "analysis/base/result.h"
 #include "analysis/checks/finding.h"
 #include "analysis/protocol/program.h"
-#include "analysis/protocol/state_graph.h"
+#include "analysis/protocol/sight/state_graph.h"
 #include "analysis/report/protocol_trace.h"
 #include "analysis/trace/reader.h"
 

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "analysis/model/model_test_support.h"
-#include "analysis/protocol/compiler.h"
-#include "analysis/protocol/parser.h"
+#include "analysis/protocol/compiler/compiler.h"
+#include "analysis/protocol/language/parser.h"
 
 namespace wakewatch {
 namespace {

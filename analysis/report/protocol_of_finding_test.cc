@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "analysis/checks/lost_wakeup/lost_class.h"
-#include "analysis/protocol/diagnosability.h"
-#include "analysis/protocol/parser.h"
+#include "analysis/protocol/language/parser.h"
 #include "analysis/protocol/shipped.h"
+#include "analysis/protocol/sight/diagnosability.h"
 
 namespace wakewatch {
 namespace {

@@ -17,9 +17,9 @@
 #include "analysis/base/result.h"
 #include "analysis/checks/finding.h"
 #include "analysis/model/sched_model.h"
-#include "analysis/protocol/observer.h"
 #include "analysis/protocol/program.h"
-#include "analysis/protocol/state_graph.h"
+#include "analysis/protocol/sight/observer.h"
+#include "analysis/protocol/sight/state_graph.h"
 #include "analysis/trace/reader.h"
 
 namespace wakewatch {

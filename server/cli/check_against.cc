@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "analysis/protocol/compiler.h"
-#include "analysis/protocol/diagnosability.h"
-#include "analysis/protocol/parser.h"
+#include "analysis/protocol/compiler/compiler.h"
+#include "analysis/protocol/language/parser.h"
+#include "analysis/protocol/sight/diagnosability.h"
 #include "analysis/report/protocol_match.h"
 #include "analysis/report/report_view.h"
 #include "server/cli/diagnostics.h"

@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "analysis/protocol/diagnosability.h"
-#include "analysis/protocol/parser.h"
+#include "analysis/protocol/language/parser.h"
+#include "analysis/protocol/sight/diagnosability.h"
 #include "analysis/report/printable.h"
 #include "analysis/report/text_table.h"
 #include "server/cli/diagnostics.h"

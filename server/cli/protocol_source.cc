@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "analysis/protocol/parser.h"
+#include "analysis/protocol/language/parser.h"
 #include "analysis/protocol/shipped.h"
 #include "server/cli/interrupt.h"
 

@@ -4,7 +4,7 @@
 #include <tuple>
 #include <utility>
 
-#include "analysis/protocol/parser.h"
+#include "analysis/protocol/language/parser.h"
 #include "analysis/protocol/shipped.h"
 #include "server/live/protocol_checks.h"
 

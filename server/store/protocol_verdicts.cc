@@ -5,7 +5,7 @@
 
 #include <xxhash.h>
 
-#include "analysis/protocol/compiler.h"
+#include "analysis/protocol/compiler/compiler.h"
 
 namespace wakewatch {
 

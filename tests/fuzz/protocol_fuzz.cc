@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "analysis/protocol/compiler.h"
-#include "analysis/protocol/parser.h"
-#include "analysis/protocol/search.h"
+#include "analysis/protocol/compiler/compiler.h"
+#include "analysis/protocol/language/parser.h"
+#include "analysis/protocol/search/search.h"
 
 namespace {
 

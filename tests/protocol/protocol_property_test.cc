@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
-#include "analysis/protocol/compiler.h"
-#include "analysis/protocol/parser.h"
-#include "analysis/protocol/search.h"
+#include "analysis/protocol/compiler/compiler.h"
+#include "analysis/protocol/language/parser.h"
+#include "analysis/protocol/search/search.h"
 #include "tests/protocol/random_protocol.h"
 #include "tests/protocol/slow_checker.h"
 

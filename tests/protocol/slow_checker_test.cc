@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/protocol/program_test_support.h"
+#include "analysis/protocol/search/program_test_support.h"
 
 namespace wakewatch::protocol {
 namespace {
