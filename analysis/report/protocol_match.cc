@@ -97,6 +97,7 @@ class Follower {
     sleep_.start_ns = step.event->ts_ns;
     open_ = true;
     woken_ = lost_ = false;
+    before_.reset();
     if (follows_) {
       observer_.GoOn();
     } else {
@@ -109,7 +110,7 @@ class Follower {
   void OnAttempt(const Event& event) {
     if (!open_ || !roles_.LooksAtProbes() || event.probe.mode == kTaskParked) return;
     if (const auto seen = roles_.Project(event, mapping_, 0)) {
-      Take(*seen);
+      Take(event, *seen);
     } else if (sleep_.sleep_ns == 0) {
       Disturb("woken from outside of the protocol while it ran");
     }
@@ -120,7 +121,7 @@ class Follower {
     if (sleep_.sleep_ns != 0) {
       Close(event.ts_ns, &event, model, sleeps);
     } else if (const auto seen = roles_.Project(event, mapping_, 0)) {
-      Take(*seen);
+      Take(event, *seen);
     } else {
       Disturb("woken from outside of the protocol while it ran");
     }
@@ -128,13 +129,17 @@ class Follower {
 
   void Observe(const Event& event, char sleep_letter) {
     if (!open_) return;
-    if (const auto seen = roles_.Project(event, mapping_, sleep_letter)) Take(*seen);
+    if (const auto seen = roles_.Project(event, mapping_, sleep_letter)) Take(event, *seen);
   }
 
   // Once no run is left in which it does not sleep in vain, what comes later does not change that: it may be a rescue
-  // that the protocol knows nothing of.
-  void Take(const protocol::ObservedEvent& seen) {
-    lost_ = lost_ || (sleep_.sleep_ns != 0 && observer_.MayHaveLost() && !observer_.MayBeClean());
+  // that the protocol knows nothing of. So may whatever an interrupt does, whose role is never certain.
+  void Take(const Event& event, const protocol::ObservedEvent& seen) {
+    if (sleep_.sleep_ns != 0) {
+      lost_ = lost_ || (observer_.MayHaveLost() && !observer_.MayBeClean());
+      if (ContextOf(event) != WakeContext::kTask && !before_)
+        before_ = {observer_.MayHaveLost(), observer_.MayBeHealthy()};
+    }
     observer_.Observe(seen);
   }
 
@@ -166,12 +171,17 @@ class Follower {
     bool healthy = woken_ ? observer_.MayBeClean() : observer_.MayBeHealthy();
     follows_ = woken_ && observer_.possible();
     if (const auto seen = waking == nullptr ? std::nullopt : roles_.Project(*waking, mapping_, 0)) {
-      Take(*seen);
+      Take(*waking, *seen);
       follows_ = observer_.possible();
       if (follows_) {
         lost = observer_.MayHaveLost();
         healthy = observer_.MayBeClean();
       }
+    }
+    if (before_ && (!follows_ || before_->lost)) {
+      lost = before_->lost;
+      healthy = before_->healthy;
+      follows_ = false;
     }
     if (lost_) return SleepVerdict::kLosing;
     if (lost) return healthy ? SleepVerdict::kBoth : SleepVerdict::kLosing;
@@ -182,7 +192,12 @@ class Follower {
   const RoleMapping mapping_;
   Observer observer_;
   MatchedSleep sleep_;
-  bool open_ = false;     // a run, or the sleep behind it, is under way
+  bool open_ = false;  // a run, or the sleep behind it, is under way
+  // What may have been in front of an interrupt's first act in this sleep.
+  struct Before {
+    bool lost = false, healthy = false;
+  };
+  std::optional<Before> before_;
   bool woken_ = false;    // it was woken before it was asleep
   bool lost_ = false;     // it sleeps in vain, whatever comes
   bool follows_ = false;  // the observer knows what the next round begins with

@@ -168,7 +168,7 @@ TEST(ProtocolMatch, AStopInTheWorkersWindowIsALossByTheTracepointsAlone) {
   };
   for (const Row& row : rows) {
     for (const uint8_t level : {0, 1}) {
-      const ProtocolMatch match = MatchOf(row.events, kStopText, {.level = level});
+      const ProtocolMatch match = MatchOf(row.events, kStopText, {.explains = {"kthread-stop"}, .level = level});
       ASSERT_EQ(match.sleeps.size(), 1u) << row.story;
       EXPECT_EQ(Name(LastOf(match)), Name(row.verdict)) << row.story;
       EXPECT_EQ(match.sleeps[0].why.empty(), row.verdict != SleepVerdict::kUnknown) << row.story;
@@ -260,7 +260,7 @@ TEST(ProtocolMatch, TextAndJsonSayWhatWasComparedAndHowManySleeps) {
   const Story story = Story().In().Stop().Out();
   finding.start_ns = story.events().back().ts_ns;
   const std::vector<Finding> findings = {finding};
-  const ProtocolMatch match = MatchOf(story, kStopText, {.findings = findings});
+  const ProtocolMatch match = MatchOf(story, kStopText, {.explains = {"kthread-stop"}, .findings = findings});
   const std::string text = ProtocolMatchText(match);
   EXPECT_THAT(text, HasSubstr("stop against script (sc, events up to E1)\n"));
   EXPECT_THAT(text, HasSubstr("rx_drain (pid 210) as worker: 1 sleep\n"));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "analysis/checks/lost_wakeup/lost_class.h"
 #include "analysis/checks/lost_wakeup/probe_text.h"
 #include "analysis/report/report_filter.h"
 
@@ -236,6 +237,8 @@ Result<ProtocolRoles::VictimChoice> ProtocolRoles::Victims(const TraceSurvey& su
   const auto stopped = [&](size_t task) { return Emits(task, EventType::kSchedKthreadStop); };
   if (!chosen && pids.empty() && AnyTask(stopped)) {
     for (const auto& [pid, stoppers] : survey.stoppers()) add(pid);
+    // Of other ways to stop a thread this is no sign.
+    choice_made.guessed = std::find(explains.begin(), explains.end(), Name(LostClass::kKthreadStop)) == explains.end();
   }
   if (!chosen && pids.empty()) {
     uint64_t most = 0;
@@ -306,7 +309,8 @@ void ProtocolRoles::MapWakers(const TraceSurvey& survey, RoleMapping* mapping) c
   }
 }
 
-// The addresses at which the mapped threads do most of what the protocol's tasks do with `object`, the busiest first.
+// The addresses at which the mapped threads do most of what the protocol's tasks do with `object`, the busiest first;
+// an object of another kind that they touch now and then is none of them.
 std::vector<uint64_t> ProtocolRoles::AddressesOf(int32_t object, const TraceSurvey& survey,
                                                  const RoleMapping& mapping) const {
   std::set<std::pair<EventType, uint32_t>> done;  // by the protocol's tasks
@@ -314,29 +318,29 @@ std::vector<uint64_t> ProtocolRoles::AddressesOf(int32_t object, const TraceSurv
     const EventType type = TypeOf(label.event.kind);
     if (HasObject(type) && !label.event.args.empty() && label.event.args[0] == object) done.insert({type, label.task});
   }
-  struct Score {
-    std::set<std::pair<EventType, uint32_t>> ways;
-    uint64_t times = 0;
-  };
-  std::map<uint64_t, Score> scores;
+  // How often each was done at an address. What is done least often there counts: others may use it, too.
+  std::map<uint64_t, std::map<std::pair<EventType, uint32_t>, uint64_t>> scores;
   for (const auto& [probed, times] : survey.probed()) {
     const uint32_t roles = mapping.RolesOf(probed.pid);
     if (roles == 0 || probed.object == 0 || mapping.objects.contains(probed.object)) continue;
-    for (const auto& [type, task] : done) {
-      if (type != probed.type || (roles >> task & 1) == 0) continue;
-      scores[probed.object].ways.insert({type, task});
-      scores[probed.object].times += times;
+    for (const auto& way : done) {
+      if (way.first == probed.type && (roles >> way.second & 1) != 0) scores[probed.object][way] += times;
     }
   }
   size_t most_ways = 0;
-  for (const auto& [address, score] : scores) most_ways = std::max(most_ways, score.ways.size());
+  for (const auto& [address, ways] : scores) most_ways = std::max(most_ways, ways.size());
   std::vector<std::pair<uint64_t, uint64_t>> by_times;
-  for (const auto& [address, score] : scores) {
-    if (score.ways.size() == most_ways) by_times.emplace_back(score.times, address);
+  for (const auto& [address, ways] : scores) {
+    if (ways.size() < most_ways) continue;
+    uint64_t least = UINT64_MAX;
+    for (const auto& [way, times] : ways) least = std::min(least, times);
+    by_times.emplace_back(least, address);
   }
   std::stable_sort(by_times.begin(), by_times.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<uint64_t> addresses;
-  for (const auto& [times, address] : by_times) addresses.push_back(address);
+  for (const auto& [times, address] : by_times) {
+    if (times * 2 >= by_times[0].first) addresses.push_back(address);
+  }
   return addresses;
 }
 
