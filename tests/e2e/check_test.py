@@ -117,8 +117,8 @@ task four { while (d < 200) { d = d + 1; a = 0; } }
         rows = json.loads(self.run_it("check", "--diagnose", "--json", expect=FINE).stdout)["protocols"]
         self.assertGreater(len(rows), 20)
         for row in rows:
-            for level in ("E0", "E1"):
-                told = row["levels"][level]
+            self.assertEqual(["E0", "E1"], [level["level"] for level in row["levels"]])
+            for told in row["levels"]:
                 self.assertIn(told["tell"], ("yes", "no", "sometimes", "not finished"), row["protocol"])
                 if told["tell"] in ("no", "sometimes"):
                     self.assertIsNotNone(told["same"], row["protocol"])
