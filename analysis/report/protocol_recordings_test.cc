@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "analysis/protocol/compiler.h"
-#include "analysis/protocol/diagnosability.h"
-#include "analysis/protocol/parser.h"
+#include "analysis/protocol/compiler/compiler.h"
+#include "analysis/protocol/sight/diagnosability.h"
+#include "analysis/protocol/language/parser.h"
 #include "analysis/protocol/shipped.h"
 #include "analysis/report/protocol_match.h"
 #include "analysis/trace/formats_list.h"
