@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analysis/report/protocol_diagram.h"
+#include "analysis/report/protocol_text.h"
 
 namespace wakewatch {
 namespace {
@@ -56,6 +57,7 @@ std::string ProtocolJson(const CheckResult& result, double seconds) {
                {"assumptions", result.assumptions},
                {"store_buffer", {{"depth", result.store_buffer_depth}, {"full", result.store_buffer_full}}},
                {"omission_probability", result.omission_probability},
+               {"signature", {{"E0", SignatureOf(result, 0)}, {"E1", SignatureOf(result, 1)}}},
                {"counterexample", std::move(steps)}});
 }
 

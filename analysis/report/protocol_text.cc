@@ -55,12 +55,37 @@ std::string RunText(const CheckResult& result) {
          ProtocolDiagram(result);
 }
 
+// All that a recording has of the run, in order: what would have to be found in one.
+std::string SignatureText(const CheckResult& result) {
+  if (result.counterexample.empty()) return {};
+  std::string out = "\nALL THAT A RECORDING HOLDS OF IT\n";
+  for (const uint8_t level : {0, 1}) {
+    std::string events;
+    for (const std::string& event : SignatureOf(result, level)) events += (events.empty() ? "" : ", then ") + event;
+    bool first = true;
+    for (const std::string& line : WrappedLines(PrintableText(events.empty() ? "nothing" : events), kDiagramColumns - 6)) {
+      out += first ? fmt::format("  E{}  {}\n", level, line) : fmt::format("      {}\n", line);
+      first = false;
+    }
+  }
+  return out;
+}
+
 std::string VerdictCell(const ProtocolListRow& row) {
   if (!row.error.empty()) return "error";
   return row.verdict ? std::string(Name(*row.verdict)) : "-";
 }
 
 }  // namespace
+
+std::vector<std::string> SignatureOf(const CheckResult& result, uint8_t level) {
+  std::vector<std::string> events;
+  for (const protocol::StepRecord& step : result.counterexample) {
+    const std::string task = step.task < result.tasks.size() ? result.tasks[step.task] + ": " : "";
+    for (const std::string& text : step.Texts(level)) events.push_back(task + text);
+  }
+  return events;
+}
 
 std::string ProtocolVerdictLine(const CheckResult& result) {
   std::string line = fmt::format("{} {} ({}, {}", PrintableText(result.protocol), VerbOf(result), Name(result.memory),
@@ -74,7 +99,7 @@ std::string ProtocolText(const CheckResult& result) {
   std::string out = ProtocolVerdictLine(result) + '\n';
   if (!result.title.empty()) out += Paragraph(result.title);
   if (!result.loss.empty()) out += '\n' + Paragraph(result.loss);
-  return out + RunText(result) + AssumptionsText(result);
+  return out + RunText(result) + SignatureText(result) + AssumptionsText(result);
 }
 
 std::string ProtocolListText(std::span<const ProtocolListRow> rows) {

@@ -16,6 +16,8 @@ namespace wakewatch {
 std::string ProtocolText(const protocol::CheckResult& result);
 // Its first line, without a newline: "kthread_check_before_set loses a wakeup (sc, 113 states)".
 std::string ProtocolVerdictLine(const protocol::CheckResult& result);
+// The event signature of the losing run at an evidence level, 0 or 1, in order: "waker: ttwu(worker, TASK_RUNNING)".
+std::vector<std::string> SignatureOf(const protocol::CheckResult& result, uint8_t level);
 
 // One protocol of a list, under one memory model.
 struct ProtocolListRow {

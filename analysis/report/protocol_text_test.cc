@@ -19,6 +19,7 @@ using protocol::Memory;
 using protocol::Property;
 using protocol::StepRecord;
 using protocol::Verdict;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -94,6 +95,18 @@ TEST(ProtocolText, ALossIsToldAsAnInterleaving) {
   EXPECT_THAT(text, HasSubstr("-> not asleep: nothing to wake, and no event\n"));
   EXPECT_THAT(text, Not(HasSubstr("in set_current_state"))) << "the statement names it";
   EXPECT_THAT(text, HasSubstr("ASSUMED\n  - one waker, one wake\n"));
+}
+
+TEST(ProtocolText, TheEventSignatureIsWhatARecordingHolds) {
+  const CheckResult result = SampleLoss();
+  EXPECT_THAT(SignatureOf(result, 0), ElementsAre("worker: sched_switch(worker, TASK_INTERRUPTIBLE)"));
+  const std::vector<std::string> with_probes = SignatureOf(result, 1);
+  ASSERT_EQ(with_probes.size(), 2u);
+  EXPECT_THAT(with_probes[0], HasSubstr("waker: ttwu("));
+  const std::string text = ProtocolText(result);
+  EXPECT_THAT(text, HasSubstr("ALL THAT A RECORDING HOLDS OF IT\n  E0  worker: sched_switch("));
+  EXPECT_THAT(text, HasSubstr(", then worker: sched_switch("));
+  EXPECT_EQ(nlohmann::json::parse(ProtocolJson(result, 0))["signature"]["E1"].size(), 2u);
 }
 
 TEST(ProtocolText, SafeHasNoRun) {
