@@ -37,6 +37,7 @@ struct CheckOptions {
   bool hash_compaction = false;  // store 64 bits of hash a state: less memory, and "safe" holds with a probability
   uint64_t states_max = 50'000'000;
   uint64_t memory_bytes_max = uint64_t{2} << 30;
+  uint64_t steps_max = 100'000;  // of a run: longer ones are not looked at, so no counterexample is longer
 };
 
 // Why a check was ended from outside.

@@ -53,6 +53,7 @@ TEST(RunCheck, WhatEndsItIsSaid) {
   const Row rows[] = {
       {"time", {}, {.time_max = std::chrono::milliseconds(50), .threads = 2}},
       {"states", {.states_max = 20'000}, {.threads = 2}},
+      {"steps", {.steps_max = 5}, {.threads = 1}},
       {"memory", {.memory_bytes_max = 8 << 20}, {.threads = 1}},
       {"cancelled at once", {}, {.threads = 2, .cancelled = [] { return true; }}},
       {"cancelled later", {}, {.threads = 1, .cancelled = [&asked] { return ++asked > 3; }}},

@@ -43,6 +43,7 @@ grpc::Status ProtocolService::CheckProtocol(grpc::ServerContext* context, const 
   if (!pass) return ToStatus(pass.error());
   wish->options.states_max = AtMost(wish->options.states_max, limits_.check_states_max);
   wish->options.memory_bytes_max = AtMost(wish->options.memory_bytes_max, limits_.check_memory_bytes_max);
+  wish->options.steps_max = limits_.check_steps_max;
   const CheckRun run{.time_max = AtMost(wish->time_max, limits_.check_time_max),
                      .threads = limits_.check_threads,
                      .cancelled = [this, context] {
@@ -52,6 +53,10 @@ grpc::Status ProtocolService::CheckProtocol(grpc::ServerContext* context, const 
   if (!check) return ToStatus(check.error());
   if (context->IsCancelled()) return grpc::Status::CANCELLED;
   ToMessage(*check, response);
+  if (response->ByteSizeLong() > limits_.message_bytes_max) {
+    response->Clear();
+    return {grpc::StatusCode::RESOURCE_EXHAUSTED, "the shortest losing run is too long to be told"};
+  }
   return grpc::Status::OK;
 }
 

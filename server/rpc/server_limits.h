@@ -19,6 +19,7 @@ struct ServerLimits {
   // Of one check of a protocol, and how many run at once, each on so many threads.
   size_t check_text_bytes_max = 256u << 10;
   uint64_t check_states_max = 5'000'000;
+  uint64_t check_steps_max = 1'000;  // of a run: each step of a counterexample may be long
   uint64_t check_memory_bytes_max = 512u << 20;
   std::chrono::milliseconds check_time_max{30'000};
   unsigned checks_max = 2, check_threads = 1;

@@ -100,6 +100,25 @@ TEST_F(ProtocolServiceTest, AStateExplosionEndsAtTheLimit) {
   EXPECT_NE(answer.response.unfinished(), "");
 }
 
+TEST_F(ProtocolServiceTest, ARunThatIsLongIsNotTold) {
+  // Millions of steps, then a loss.
+  const Answer deep = Check(
+      "protocol deep;\nbyte a max 200; byte b max 200; byte c max 200; flag never;\n"
+      "task one { while (a < 200) { b = 0; while (b < 200) { c = 0; while (c < 200) { c = c + 1; } b = b + 1; } "
+      "a = a + 1; } sleep (never); }\n");
+  ASSERT_TRUE(deep.status.ok()) << deep.status.error_message();
+  EXPECT_EQ(deep.response.verdict(), "unfinished");
+  EXPECT_NE(deep.response.unfinished().find("steps"), std::string::npos) << deep.response.unfinished();
+  // Few steps, each of thousands of accesses.
+  const Answer wide = Check(
+      "protocol wide;\nbyte a max 200; byte b max 200; flag never;\n"
+      "task one { while (a < 200) { atomic { repeat (250) { b = 1; b = 0; } a = a + 1; } } sleep (never); }\n",
+      "", 10'000);
+  const bool told = wide.status.ok() && wide.response.verdict() == "loses";
+  const bool refused = wide.status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+  EXPECT_TRUE(told || refused) << wide.status.error_message() << wide.response.unfinished();
+}
+
 TEST_F(ProtocolServiceTest, TenAtOnceAreAsManyAsTheServerTakesAndTheOthersAreTold) {
   std::atomic<int> done = 0, refused = 0, other = 0;
   std::vector<std::thread> clients;

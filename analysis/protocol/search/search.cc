@@ -341,6 +341,10 @@ Result<CheckResult> Searcher::Run(uint64_t depth_max) {
   while (Level()) {
     NextLevel();
     if (LevelStates() == 0 || result_.depth == depth_max) break;
+    if (result_.depth >= options_.steps_max) {
+      result_.unfinished = "runs of " + std::to_string(options_.steps_max) + " steps are the limit";
+      break;
+    }
     ++result_.depth;
   }
   return Conclude();
