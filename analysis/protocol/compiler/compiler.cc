@@ -358,7 +358,6 @@ Result<Program> Compile(const ProtocolText& text, const std::string& file, Memor
   if (!prelude) return Fail(prelude.error());
   Result<std::vector<TaskDecl>> tasks = TasksOf(text, file);
   if (!tasks) return Fail(tasks.error());
-  std::erase_if(*tasks, [](const TaskDecl& decl) { return decl.kind == "companion"; });
   Pass pass;
   Uses uses;
   uses.fields = {"task.on_rq", "task.state"};

@@ -199,6 +199,7 @@ TEST(Compile, ErrorsNameTheLineAndWhatToDo) {
       {"flag a; task t { byte x = a; x = a; if (!x) schedule(); }", "what t sleeps for", "until"},
       {"task a[2] { } task t { wake_up_process(a); }", "a stands for several tasks", ""},
       {"flag a;", "there is no task", ""},
+      {"companion c(task p) { p.state = 0; }", "there is no task", ""},
       {"work w on p { } task t { queue_work(w); }", "there is no pool p", "pool p workers 1;"},
       {"flag a; task t { queue_work(a); }", "queue_work takes a work", ""},
       {"task t { choose { } or { } } task a[16] { } task b[16] { }", "33 tasks are too many", ""},

@@ -1,6 +1,7 @@
 #include "analysis/protocol/compiler/desugar.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "analysis/protocol/language/parser.h"
 
@@ -45,7 +46,9 @@ Result<TaskDecl> Made(const ProtocolText& text, const std::string& code, Place p
 }  // namespace
 
 Result<std::vector<TaskDecl>> TasksOf(const ProtocolText& text, const std::string& file) {
-  std::vector<TaskDecl> tasks = text.tasks;
+  std::vector<TaskDecl> tasks;
+  std::copy_if(text.tasks.begin(), text.tasks.end(), std::back_inserter(tasks),
+               [](const TaskDecl& decl) { return decl.kind != "companion"; });
   const std::string softirqs = Softirqs(text);
   for (TaskDecl& task : tasks) {
     if (task.kind != "interrupt" || softirqs.empty()) continue;

@@ -9,7 +9,8 @@
 
 namespace wakewatch::protocol {
 
-// The tasks of the text, then those of its timers, softirqs and pools; interrupts and timers end with pending softirqs.
+// The tasks of the text without its companions, then those of its timers, softirqs and pools; interrupts and timers end
+// with pending softirqs. Error: there is none.
 Result<std::vector<TaskDecl>> TasksOf(const ProtocolText& text, const std::string& file);
 
 }  // namespace wakewatch::protocol
