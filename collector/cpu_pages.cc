@@ -12,6 +12,8 @@
 #include <exception>
 #include <utility>
 
+#include "collector/file_io.h"
+
 namespace wakewatch {
 namespace {
 
@@ -39,29 +41,34 @@ constexpr uint64_t kCommitMask = (1u << 27) - 1;
 PageReader::PageReader(const PageReaderSettings& settings, const Topology& topology, PageQueue* queue)
     : settings_(settings), topology_(topology), queue_(queue) {}
 
-Result<std::unique_ptr<PageReader>> PageReader::Open(const std::string& instance, const std::vector<uint32_t>& cpus,
-                                                     const PageReaderSettings& settings, const Topology& topology,
-                                                     PageQueue* queue) {
+Result<std::unique_ptr<PageReader>> PageReader::Create(std::vector<CpuPipe> pipes, const PageReaderSettings& settings,
+                                                       const Topology& topology, PageQueue* queue) {
   if (queue->buffer_bytes() < settings.layout.page_size) {
     return Fail(ErrorCode::kInvalidArgument, "a queue buffer must hold a page");
   }
   auto reader = std::unique_ptr<PageReader>(new PageReader(settings, topology, queue));
   reader->wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (reader->wake_fd_ < 0) return Fail(ErrnoError(errno, "cannot make an eventfd", {}));
-  for (const uint32_t cpu : cpus) {
-    const std::string path = instance + "/per_cpu/cpu" + std::to_string(cpu) + "/trace_pipe_raw";
-    const int fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) return Fail(ErrnoError(errno, "cannot open for reading", path));
-    reader->streams_.push_back({cpu, fd});
-  }
+  for (CpuPipe& pipe : pipes) reader->streams_.push_back({pipe.cpu, std::move(pipe.pipe)});
   return reader;
+}
+
+Result<std::unique_ptr<PageReader>> PageReader::Open(const std::string& instance, const std::vector<uint32_t>& cpus,
+                                                     const PageReaderSettings& settings, const Topology& topology,
+                                                     PageQueue* queue) {
+  std::vector<CpuPipe> pipes;
+  for (const uint32_t cpu : cpus) {
+    auto pipe = OpenToRead(instance + "/per_cpu/cpu" + std::to_string(cpu) + "/trace_pipe_raw", O_NONBLOCK);
+    if (!pipe) return Fail(pipe.error());
+    pipes.push_back({cpu, *std::move(pipe)});
+  }
+  return Create(std::move(pipes), settings, topology, queue);
 }
 
 PageReader::~PageReader() {
   queue_->Close();
   Finish();
   if (thread_.joinable()) thread_.join();
-  for (const Stream& stream : streams_) close(stream.fd);
   if (wake_fd_ >= 0) close(wake_fd_);
 }
 
@@ -110,7 +117,7 @@ void PageReader::Sleep(SteadyClock::time_point until, bool with_pipes) {
   if (with_pipes) {
     for (const Stream& stream : streams_) {
       // An offline CPU may have no buffer yet, and poll would answer with an error at once, over and over.
-      if (stream.online && !stream.failed) wanted.push_back({stream.fd, POLLIN, 0});
+      if (stream.online && !stream.failed) wanted.push_back({stream.fd.get(), POLLIN, 0});
     }
   }
   const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(until - now).count();
@@ -163,7 +170,7 @@ void PageReader::ReadCpu(Stream* stream, Until until, uint64_t started_ns) {
 
 size_t PageReader::ReadPage(Stream* stream, uint8_t* to) {
   for (;;) {
-    const ssize_t got = read(stream->fd, to, settings_.layout.page_size);
+    const ssize_t got = read(stream->fd.get(), to, settings_.layout.page_size);
     if (got >= 0) return static_cast<size_t>(got);
     if (errno == EINTR) continue;
     if (errno != EAGAIN) {

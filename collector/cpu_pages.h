@@ -13,6 +13,7 @@
 
 #include "analysis/base/result.h"
 #include "analysis/trace/format.h"
+#include "collector/descriptor.h"
 #include "collector/page_queue.h"
 #include "collector/topology.h"
 #include "collector/trace_clock.h"
@@ -26,9 +27,18 @@ struct PageReaderSettings {
   std::chrono::milliseconds batch_span{500};  // a complete round at least this often
 };
 
+// A CPU's trace_pipe_raw, open for reading without blocking.
+struct CpuPipe {
+  uint32_t cpu = 0;
+  Descriptor pipe;
+};
+
 class PageReader {
  public:
-  // Opens the pipes of `cpus` below `instance`. `queue` must outlive the reader, and its buffers must hold a page.
+  // Reads `pipes`. `queue` must outlive the reader, and its buffers must hold a page.
+  static Result<std::unique_ptr<PageReader>> Create(std::vector<CpuPipe> pipes, const PageReaderSettings& settings,
+                                                    const Topology& topology, PageQueue* queue);
+  // As Create, with the pipes of `cpus` below `instance`.
   static Result<std::unique_ptr<PageReader>> Open(const std::string& instance, const std::vector<uint32_t>& cpus,
                                                   const PageReaderSettings& settings, const Topology& topology,
                                                   PageQueue* queue);
@@ -53,7 +63,7 @@ class PageReader {
   };
   struct Stream {
     uint32_t cpu = 0;
-    int fd = -1;
+    Descriptor fd;
     bool failed = false;
     bool online = true;
   };

@@ -37,8 +37,8 @@ TEST(LoadEventFormats, TakesWhatItCanAndNamesTheRest) {
   events.Write("ftrace/print/format", Format("print", 5));
   events.Write("irq/broken/format", "no format at all");
   std::vector<std::string> warnings;
-  const auto formats =
-      LoadEventFormats(events.path(), {"irq/softirq_raise", "irq/broken", "irq/missing"}, 65536, &warnings);
+  const auto formats = LoadEventFormats(EventFilesBelow(events.path()),
+                                        {"irq/softirq_raise", "irq/broken", "irq/missing"}, 65536, &warnings);
   ASSERT_TRUE(formats) << formats.error().Text();
   EXPECT_THAT(formats->usable, ElementsAre("irq/softirq_raise"));
   EXPECT_NE(formats->table.ById(77), nullptr);
@@ -57,7 +57,7 @@ TEST(LoadEventFormats, TakesWhatItCanAndNamesTheRest) {
 TEST(LoadEventFormats, WithoutHeaderPageNothingCanBeRead) {
   TestFolder events;
   std::vector<std::string> warnings;
-  const auto formats = LoadEventFormats(events.path(), {}, 4096, &warnings);
+  const auto formats = LoadEventFormats(EventFilesBelow(events.path()), {}, 4096, &warnings);
   ASSERT_FALSE(formats);
   EXPECT_EQ(formats.error().file, events.path() + "/header_page");
   EXPECT_THAT(warnings, IsEmpty());
@@ -68,17 +68,17 @@ TEST(HasSameId, AnEventThatWasMadeAgainIsAnother) {
   events.Write("header_page", kHeaderPage);
   events.Write("irq/softirq_raise/format", Format("softirq_raise", 77));
   std::vector<std::string> warnings;
-  const auto formats = LoadEventFormats(events.path(), {"irq/softirq_raise"}, 4096, &warnings);
+  const auto formats = LoadEventFormats(EventFilesBelow(events.path()), {"irq/softirq_raise"}, 4096, &warnings);
   ASSERT_TRUE(formats);
   EXPECT_EQ(FormatIndex(formats->table, "irq/softirq_raise"), 0u);
   for (const char* unknown : {"irq/softirq", "softirq_raise", "irq/", "/", ""}) {
     EXPECT_EQ(FormatIndex(formats->table, unknown), std::nullopt) << unknown;
   }
-  EXPECT_FALSE(HasSameId(events.path(), formats->table, "irq/softirq_raise")) << "it is gone";
+  EXPECT_FALSE(HasSameId(EventFilesBelow(events.path()), formats->table, "irq/softirq_raise")) << "it is gone";
   events.Write("irq/softirq_raise/id", "77\n");
-  EXPECT_TRUE(HasSameId(events.path(), formats->table, "irq/softirq_raise"));
+  EXPECT_TRUE(HasSameId(EventFilesBelow(events.path()), formats->table, "irq/softirq_raise"));
   events.Write("irq/softirq_raise/id", "78\n");
-  EXPECT_FALSE(HasSameId(events.path(), formats->table, "irq/softirq_raise"));
+  EXPECT_FALSE(HasSameId(EventFilesBelow(events.path()), formats->table, "irq/softirq_raise"));
 }
 
 }  // namespace

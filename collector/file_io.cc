@@ -11,32 +11,24 @@
 #include <memory>
 
 namespace wakewatch {
-namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-}  // namespace
+Result<Descriptor> OpenToRead(const std::string& path, int flags) {
+  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | flags));
+  if (file.get() < 0) return Fail(ErrnoError(errno, "cannot open for reading", path));
+  return file;
+}
 
 Result<std::string> ReadTextFile(const std::string& path, size_t limit) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return Fail(ErrnoError(errno, "cannot open for reading", path));
+  const auto file = OpenToRead(path);
+  if (!file) return Fail(file.error());
+  return ReadDescriptor(file->get(), path, limit);
+}
+
+Result<std::string> ReadDescriptor(int fd, const std::string& path, size_t limit) {
   std::string text;
   size_t used = 0;
   for (;;) {
     if (text.size() - used < 4096) text.resize(std::max<size_t>(8192, text.size() * 2));
-    const ssize_t got = read(file.get(), text.data() + used, text.size() - used);
+    const ssize_t got = read(fd, text.data() + used, text.size() - used);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Fail(ErrnoError(errno, "cannot read", path));
     if (got == 0) break;

@@ -8,12 +8,17 @@
 #include <vector>
 
 #include "analysis/base/result.h"
+#include "collector/descriptor.h"
 
 namespace wakewatch {
 
 // The whole file, to its end (kernel files announce no size). Errors: open or read failed; kTooLarge above `limit`
 // bytes.
 Result<std::string> ReadTextFile(const std::string& path, size_t limit = 1u << 20);
+// As the above, from where `fd` stands; `path` is for errors only.
+Result<std::string> ReadDescriptor(int fd, const std::string& path, size_t limit = 1u << 20);
+// Opens for reading. `flags` of open(2) are added.
+Result<Descriptor> OpenToRead(const std::string& path, int flags = 0);
 // Truncates and writes in one write(2), which is what kernel files expect. Does not create the file.
 Status WriteTextFile(const std::string& path, std::string_view text);
 // Writes behind what is there, without truncating: opening kprobe_events or dynamic_events with O_TRUNC removes every

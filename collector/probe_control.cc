@@ -1,39 +1,25 @@
 #include "collector/probe_control.h"
 
 #include <algorithm>
-#include <sstream>
 #include <utility>
-
-#include "collector/file_io.h"
-#include "collector/probe_cost.h"
 
 namespace wakewatch {
 namespace {
 
 constexpr uint64_t kCountEveryNs = 1'000'000'000;
 
-std::vector<std::string> FunctionsOf(const ProbeSet& set) {
+ProbeLimitOptions WithCost(ProbeLimitOptions limits, uint64_t cost_ns) {
+  if (limits.cost_ns == 0) limits.cost_ns = cost_ns;
+  return limits;
+}
+
+std::vector<std::string> FunctionsOf(const std::vector<ProbeDefinition>& probes) {
   std::vector<std::string> functions;
-  for (const ProbeDefinition& probe : set.placed()) functions.push_back(probe.function);
+  for (const ProbeDefinition& probe : probes) functions.push_back(probe.function);
   return functions;
 }
 
 }  // namespace
-
-std::map<std::string, ProbeHits> ParseProbeProfile(std::string_view text) {
-  std::map<std::string, ProbeHits> profile;
-  std::set<std::string> twice;
-  std::istringstream lines{std::string(text)};
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string name;
-    ProbeHits hits;
-    if (!(words >> name >> hits.hits >> hits.misses)) continue;
-    if (!profile.emplace(name, hits).second) twice.insert(name);
-  }
-  for (const std::string& name : twice) profile.erase(name);
-  return profile;
-}
 
 std::string EvidenceText(const std::vector<ProbeState>& probes) {
   size_t on = 0;
@@ -48,29 +34,13 @@ std::string EvidenceText(const std::vector<ProbeState>& probes) {
   return "deep: " + std::to_string(on) + " of " + std::to_string(probes.size()) + " probes" + without;
 }
 
-std::unique_ptr<ProbeControl> ProbeControl::Place(const ProbeHost& host, const std::string& instance,
-                                                  ProbeLimitOptions limits, Warnings* warnings, std::string* evidence) {
-  const ProbePlan plan = PlanProbes(host);
-  if (!plan.refusal.empty()) {
-    *evidence = "tracepoints only: " + plan.refusal;
-    warnings->push_back("evidence is " + *evidence);
-    return nullptr;
-  }
-  for (const std::string& remark : plan.remarks) warnings->push_back(remark);
-  auto set = ProbeSet::Place(host.tracefs, plan, warnings);
-  for (const MissingProbe& probe : set->missing()) {
-    warnings->push_back("probe " + probe.name + " is not placed: " + probe.cause);
-  }
-  if (limits.cost_ns == 0 && plan.kprobes) limits.cost_ns = MeasureProbeCost(host.tracefs, instance).value_or(0);
-  if (limits.cost_ns == 0) limits.cost_ns = kProbeCostNs;
-  return std::unique_ptr<ProbeControl>(new ProbeControl(host, limits, std::move(set)));
-}
-
-ProbeControl::ProbeControl(const ProbeHost& host, const ProbeLimitOptions& limits, std::unique_ptr<ProbeSet> set)
-    : tracefs_(host.tracefs), set_(std::move(set)), limits_(limits, FunctionsOf(*set_)) {
-  for (const ProbeDefinition& definition : set_->placed()) {
+ProbeControl::ProbeControl(PlacedProbes placed, ProbeLimitOptions limits, ReadHits read_hits)
+    : missing_(std::move(placed.missing)),
+      read_hits_(std::move(read_hits)),
+      limits_(WithCost(limits, placed.cost_ns), FunctionsOf(placed.probes)) {
+  for (ProbeDefinition& definition : placed.probes) {
     probes_.emplace_back();
-    probes_.back().definition = definition;
+    probes_.back().definition = std::move(definition);
   }
 }
 
@@ -113,13 +83,12 @@ std::vector<ProbeState> ProbeControl::states() const {
                       .missed = probe.missed,
                       .switched_off = probe.switched_off});
   }
-  for (const MissingProbe& probe : set_->missing()) states.push_back({.name = probe.name, .cause = probe.cause});
+  for (const MissingProbe& probe : missing_) states.push_back({.name = probe.name, .cause = probe.cause});
   return states;
 }
 
 void ProbeControl::Count(const EventsRead& read) {
-  constexpr size_t kProfileMax = 16u << 20;
-  const auto profile = ParseProbeProfile(ReadTextFile(tracefs_ + "/kprobe_profile", kProfileMax).value_or(""));
+  const ProbeHitsByName profile = read_hits_();
   for (Probe& probe : probes_) {
     const uint64_t now = read(probe.definition.event());
     uint64_t more = now - std::exchange(probe.read, now);

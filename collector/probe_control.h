@@ -6,25 +6,16 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "analysis/base/result.h"
 #include "collector/probe_limits.h"
-#include "collector/probe_set.h"
+#include "collector/probe_placement.h"
 #include "collector/recorder.h"
 
 namespace wakewatch {
-
-// Hits and misses of a kprobe since it was defined, from a line of kprobe_profile.
-struct ProbeHits {
-  uint64_t hits = 0, misses = 0;
-};
-// By name, without its group: the kernel does not tell it. A name that two groups have is left out.
-std::map<std::string, ProbeHits> ParseProbeProfile(std::string_view text);
 
 // "deep: 21 of 23 probes; without complete, complete_all".
 std::string EvidenceText(const std::vector<ProbeState>& probes);
@@ -34,10 +25,10 @@ class ProbeControl {
   // Switches an event ("wakewatch/ttwu") of our instance.
   using SetEvent = std::function<Status(const std::string& event, bool on)>;
 
-  // Plans and places. `instance` is ours, stopped and without an event that is on: what a hit costs is measured in it
-  // when the limits do not say. Null when this kernel takes no probes at all; *evidence says why.
-  static std::unique_ptr<ProbeControl> Place(const ProbeHost& host, const std::string& instance,
-                                             ProbeLimitOptions limits, Warnings* warnings, std::string* evidence);
+  // Counts of the kernel, by name; see ProbePlacement::Hits.
+  using ReadHits = std::function<ProbeHitsByName()>;
+
+  ProbeControl(PlacedProbes placed, ProbeLimitOptions limits, ReadHits read_hits);
 
   // Of all probes that were placed, "wakewatch/ttwu".
   std::vector<std::string> events() const;
@@ -57,9 +48,6 @@ class ProbeControl {
   // All probes are off as long as there is a reason. An empty `reason` ends that of `who`.
   void Pause(const std::string& who, const std::string& reason);
 
-  // The instance must be gone. Answers with what could not be removed.
-  Warnings Remove() { return set_->Remove(); }
-
  private:
   struct Probe {
     ProbeDefinition definition;
@@ -75,12 +63,11 @@ class ProbeControl {
     uint64_t switched_off = 0;
   };
 
-  ProbeControl(const ProbeHost& host, const ProbeLimitOptions& limits, std::unique_ptr<ProbeSet> set);
   void Count(const EventsRead& read);
   void Want(size_t probe, bool on, const std::string& reason);
 
-  const std::string tracefs_;
-  const std::unique_ptr<ProbeSet> set_;
+  const std::vector<MissingProbe> missing_;
+  const ReadHits read_hits_;
   std::vector<Probe> probes_;
   ProbeLimits limits_;
   std::map<std::string, std::string> pauses_;  // who: reason

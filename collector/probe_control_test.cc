@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "collector/fake_probe_host_test.h"
 
 namespace wakewatch {
@@ -29,9 +31,11 @@ TEST(EvidenceText, NamesWhatIsMissing) {
 class ProbeControlTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    control_ = ProbeControl::Place(fake_.host(), fake_.folder.path() + "/instances/own", {.cost_ns = 1'000}, &warnings_,
-                                   &evidence_);
-    ASSERT_NE(control_, nullptr);
+    placement_ =
+        ProbePlacement::Place(fake_.host(), fake_.folder.path() + "/instances/own", 1'000, &warnings_, &evidence_);
+    ASSERT_NE(placement_, nullptr);
+    control_ = std::make_unique<ProbeControl>(placement_->placed(), ProbeLimitOptions{},
+                                              [this] { return placement_->Hits(); });
     control_->Begin(control_->events(), set_, &warnings_);
   }
   // A second with so many events of two probes; what was switched then.
@@ -55,6 +59,7 @@ class ProbeControlTest : public ::testing::Test {
     set_events_.push_back((on ? "+" : "-") + event);
     return {};
   };
+  std::unique_ptr<ProbePlacement> placement_;
   std::unique_ptr<ProbeControl> control_;
   uint64_t now_ns_ = 0, completes_ = 0, finishes_ = 0;
 };
@@ -136,19 +141,19 @@ TEST(ProbeControl, OneWithoutAFormatOrThatDoesNotGoOnIsNotRecorded) {
   FakeProbeHost fake;
   Warnings warnings;
   std::string evidence;
-  const auto control =
-      ProbeControl::Place(fake.host(), fake.folder.path() + "/none", {.cost_ns = 1}, &warnings, &evidence);
-  ASSERT_NE(control, nullptr);
-  auto usable = control->events();
+  const auto placement = ProbePlacement::Place(fake.host(), fake.folder.path() + "/none", 1, &warnings, &evidence);
+  ASSERT_NE(placement, nullptr);
+  ProbeControl control(placement->placed(), {}, [] { return ProbeHitsByName(); });
+  auto usable = control.events();
   std::erase(usable, "wakewatch/complete");
-  control->Begin(
+  control.Begin(
       usable,
       [](const std::string& event, bool) -> Status {
         if (event == "wakewatch/ttwu_ret") return Fail(ErrorCode::kIo, "no memory");
         return {};
       },
       &warnings);
-  EXPECT_EQ(EvidenceText(control->states()), "deep: 16 of 18 probes; without ttwu_ret, complete");
+  EXPECT_EQ(EvidenceText(control.states()), "deep: 16 of 18 probes; without ttwu_ret, complete");
   EXPECT_THAT(warnings, ElementsAre(HasSubstr("probe ttwu_ret is not recorded: no memory")));
 }
 
@@ -157,7 +162,7 @@ TEST(ProbeControl, AKernelWithoutProbesIsOneLine) {
   fake.folder.Remove("kprobe_events");
   Warnings warnings;
   std::string evidence;
-  EXPECT_EQ(ProbeControl::Place(fake.host(), "", {}, &warnings, &evidence), nullptr);
+  EXPECT_EQ(ProbePlacement::Place(fake.host(), "", 0, &warnings, &evidence), nullptr);
   EXPECT_EQ(evidence, "tracepoints only: this kernel has no kprobe events");
   EXPECT_THAT(warnings, ElementsAre("evidence is tracepoints only: this kernel has no kprobe events"));
 }

@@ -20,6 +20,7 @@ struct ProbeDefinition {
   bool on_return = false;
   std::string fields;  // "wq=$arg1:x64 mode=$arg2:x32"
 
+  static void Fields(auto& self, auto& archive) { archive(self.name, self.function, self.on_return, self.fields); }
   std::string event() const;       // "wakewatch/ttwu"
   std::string KprobeText() const;  // a line for kprobe_events
   std::string FprobeText() const;  // a line for dynamic_events
@@ -28,6 +29,7 @@ struct ProbeDefinition {
 // A probe that is not there, and why.
 struct MissingProbe {
   std::string name, cause;
+  static void Fields(auto& self, auto& archive) { archive(self.name, self.cause); }
 };
 
 // How a function's arguments are named in a definition.

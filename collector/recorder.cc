@@ -11,10 +11,11 @@
 #include "collector/cpu_pages.h"
 #include "collector/event_formats.h"
 #include "collector/event_profiles.h"
+#include "collector/file_io.h"
+#include "collector/local_access.h"
 #include "collector/page_queue.h"
 #include "collector/probe_control.h"
 #include "collector/session_log.h"
-#include "collector/tracefs_session.h"
 
 namespace wakewatch {
 namespace {
@@ -36,11 +37,18 @@ constexpr size_t kRawBytesFactor = 4;
 
 class TracefsRecorder final : public Recorder {
  public:
-  TracefsRecorder(RecorderOptions options, std::vector<std::string> warnings) : options_(std::move(options)) {
+  TracefsRecorder(RecorderOptions options, KernelAccess* access) : options_(std::move(options)), access_(access) {}
+  ~TracefsRecorder() override {
+    reader_.reset();
+    (void)access_->Remove();
+  }
+  // Takes what `access` is, with what was said while it was made.
+  void Own(std::unique_ptr<KernelAccess> access, std::vector<std::string> warnings) {
+    owned_access_ = std::move(access);
     totals_.warnings = std::move(warnings);
   }
 
-  Status Prepare(const EventProfile& profile, const std::string& tracefs);
+  Status Prepare(const EventProfile& profile);
 
   const RecorderOptions& options() const override { return options_; }
   const RecorderTotals& totals() const override { return totals_; }
@@ -57,6 +65,7 @@ class TracefsRecorder final : public Recorder {
   // Those of `profile` and of the options that this kernel has; the others are added to *missing.
   Result<std::vector<std::string>> Select(const EventProfile& profile, std::vector<std::string>* missing) const;
   bool Usable(const std::string& event) const;  // its format was loaded
+  Status PrepareInstance();
   void ApplyProfileRequest();
   void TellProbes();
   // Switches probes that are too busy, or are to pause, and marks it in the stream.
@@ -77,8 +86,10 @@ class TracefsRecorder final : public Recorder {
 
   const RecorderOptions options_;
   RecorderTotals totals_;
-  std::unique_ptr<ProbeControl> probes_;  // in front of the session: definitions go after the instance that used them
-  std::unique_ptr<TracefsSession> session_;
+  KernelAccess* const access_;
+  std::unique_ptr<KernelAccess> owned_access_;  // what access_ points to, unless the caller keeps it
+  const ReadEventFile read_event_file_ = [this](const std::string& file) { return access_->EventFile(file); };
+  std::unique_ptr<ProbeControl> probes_;
   std::optional<BufferSetup> setup_;
   std::optional<EventFormats> formats_;
   std::string profile_;
@@ -101,24 +112,27 @@ class TracefsRecorder final : public Recorder {
   bool ran_ = false, last_ = false;
 };
 
-Status TracefsRecorder::Prepare(const EventProfile& profile, const std::string& tracefs) {
-  auto& warnings = totals_.warnings;
-  auto session = TracefsSession::Create(tracefs, options_.instance_prefix, &warnings);
-  if (!session) return Fail(session.error());
-  session_ = *std::move(session);
-  auto setup = ConfigureBuffers(session_->path(), {options_.buffer_kb_per_cpu, options_.subbuffer_kb}, &warnings);
+Status TracefsRecorder::PrepareInstance() {
+  auto setup = access_->Prepare({.buffers = {options_.buffer_kb_per_cpu, options_.subbuffer_kb},
+                                 .probes = options_.evidence == EvidenceLevel::kDeep,
+                                 .probe_cost_ns = options_.probe_limits.cost_ns});
   if (!setup) return Fail(setup.error());
-  setup_ = *setup;
-  auto cpus = session_->Cpus();
-  if (!cpus) return Fail(cpus.error());
-  cpus_ = *std::move(cpus);
-
-  if (options_.evidence == EvidenceLevel::kDeep) {
-    probes_ = ProbeControl::Place({.tracefs = tracefs}, session_->path(), options_.probe_limits, &warnings,
-                                  &totals_.evidence);
-  } else {
-    ReapProbes(tracefs, &warnings);
+  totals_.warnings.insert(totals_.warnings.end(), setup->warnings.begin(), setup->warnings.end());
+  const auto clock = TraceClock::Named(setup->clock);
+  if (!clock || setup->cpus.empty()) return Fail(ErrorCode::kInternal, "the instance has no clock or no CPU");
+  setup_ = BufferSetup{*clock, setup->subbuffer_bytes, setup->buffer_bytes_per_cpu};
+  cpus_ = std::move(setup->cpus);
+  totals_.evidence = std::move(setup->evidence);
+  if (setup->has_probes) {
+    probes_ = std::make_unique<ProbeControl>(std::move(setup->probes), options_.probe_limits,
+                                             [this] { return access_->ProbeHits(); });
   }
+  return {};
+}
+
+Status TracefsRecorder::Prepare(const EventProfile& profile) {
+  auto& warnings = totals_.warnings;
+  if (auto prepared = PrepareInstance(); !prepared) return prepared;
   std::vector<std::string> missing;
   auto wanted = Select(profile, &missing);
   if (!wanted) return Fail(wanted.error());
@@ -139,11 +153,11 @@ Status TracefsRecorder::Prepare(const EventProfile& profile, const std::string& 
   if (probes_) {
     for (const std::string& event : probes_->events()) all.push_back(event);
   }
-  auto formats = LoadEventFormats(session_->events_folder(), all, setup_->subbuffer_bytes, &warnings);
+  auto formats = LoadEventFormats(read_event_file_, all, setup_->subbuffer_bytes, &warnings);
   if (!formats) return Fail(formats.error());
   formats_ = *std::move(formats);
   std::erase_if(*wanted, [&](const std::string& event) { return !Usable(event); });
-  auto enabled = session_->EnableEvents(*wanted, &warnings);
+  auto enabled = access_->Enable(*wanted, &warnings);
   if (!enabled) return Fail(enabled.error());
   enabled_ = *std::move(enabled);
   profile_ = profile.name;
@@ -162,10 +176,10 @@ void TracefsRecorder::TellProbes() {
 }
 
 Status TracefsRecorder::SetProbe(const std::string& event, bool on) {
-  if (on && !HasSameId(session_->events_folder(), formats_->table, event)) {
+  if (on && !HasSameId(read_event_file_, formats_->table, event)) {
     return Fail(ErrorCode::kConflict, "somebody has removed or replaced it");
   }
-  return session_->SetEvent(event, on);
+  return access_->SetEvent(event, on);
 }
 
 std::vector<std::string> TracefsRecorder::Enabled() const {
@@ -213,7 +227,7 @@ Result<std::vector<std::string>> TracefsRecorder::Select(const EventProfile& pro
                                                          std::vector<std::string>* missing) const {
   std::vector<std::string> wanted = profile.events;
   wanted.insert(wanted.end(), options_.extra_events.begin(), options_.extra_events.end());
-  auto selection = SelectEvents(session_->events_folder(), wanted);
+  auto selection = access_->Select(wanted);
   if (!selection) return Fail(selection.error());
   missing->insert(missing->end(), selection->missing.begin(), selection->missing.end());
   return std::move(selection->present);
@@ -251,7 +265,7 @@ void TracefsRecorder::ApplyProfileRequest() {
   const std::set<std::string> before(enabled_.begin(), enabled_.end());
   const std::set<std::string> after(wanted->begin(), wanted->end());
   const auto set = [this](const std::string& event, bool on) {
-    const auto done = session_->SetEvent(event, on);
+    const auto done = access_->SetEvent(event, on);
     if (!done) totals_.warnings.push_back(done.error().Text());
     return done.has_value();
   };
@@ -283,7 +297,13 @@ Status TracefsRecorder::Begin() {
   if (!options_.host.empty()) opening_->host = options_.host;
   drops_seen_.resize(cpus_.back() + 1);
   builder_.emplace(formats_->table, cpus_, options_.compression, options_.chunk_events_max);
-  log_.emplace(setup_->clock, topology, KthreadInventory());
+  builder_->symbols().ReadBy([this]() -> Result<std::string> {
+    const auto symbols = access_->OpenSymbols();
+    if (!symbols) return Fail(symbols.error());
+    return ReadDescriptor(symbols->get(), "/proc/kallsyms", kKallsymsMax);
+  });
+  log_.emplace(setup_->clock, topology,
+               [this](KthreadInventory::Depth depth, uint64_t now_ns) { return access_->ScanThreads(depth, now_ns); });
   log_->Begin();
 
   const size_t buffer_bytes = std::max<size_t>(setup_->subbuffer_bytes, kQueueBufferBytes);
@@ -291,10 +311,16 @@ Status TracefsRecorder::Begin() {
   queue_ = std::make_unique<PageQueue>(buffer_bytes, buffers_max);
   const PageReaderSettings settings{setup_->clock, formats_->table.page(), setup_->buffer_bytes_per_cpu,
                                     options_.batch_span};
-  auto reader = PageReader::Open(session_->path(), cpus_, settings, topology, queue_.get());
+  std::vector<CpuPipe> pipes;
+  for (const uint32_t cpu : cpus_) {
+    auto pipe = access_->OpenPipe(cpu);
+    if (!pipe) return Fail(pipe.error());
+    pipes.push_back({cpu, *std::move(pipe)});
+  }
+  auto reader = PageReader::Create(std::move(pipes), settings, topology, queue_.get());
   if (!reader) return Fail(reader.error());
   reader_ = *std::move(reader);
-  if (auto started = session_->Start(); !started) return started;
+  if (auto started = access_->SetTracing(true); !started) return started;
   reader_->Start();
   return {};
 }
@@ -306,11 +332,11 @@ Status TracefsRecorder::Run(std::chrono::nanoseconds duration, const std::atomic
   if (status) status = Pump(duration, stop, sink);
   if (!status) {
     // Nobody takes the rest: what the kernel still holds, and what was read but not handed over, counts as lost.
-    (void)session_->Stop();
+    (void)access_->SetTracing(false);
     reader_.reset();
     kernel_lost_ = 0;
     for (const uint32_t cpu : cpus_) {
-      if (const auto stats = session_->ReadStats(cpu)) {
+      if (const auto stats = access_->ReadStats(cpu)) {
         kernel_lost_ += stats->entries + stats->overrun + stats->commit_overrun + stats->dropped;
         totals_.lost += stats->read;
       }
@@ -320,10 +346,7 @@ Status TracefsRecorder::Run(std::chrono::nanoseconds duration, const std::atomic
     totals_.lost += builder_->set_aside();
   }
   reader_.reset();
-  if (auto removed = session_->Remove(); !removed) totals_.warnings.push_back(removed.error().Text());
-  if (probes_) {
-    for (std::string& left : probes_->Remove()) totals_.warnings.push_back(std::move(left));
-  }
+  for (std::string& left : access_->Remove()) totals_.warnings.push_back(std::move(left));
   Settle();
   return status;
 }
@@ -334,9 +357,10 @@ Status TracefsRecorder::Pump(std::chrono::nanoseconds duration, const std::atomi
   while (!last_) {
     if (!finishing && (stop.load() || (duration.count() > 0 && SteadyClock::now() - begin >= duration))) {
       finishing = true;
-      if (auto stopped = session_->Stop(); !stopped) return stopped;
+      if (auto stopped = access_->SetTracing(false); !stopped) return stopped;
       reader_->Finish();
     }
+    if (auto there = access_->Check(); !there) return there;
     ApplyProfileRequest();
     if (!finishing) KeepProbes();
     auto item = queue_->Pop(kStopPoll);
@@ -414,7 +438,7 @@ void TracefsRecorder::AddOpening(uint64_t now_ns, Batch* batch) {
 
 void TracefsRecorder::AddStats(Batch* batch) {
   for (const uint32_t cpu : cpus_) {
-    const auto stats = session_->ReadStats(cpu);
+    const auto stats = access_->ReadStats(cpu);
     if (!stats) {
       if (last_) totals_.warnings.push_back(stats.error().Text() + "; loss on this CPU is known from its pages only");
       continue;
@@ -468,20 +492,35 @@ void TracefsRecorder::Settle() {
   totals_.warnings.insert(totals_.warnings.end(), failures.begin(), failures.end());
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Recorder>> Recorder::Create(const RecorderOptions& options) {
-  auto profile = FindEventProfile(options.profile);
-  if (!profile) return Fail(profile.error());
+// The profile that is asked for.
+Result<EventProfile> CheckOptions(const RecorderOptions& options) {
   if (options.batch_span.count() <= 0 || options.buffer_kb_per_cpu == 0 || options.batch_bytes_max == 0 ||
       options.chunk_events_max == 0) {
     return Fail(ErrorCode::kInvalidArgument, "the batch span, batch, chunk and buffer sizes must be above zero");
   }
+  return FindEventProfile(options.profile);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Recorder>> Recorder::Create(const RecorderOptions& options) {
   std::vector<std::string> warnings;
+  const auto checked = CheckOptions(options);
+  if (!checked) return Fail(checked.error());
   auto tracefs = FindTracefs(options.tracefs, &warnings);
   if (!tracefs) return Fail(tracefs.error());
-  auto recorder = std::make_unique<TracefsRecorder>(options, std::move(warnings));
-  if (auto prepared = recorder->Prepare(*profile, *tracefs); !prepared) return Fail(prepared.error());
+  auto access = std::make_unique<LocalAccess>(*std::move(tracefs), options.instance_prefix);
+  auto recorder = std::make_unique<TracefsRecorder>(options, access.get());
+  recorder->Own(std::move(access), std::move(warnings));
+  if (auto prepared = recorder->Prepare(*checked); !prepared) return Fail(prepared.error());
+  return recorder;
+}
+
+Result<std::unique_ptr<Recorder>> Recorder::Create(const RecorderOptions& options, KernelAccess* access) {
+  const auto checked = CheckOptions(options);
+  if (!checked) return Fail(checked.error());
+  auto recorder = std::make_unique<TracefsRecorder>(options, access);
+  if (auto prepared = recorder->Prepare(*checked); !prepared) return Fail(prepared.error());
   return recorder;
 }
 

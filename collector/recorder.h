@@ -67,11 +67,16 @@ struct RecorderTotals {
   std::vector<std::string> warnings;  // EPERM on optional files, events this kernel does not have, …
 };
 
+class KernelAccess;
+
 class Recorder {
  public:
   // Prepares the instance (mounting tracefs if needed, reaping left-overs), does not start recording. Errors say which
   // file, why, and what to do: kPermission (not root, read-only tracefs), kNotFound (no tracefs in this kernel).
   static Result<std::unique_ptr<Recorder>> Create(const RecorderOptions& options);
+  // As the above, by way of `access`, which was not used yet and must outlive the recorder: `tracefs` and
+  // `instance_prefix` of the options do not count.
+  static Result<std::unique_ptr<Recorder>> Create(const RecorderOptions& options, KernelAccess* access);
   virtual ~Recorder() = default;  // stops and removes the instance
 
   virtual const RecorderOptions& options() const = 0;

@@ -60,7 +60,7 @@ Result<SessionInfo> DescribeSession(const TraceClock& clock, uint32_t cpus) {
 
 void SessionLog::Begin() {
   const uint64_t now_ns = clock_.NowNs();
-  threads_ = inventory_.Scan(KthreadInventory::Depth::kEverything, now_ns);
+  threads_ = scan_threads_(KthreadInventory::Depth::kEverything, now_ns);
   cpus_ = topology_.Changes(topology_.Online(), now_ns);
   clock_pairs_ = {clock_.Pair()};
   next_new_ns_ = now_ns + kNewProcessesEveryNs;
@@ -74,10 +74,10 @@ void SessionLog::AddThreads(uint64_t now_ns, bool last) {
   const bool new_due = Due(now_ns, kNewProcessesEveryNs, &next_new_ns_);
   const bool kernel_due = Due(now_ns, kKernelThreadsEveryNs, &next_kernel_ns_);
   if (!new_due && !kernel_due && !last) return;
-  auto changed = inventory_.Scan(last         ? Depth::kEverything
-                                 : kernel_due ? Depth::kKernelThreads
-                                              : Depth::kNewProcesses,
-                                 now_ns);
+  auto changed = scan_threads_(last         ? Depth::kEverything
+                               : kernel_due ? Depth::kKernelThreads
+                                            : Depth::kNewProcesses,
+                               now_ns);
   threads_.insert(threads_.end(), std::make_move_iterator(changed.begin()), std::make_move_iterator(changed.end()));
 }
 

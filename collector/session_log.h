@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,11 @@ Result<SessionInfo> DescribeSession(const TraceClock& clock, uint32_t cpus);
 
 class SessionLog {
  public:
-  SessionLog(TraceClock clock, Topology topology, KthreadInventory inventory)
-      : clock_(clock), topology_(std::move(topology)), inventory_(std::move(inventory)) {}
+  // KthreadInventory::Scan, of an inventory that the caller keeps.
+  using ScanThreads = std::function<std::vector<ThreadInfo>(KthreadInventory::Depth, uint64_t now_ns)>;
+
+  SessionLog(TraceClock clock, Topology topology, ScanThreads scan_threads)
+      : clock_(clock), topology_(std::move(topology)), scan_threads_(std::move(scan_threads)) {}
 
   // Inventory, topology and a clock pair of the first batch. Taken before tracing starts, so that reading all of /proc
   // does not fall into the recording.
@@ -36,7 +40,7 @@ class SessionLog {
 
   TraceClock clock_;
   Topology topology_;
-  KthreadInventory inventory_;
+  ScanThreads scan_threads_;
   std::vector<ThreadInfo> threads_;
   std::vector<CpuInfo> cpus_;
   std::vector<ClockPair> clock_pairs_;

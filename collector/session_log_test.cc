@@ -32,7 +32,10 @@ TEST(DescribeSession, EverySessionHasItsOwnId) {
 class SessionLogTest : public ::testing::Test {
  protected:
   SessionLogTest()
-      : clock_(*TraceClock::Named("mono")), log_(clock_, Topology(sys_.path()), KthreadInventory(proc_.path())) {
+      : clock_(*TraceClock::Named("mono")),
+        inventory_(proc_.path()),
+        log_(clock_, Topology(sys_.path()),
+             [this](KthreadInventory::Depth depth, uint64_t now_ns) { return inventory_.Scan(depth, now_ns); }) {
     sys_.Write("online", "0-1\n");
     AddTask(2, "kthreadd");
     log_.Begin();
@@ -51,6 +54,7 @@ class SessionLogTest : public ::testing::Test {
 
   TestFolder proc_, sys_;
   TraceClock clock_;
+  KthreadInventory inventory_;
   SessionLog log_;
   uint64_t begin_ns_ = 0;
 };

@@ -22,8 +22,7 @@ bool AllZero(std::string_view kallsyms) {
 }  // namespace
 
 void SymbolCollector::Load(std::vector<std::string>* warnings) {
-  constexpr size_t kKallsymsMax = 256u << 20;
-  auto text = ReadTextFile(path_, kKallsymsMax);
+  auto text = read_ ? read_() : ReadTextFile(path_, kKallsymsMax);
   if (!text || AllZero(*text)) {
     hidden_ = true;
     warnings->push_back(text ? path_ +

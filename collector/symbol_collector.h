@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "analysis/base/result.h"
 #include "analysis/chunk/batch.h"
 #include "analysis/chunk/functions_seen.h"
 #include "analysis/trace/event.h"
@@ -13,9 +15,14 @@
 
 namespace wakewatch {
 
+inline constexpr size_t kKallsymsMax = 256u << 20;
+
 class SymbolCollector {
  public:
   explicit SymbolCollector(std::string kallsyms = "/proc/kallsyms") : path_(std::move(kallsyms)) {}
+
+  // The text of kallsyms comes from `read` from now on; for who may not see addresses itself.
+  void ReadBy(std::function<Result<std::string>()> read) { read_ = std::move(read); }
 
   // Called for every event: a few nanoseconds for an address that was seen lately.
   void See(const Event& event) { functions_.See(event); }
@@ -33,6 +40,7 @@ class SymbolCollector {
   void Load(std::vector<std::string>* warnings);
 
   std::string path_;
+  std::function<Result<std::string>()> read_;  // none: from path_
   FunctionsSeen functions_;
   std::vector<uint64_t> unresolved_;
   bool hidden_ = false;  // kallsyms cannot be read or shows zeros: never tried again

@@ -144,6 +144,13 @@ Result<std::string> FindTracefs(const std::string& wanted, Warnings* warnings) {
                     "the kernel needs CONFIG_FTRACE and CONFIG_EVENT_TRACING"});
 }
 
+Result<InstanceOwner> ThisProcess() {
+  const auto self = ReadTextFile("/proc/self/stat");
+  const auto stat = self ? ParseProcStat(*self) : std::nullopt;
+  if (!stat) return Fail(Error{ErrorCode::kNotFound, "cannot be read or parsed", "/proc/self/stat", {}, "mount /proc"});
+  return InstanceOwner{stat->pid, stat->start_ticks};
+}
+
 std::string InstanceName(const std::string& prefix, InstanceOwner owner, unsigned n) {
   std::string name = prefix + "-" + std::to_string(owner.pid) + "-" + std::to_string(owner.start_ticks);
   if (n > 0) name += "-" + std::to_string(n);
@@ -240,7 +247,7 @@ std::optional<CpuStats> ParseCpuStats(uint32_t cpu, std::string_view text) {
 }
 
 Result<std::unique_ptr<TracefsSession>> TracefsSession::Create(const std::string& tracefs, const std::string& prefix,
-                                                               Warnings* warnings) {
+                                                               Warnings* warnings, std::optional<InstanceOwner> owner) {
   if (prefix.empty() || prefix.find('/') != std::string::npos || prefix.front() == '.') {
     return Fail(Error{ErrorCode::kInvalidArgument,
                       "\"" + prefix + "\" cannot be the beginning of an instance's name",
@@ -249,12 +256,14 @@ Result<std::unique_ptr<TracefsSession>> TracefsSession::Create(const std::string
                       "use letters, digits and dashes"});
   }
   ReapInstances(tracefs, prefix, "/proc", warnings);
-  const auto self = ReadTextFile("/proc/self/stat");
-  const auto stat = self ? ParseProcStat(*self) : std::nullopt;
-  if (!stat) return Fail(Error{ErrorCode::kNotFound, "cannot be read or parsed", "/proc/self/stat", {}, "mount /proc"});
+  if (!owner) {
+    const auto self = ThisProcess();
+    if (!self) return Fail(self.error());
+    owner = *self;
+  }
   constexpr unsigned kInstancesMax = 64;
   for (unsigned n = 0; n < kInstancesMax; ++n) {
-    const std::string path = tracefs + "/instances/" + InstanceName(prefix, {stat->pid, stat->start_ticks}, n);
+    const std::string path = tracefs + "/instances/" + InstanceName(prefix, *owner, n);
     if (mkdir(path.c_str(), 0750) == 0) return std::unique_ptr<TracefsSession>(new TracefsSession(path));
     if (errno == EEXIST) continue;  // another recorder of this process
     Error error = WithRemedy(ErrnoError(errno, "cannot make a tracing instance", path));

@@ -31,6 +31,8 @@ struct InstanceOwner {
   int32_t pid = 0;
   uint64_t start_ticks = 0;
 };
+// This process.
+Result<InstanceOwner> ThisProcess();
 std::string InstanceName(const std::string& prefix, InstanceOwner owner, unsigned n);
 std::optional<InstanceOwner> ParseInstanceName(const std::string& prefix, std::string_view name);
 
@@ -57,9 +59,9 @@ std::optional<CpuStats> ParseCpuStats(uint32_t cpu, std::string_view text);
 
 class TracefsSession {
  public:
-  // Reaps left-overs and makes the instance. Nothing is recorded yet.
+  // Reaps left-overs and makes the instance. Nothing is recorded yet. `owner` is in its name; none: this process.
   static Result<std::unique_ptr<TracefsSession>> Create(const std::string& tracefs, const std::string& prefix,
-                                                        Warnings* warnings);
+                                                        Warnings* warnings, std::optional<InstanceOwner> owner = {});
   // Stops and removes the instance, if Remove has not done so.
   ~TracefsSession();
   TracefsSession(const TracefsSession&) = delete;

@@ -21,10 +21,12 @@ class ServiceNotifier {
   void Alive();
 
  private:
+  void Connect();
   void Send(const std::string& text);
 
   std::string address_;  // as in sockaddr_un
   int fd_ = -1;
+  bool connected_ = false;
   std::chrono::steady_clock::time_point told_at_{};
 };
 

@@ -17,7 +17,7 @@
 
 #include "analysis/chunk/chunk.h"
 #include "collector/agent/ingest_stream.h"
-#include "collector/agent/task_snapshot.h"
+#include "collector/task_snapshot.h"
 #include "collector/trace_clock.h"
 #include "proto/wire/batch_codec.h"
 
@@ -77,7 +77,6 @@ class Uplink::Impl {
       : options_(options),
         hooks_(std::move(hooks)),
         queue_(options.queue),
-        snapshot_source_(options.proc),
         back_off_(options.back_off, std::random_device()()),
         thread_([this] { Loop(); }) {}
 
@@ -141,7 +140,6 @@ class Uplink::Impl {
   uint32_t window_ = 1;
   size_t message_bytes_max_ = kMessageBytesMax;
 
-  TaskSnapshots snapshot_source_;  // of the reading thread
   // Of the thread.
   BackOff back_off_;
   std::string problem_said_;
@@ -438,7 +436,15 @@ void Uplink::Impl::Snapshot(const v1::TaskSnapshotRequest& request) {
     if (!welcomed_at_) return;
     if (const auto clock = TraceClock::Named(session_->clock)) trace_now_ns = clock->NowNs();
   }
-  auto snapshot = snapshot_source_.Take(request.request_id(), request.pid(), SteadyClock::now(), trace_now_ns);
+  TaskSnapshot snapshot;
+  if (options_.snapshot) {
+    snapshot = options_.snapshot(request.request_id(), request.pid(), trace_now_ns);
+  } else {
+    snapshot.request_id = request.request_id();
+    snapshot.pid = request.pid();
+    snapshot.ts_ns = trace_now_ns;
+    snapshot.error = "this collector takes no snapshots of tasks";
+  }
   const std::lock_guard lock(mutex_);
   if (snapshots_.size() == kSnapshotsMax) snapshots_.pop_front();
   snapshots_.push_back(std::move(snapshot));

@@ -13,6 +13,7 @@
 #include "analysis/chunk/batch.h"
 #include "collector/agent/back_off.h"
 #include "collector/agent/batch_queue.h"
+#include "collector/task_snapshot.h"
 
 namespace wakewatch {
 
@@ -23,7 +24,8 @@ struct UplinkOptions {
   std::chrono::milliseconds slow_retry{10'000};       // after an answer that takes people to change
   std::chrono::milliseconds welcome_timeout{10'000};  // for the server's first word
   std::chrono::milliseconds state_every{2'000};       // CollectorState
-  std::string proc = "/proc";                         // for task snapshots
+  // The stack of a task that the server asks for. None: it is told that there are none.
+  std::function<TaskSnapshot(uint64_t request_id, int32_t pid, uint64_t trace_now_ns)> snapshot = {};
 };
 
 // What the server is told about the collector, besides the state of the queue.

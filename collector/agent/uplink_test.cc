@@ -283,7 +283,10 @@ TEST(Uplink, AnswersTheServersRequests) {
   FakeServer server;
   server.Set(script);
   UplinkOptions options = Impatient(server);
-  options.proc = proc.path();
+  TaskSnapshots source(proc.path());
+  options.snapshot = [&source](uint64_t request_id, int32_t pid, uint64_t trace_now_ns) {
+    return source.Take(request_id, pid, std::chrono::steady_clock::now(), trace_now_ns);
+  };
   std::mutex mutex;
   std::string asked;
   Uplink uplink(options, {.profile_asked = [&](const std::string& profile, const std::string& reason) {

@@ -12,6 +12,7 @@
 #include "collector/agent/agent_metrics.h"
 #include "collector/agent/service_notifier.h"
 #include "collector/cli/options.h"
+#include "collector/local_access.h"
 #include "collector/topology.h"
 
 namespace wakewatch {
@@ -39,9 +40,16 @@ void SetUpLog(const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-Result<std::unique_ptr<Recorder>> MakeRecorder(const CollectorOptions& options) {
+Result<std::unique_ptr<KernelAccess>> OpenKernel(const CollectorOptions& options) {
+  Warnings warnings;
+  auto tracefs = FindTracefs(options.tracefs, &warnings);
+  if (!tracefs) return Fail(tracefs.error());
+  for (const std::string& warning : warnings) spdlog::warn("{}", warning);
+  return std::make_unique<LocalAccess>(*std::move(tracefs), RecorderOptions().instance_prefix);
+}
+
+Result<std::unique_ptr<Recorder>> MakeRecorder(const CollectorOptions& options, KernelAccess* access) {
   RecorderOptions recorder;
-  recorder.tracefs = options.tracefs;
   recorder.host = options.host;
   recorder.profile = options.profile;
   recorder.buffer_kb_per_cpu = static_cast<uint32_t>(options.buffer_kb);
@@ -50,7 +58,7 @@ Result<std::unique_ptr<Recorder>> MakeRecorder(const CollectorOptions& options) 
   recorder.probe_limits.rate_all_max = 3 * options.probe_rate_max;
   recorder.probe_limits.cpu_percent_max = options.probe_cpu_max;
   BoundForService(static_cast<uint32_t>(Topology().Online().size()), &recorder);
-  return Recorder::Create(recorder);
+  return Recorder::Create(recorder, access);
 }
 
 int ExitCodeOf(const CollectorOptions& options, const Agent::Outcome& outcome) {
@@ -71,7 +79,12 @@ int ExitCodeOf(const CollectorOptions& options, const Agent::Outcome& outcome) {
 }
 
 int Run(const CollectorOptions& options) {
-  auto recorder = MakeRecorder(options);
+  const auto access = OpenKernel(options);
+  if (!access) {
+    spdlog::error("{}", access.error().Text());
+    return kError;
+  }
+  auto recorder = MakeRecorder(options, access->get());
   if (!recorder) {
     spdlog::error("{}", recorder.error().Text());
     return kError;
@@ -81,6 +94,9 @@ int Run(const CollectorOptions& options) {
   AgentOptions agent_options;
   agent_options.uplink.server = options.server;
   agent_options.uplink.queue.bytes_max = options.queue_mib << 20;
+  agent_options.uplink.snapshot = [&](uint64_t request_id, int32_t pid, uint64_t trace_now_ns) {
+    return (*access)->Snapshot(request_id, pid, trace_now_ns);
+  };
   agent_options.budget.events_per_second = options.event_budget;
   const char* const socket = std::getenv("NOTIFY_SOCKET");
   ServiceNotifier systemd(socket == nullptr ? "" : socket);

@@ -1,4 +1,4 @@
-#include "collector/agent/task_snapshot.h"
+#include "collector/task_snapshot.h"
 
 #include "collector/file_io.h"
 
