@@ -21,8 +21,9 @@ ROOMS = {
     "collector": {"analysis/base", "analysis/trace", "analysis/chunk", "collector"},
     "server/store": {"analysis", "server/store"},
     "server/live": {"analysis", "server/store", "server/live"},
-    "server/rpc": {"analysis", "proto/wire", "server/store", "server/live", "server/rpc"},
-    "server/http": {"analysis", "server/store", "server/live", "server/rpc", "server/http"},
+    "server/access": {"analysis/base", "server/access"},
+    "server/rpc": {"analysis", "proto/wire", "server/store", "server/live", "server/access", "server/rpc"},
+    "server/http": {"analysis", "server/store", "server/live", "server/access", "server/rpc", "server/http"},
     "server/cli": {"analysis", "proto/wire", "server", "collector"},
 }
 SOURCE_ENDINGS = (".h", ".cc", ".c")
