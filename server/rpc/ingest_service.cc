@@ -10,6 +10,8 @@
 
 #include "analysis/chunk/chunk.h"
 #include "proto/wire/batch_codec.h"
+#include "server/live/replay.h"
+#include "server/rpc/call_guard.h"
 #include "server/rpc/status.h"
 
 namespace wakewatch {
@@ -29,7 +31,7 @@ class StreamDelivery;
 
 class IngestStream final : public grpc::ServerBidiReactor<v1::IngestRequest, v1::IngestResponse> {
  public:
-  explicit IngestStream(Fleet* fleet);
+  IngestStream(Fleet* fleet, AccessControl* access, Caller caller);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -44,6 +46,8 @@ class IngestStream final : public grpc::ServerBidiReactor<v1::IngestRequest, v1:
 
  private:
   bool Begin(const v1::Hello& hello);
+  // Whether the caller may deliver this session. Errors: kPermission.
+  wakewatch::Status MayDeliver(const SessionInfo& session) const;
   // False: the stream was closed, or is to be read no further for now.
   bool Take(v1::IngestRequest* request);
   void TakeState(const v1::CollectorState& state);
@@ -52,6 +56,8 @@ class IngestStream final : public grpc::ServerBidiReactor<v1::IngestRequest, v1:
   void WriteNext();  // with mutex_ held
 
   Fleet* const fleet_;
+  AccessControl* const access_;
+  const Caller caller_;
   std::shared_ptr<StreamDelivery> delivery_;
   std::unique_ptr<Fleet::Feed> feed_;
   v1::IngestRequest request_;
@@ -104,7 +110,11 @@ class StreamDelivery final : public Delivery {
   IngestStream* stream_;
 };
 
-IngestStream::IngestStream(Fleet* fleet) : fleet_(fleet), delivery_(std::make_shared<StreamDelivery>(this)) {
+IngestStream::IngestStream(Fleet* fleet, AccessControl* access, Caller caller)
+    : fleet_(fleet),
+      access_(access),
+      caller_(std::move(caller)),
+      delivery_(std::make_shared<StreamDelivery>(this)) {
   StartRead(&request_);
 }
 
@@ -139,6 +149,10 @@ bool IngestStream::Begin(const v1::Hello& hello) {
     Close({grpc::StatusCode::INVALID_ARGUMENT, "hello: " + session.error().Text()});
     return false;
   }
+  if (auto may = MayDeliver(*session); !may) {
+    Close(ToStatus(may.error()));
+    return false;
+  }
   auto feed = fleet_->Connect(*session, delivery_);
   if (!feed) {
     Close(ToStatus(feed.error()));
@@ -148,7 +162,26 @@ bool IngestStream::Begin(const v1::Hello& hello) {
   return true;
 }
 
+wakewatch::Status IngestStream::MayDeliver(const SessionInfo& session) const {
+  const bool replayed = session.collector_version == kReplayVersion;
+  if (auto may = MayDeliverAs(caller_, session.host, replayed); !may) return may;
+  if (caller_.everybody || MayDeliverAs(caller_, session.host, false)) return {};
+  // Who may only import must not add to what a collector has said of its host.
+  for (const HostState& host : fleet_->Hosts()) {
+    const bool imported = host.boot_id.rfind("import-", 0) == 0 || host.collector_version == kReplayVersion;
+    if (host.name != session.host || imported) continue;
+    return Fail(Error{.code = ErrorCode::kPermission,
+                      .cause = "host \"" + session.host + "\" has a collector of its own",
+                      .remedy = "import under another name: --host"});
+  }
+  return {};
+}
+
 bool IngestStream::Take(v1::IngestRequest* request) {
+  if (access_ != nullptr && !access_->StillGood(caller_)) {
+    Close({grpc::StatusCode::UNAUTHENTICATED, "the caller's token is no longer good (wakewatch token list tells why)"});
+    return false;
+  }
   if (feed_ == nullptr) {
     if (request->has_hello()) return Begin(request->hello());
     Close({grpc::StatusCode::INVALID_ARGUMENT, "a stream begins with hello"});
@@ -268,10 +301,19 @@ void IngestStream::OnDone() {
   delete this;
 }
 
+class RefusedStream final : public grpc::ServerBidiReactor<v1::IngestRequest, v1::IngestResponse> {
+ public:
+  explicit RefusedStream(const grpc::Status& status) { Finish(status); }
+  void OnDone() override { delete this; }
+};
+
 }  // namespace
 
-grpc::ServerBidiReactor<v1::IngestRequest, v1::IngestResponse>* IngestService::Stream(grpc::CallbackServerContext*) {
-  return new IngestStream(fleet_);
+grpc::ServerBidiReactor<v1::IngestRequest, v1::IngestResponse>* IngestService::Stream(
+    grpc::CallbackServerContext* context) {
+  Decision decision = CallerOf(*context, access_, {Need::kRole, Role::kIngest});
+  if (decision.verdict != Verdict::kAllowed) return new RefusedStream(ToStatus(decision));
+  return new IngestStream(fleet_, access_, std::move(decision.caller));
 }
 
 }  // namespace wakewatch

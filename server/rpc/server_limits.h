@@ -9,6 +9,8 @@
 
 namespace wakewatch {
 
+class AccessControl;
+
 struct ServerLimits {
   std::string version;
   size_t message_bytes_max = 16u << 20;
@@ -25,6 +27,7 @@ struct ServerLimits {
   unsigned checks_max = 2, check_threads = 1;
   unsigned streams_max = 64;  // WatchHosts, WatchThreads, WatchFindings together: each holds a thread
   const std::atomic<bool>* stopping = nullptr;
+  AccessControl* access = nullptr;  // ends streams whose caller's token is no longer good
 };
 
 }  // namespace wakewatch
