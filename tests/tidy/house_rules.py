@@ -16,6 +16,7 @@ ROOMS = {
     "analysis/report": {"analysis/base", "analysis/trace", "analysis/chunk", "analysis/model", "analysis/checks",
                         "analysis/protocol", "analysis/report"},
     "proto/wire": {"analysis/base", "analysis/trace", "analysis/chunk", "proto/wire"},
+    "collector/spool": {"analysis/base", "analysis/trace", "analysis/chunk", "collector/spool"},
     "collector/agent": {"analysis/base", "analysis/trace", "analysis/chunk", "proto/wire", "collector"},
     "collector/cli": {"analysis/base", "analysis/trace", "analysis/chunk", "proto/wire", "collector"},
     "collector": {"analysis/base", "analysis/trace", "analysis/chunk", "collector"},
