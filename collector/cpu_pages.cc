@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,10 +27,6 @@ constexpr uint64_t kBytesPerMicrosecond = 8 * 60;
 std::chrono::microseconds RoundGap(uint64_t buffer_bytes) {
   return std::clamp(std::chrono::microseconds(buffer_bytes / kBytesPerMicrosecond), kRoundGapMin, kRoundGapMax);
 }
-
-// The reading thread does little, but must not wait behind the load it records: at nice 0 it would get its turn only
-// when tasks that never sleep have used up theirs, while the buffers fill.
-constexpr int kReaderNice = -10;
 
 // Low 27 bits: the flags for missed events are above them, and no sub-buffer is larger.
 constexpr uint64_t kCommitMask = (1u << 27) - 1;
@@ -89,7 +84,7 @@ void PageReader::Finish() {
 
 void PageReader::Loop() {
   pthread_setname_np(pthread_self(), "wakewatch-read");
-  raised_priority_.store(setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kReaderNice) == 0);
+  raised_priority_.store(settings_.raise_priority && settings_.raise_priority(gettid()));
   auto next_complete = SteadyClock::now() + settings_.batch_span;
   while (!finishing_.load() && !queue_->closed()) {
     Wait(next_complete);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -25,6 +26,8 @@ struct PageReaderSettings {
   PageLayout layout;  // page_size is that of the instance's sub-buffers
   uint64_t buffer_bytes_per_cpu = 0;
   std::chrono::milliseconds batch_span{500};  // a complete round at least this often
+  // The reading thread does little, but must not wait behind the load it records. Called on it.
+  std::function<Status(int32_t tid)> raise_priority = {};
 };
 
 // A CPU's trace_pipe_raw, open for reading without blocking.

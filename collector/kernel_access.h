@@ -39,7 +39,7 @@ struct InstanceSetup {
   }
 };
 
-// One instance, prepared once; nothing but Snapshot, OpenSymbols, ScanThreads and Check works before. Snapshot may be
+// One instance, prepared once; nothing that concerns it works before. Snapshot and RaisePriority may be
 // called while another thread is in any of the others. Errors are those of the files behind it, and kInterrupted when
 // who serves it is gone.
 class KernelAccess {
@@ -62,6 +62,8 @@ class KernelAccess {
   virtual std::vector<ThreadInfo> ScanThreads(KthreadInventory::Depth depth, uint64_t now_ns) = 0;
   virtual TaskSnapshot Snapshot(uint64_t request_id, int32_t pid, uint64_t trace_now_ns) = 0;
   virtual Result<Descriptor> OpenSymbols() = 0;  // kallsyms, as who serves it may see it
+  // Lets a thread of this process be served before the load that it records.
+  virtual Status RaisePriority(int32_t tid) = 0;
   // An error when who serves it is gone. Takes no time.
   virtual Status Check() = 0;
   // Removes the instance and the probes; the pipes must be closed. Answers with what could not be removed. May be

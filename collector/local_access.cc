@@ -1,7 +1,9 @@
 #include "collector/local_access.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 
+#include <cerrno>
 #include <chrono>
 #include <utility>
 
@@ -90,6 +92,13 @@ TaskSnapshot LocalAccess::Snapshot(uint64_t request_id, int32_t pid, uint64_t tr
 }
 
 Result<Descriptor> LocalAccess::OpenSymbols() { return OpenToRead("/proc/kallsyms"); }
+
+Status LocalAccess::RaisePriority(int32_t tid) {
+  // At nice 0 it would get its turn only when tasks that never sleep have used up theirs, while the buffers fill.
+  constexpr int kReaderNice = -10;
+  if (setpriority(PRIO_PROCESS, static_cast<id_t>(tid), kReaderNice) == 0) return {};
+  return Fail(ErrnoError(errno, "cannot raise the priority of a thread", {}));
+}
 
 Warnings LocalAccess::Remove() {
   if (session_) {

@@ -29,6 +29,7 @@ class LocalAccess final : public KernelAccess {
   std::vector<ThreadInfo> ScanThreads(KthreadInventory::Depth depth, uint64_t now_ns) override;
   TaskSnapshot Snapshot(uint64_t request_id, int32_t pid, uint64_t trace_now_ns) override;
   Result<Descriptor> OpenSymbols() override;
+  Status RaisePriority(int32_t tid) override;
   Status Check() override { return {}; }
   Warnings Remove() override;
 

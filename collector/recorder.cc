@@ -1,3 +1,4 @@
+// Longer than 500 lines: one class, whose parts share the state of one recording.
 #include "collector/recorder.h"
 
 #include <algorithm>
@@ -310,7 +311,7 @@ Status TracefsRecorder::Begin() {
   const size_t buffers_max = std::max(options_.read_ahead_bytes / buffer_bytes, 2 * cpus_.size());
   queue_ = std::make_unique<PageQueue>(buffer_bytes, buffers_max);
   const PageReaderSettings settings{setup_->clock, formats_->table.page(), setup_->buffer_bytes_per_cpu,
-                                    options_.batch_span};
+                                    options_.batch_span, [this](int32_t tid) { return access_->RaisePriority(tid); }};
   std::vector<CpuPipe> pipes;
   for (const uint32_t cpu : cpus_) {
     auto pipe = access_->OpenPipe(cpu);

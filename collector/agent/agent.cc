@@ -71,16 +71,16 @@ Agent::Outcome Agent::Run(std::chrono::nanoseconds duration, const std::atomic<b
   Report(recorder_->totals());
   outcome.events_lost = recorder_->totals().lost;
   outcome.gaps = recorder_->totals().gaps;
-  Deliver(stop);
+  Deliver(stop, outcome.recorded ? options_.deliver_timeout : options_.stop_timeout);
   outcome.delivery = uplink_.Finish(milliseconds(0));
   outcome.state = state();
   return outcome;
 }
 
 // Waits for the server; a stop that comes meanwhile cuts the wait short.
-void Agent::Deliver(const std::atomic<bool>& stop) {
+void Agent::Deliver(const std::atomic<bool>& stop, milliseconds timeout) {
   constexpr milliseconds kLook{100};
-  auto until = SteadyClock::now() + options_.deliver_timeout;
+  auto until = SteadyClock::now() + timeout;
   bool stopped = false;
   while (!uplink_.AwaitDelivery(kLook)) {
     if (stop.load() && !std::exchange(stopped, true)) {

@@ -24,7 +24,7 @@ struct AgentOptions {
   UplinkOptions uplink;
   BudgetOptions budget;
   std::chrono::milliseconds deliver_timeout{30'000};  // when the recording ended by itself
-  std::chrono::milliseconds stop_timeout{5'000};      // when it was told to stop
+  std::chrono::milliseconds stop_timeout{5'000};      // when it was told to stop, or an error ended it
 };
 
 // What of `options` is bounded for a service that nobody watches: kernel buffers of 64 MiB in all, and as little memory
@@ -75,7 +75,7 @@ class Agent {
   void Report(const RecorderTotals& totals);
   // Probe events are the first to go when the server does not keep up: while the queue is long, none are recorded.
   void SpareQueue();
-  void Deliver(const std::atomic<bool>& stop);
+  void Deliver(const std::atomic<bool>& stop, std::chrono::milliseconds timeout);
   // Gives back what a long queue took, once it is short again: the allocator would keep it.
   void TrimMemory();
 

@@ -2,6 +2,7 @@
 #include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
@@ -11,6 +12,7 @@
 #include "collector/agent/agent.h"
 #include "collector/agent/agent_metrics.h"
 #include "collector/agent/service_notifier.h"
+#include "collector/broker/broker_process.h"
 #include "collector/cli/options.h"
 #include "collector/local_access.h"
 #include "collector/topology.h"
@@ -40,15 +42,7 @@ void SetUpLog(const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-Result<std::unique_ptr<KernelAccess>> OpenKernel(const CollectorOptions& options) {
-  Warnings warnings;
-  auto tracefs = FindTracefs(options.tracefs, &warnings);
-  if (!tracefs) return Fail(tracefs.error());
-  for (const std::string& warning : warnings) spdlog::warn("{}", warning);
-  return std::make_unique<LocalAccess>(*std::move(tracefs), RecorderOptions().instance_prefix);
-}
-
-Result<std::unique_ptr<Recorder>> MakeRecorder(const CollectorOptions& options, KernelAccess* access) {
+RecorderOptions OptionsOfRecorder(const CollectorOptions& options) {
   RecorderOptions recorder;
   recorder.host = options.host;
   recorder.profile = options.profile;
@@ -58,8 +52,45 @@ Result<std::unique_ptr<Recorder>> MakeRecorder(const CollectorOptions& options, 
   recorder.probe_limits.rate_all_max = 3 * options.probe_rate_max;
   recorder.probe_limits.cpu_percent_max = options.probe_cpu_max;
   BoundForService(static_cast<uint32_t>(Topology().Online().size()), &recorder);
-  return Recorder::Create(recorder, access);
+  return recorder;
 }
+
+// What recording needs privileges for: in a process of its own, after which this one has none, or in this one.
+class Kernel {
+ public:
+  Status Open(const CollectorOptions& options, const RecorderOptions& recorder) {
+    if (options.no_drop) return OpenHere(options, recorder);
+    const auto user = FindUser(options.user);
+    if (!user) return Fail(user.error());
+    BrokerStart start;
+    start.tracefs = options.tracefs;
+    start.instance_prefix = recorder.instance_prefix;
+    start.limits.buffers = {recorder.buffer_kb_per_cpu, recorder.subbuffer_kb};
+    start.limits.probes = recorder.evidence == EvidenceLevel::kDeep;
+    auto broker = BrokerProcess::Start(start);
+    if (!broker) return Fail(broker.error());
+    broker_ = *std::move(broker);
+    const bool root = geteuid() == 0;
+    if (auto given_up = GiveUpPrivileges(*user); !given_up) return given_up;
+    spdlog::info("process {} keeps the privileges; this one goes on {} without any", broker_->pid(),
+                 root ? "as " + user->name : "as the user it was");
+    return {};
+  }
+  KernelAccess* access() { return local_ ? local_.get() : broker_->access(); }
+
+ private:
+  Status OpenHere(const CollectorOptions& options, const RecorderOptions& recorder) {
+    Warnings warnings;
+    auto tracefs = FindTracefs(options.tracefs, &warnings);
+    if (!tracefs) return Fail(tracefs.error());
+    for (const std::string& warning : warnings) spdlog::warn("{}", warning);
+    local_ = std::make_unique<LocalAccess>(*std::move(tracefs), recorder.instance_prefix);
+    return {};
+  }
+
+  std::unique_ptr<BrokerProcess> broker_;
+  std::unique_ptr<KernelAccess> local_;
+};
 
 int ExitCodeOf(const CollectorOptions& options, const Agent::Outcome& outcome) {
   if (!outcome.recorded) {
@@ -79,12 +110,15 @@ int ExitCodeOf(const CollectorOptions& options, const Agent::Outcome& outcome) {
 }
 
 int Run(const CollectorOptions& options) {
-  const auto access = OpenKernel(options);
-  if (!access) {
-    spdlog::error("{}", access.error().Text());
+  const char* const socket = std::getenv("NOTIFY_SOCKET");
+  ServiceNotifier systemd(socket == nullptr ? "" : socket);  // before the user changes, who may not reach its socket
+  const RecorderOptions recorder_options = OptionsOfRecorder(options);
+  Kernel kernel;  // before anything that has a thread
+  if (auto opened = kernel.Open(options, recorder_options); !opened) {
+    spdlog::error("{}", opened.error().Text());
     return kError;
   }
-  auto recorder = MakeRecorder(options, access->get());
+  auto recorder = Recorder::Create(recorder_options, kernel.access());
   if (!recorder) {
     spdlog::error("{}", recorder.error().Text());
     return kError;
@@ -95,11 +129,9 @@ int Run(const CollectorOptions& options) {
   agent_options.uplink.server = options.server;
   agent_options.uplink.queue.bytes_max = options.queue_mib << 20;
   agent_options.uplink.snapshot = [&](uint64_t request_id, int32_t pid, uint64_t trace_now_ns) {
-    return (*access)->Snapshot(request_id, pid, trace_now_ns);
+    return kernel.access()->Snapshot(request_id, pid, trace_now_ns);
   };
   agent_options.budget.events_per_second = options.event_budget;
-  const char* const socket = std::getenv("NOTIFY_SOCKET");
-  ServiceNotifier systemd(socket == nullptr ? "" : socket);
   AgentMetrics metrics;
   AgentHooks hooks;
   hooks.recording = [&] { systemd.Ready(); };

@@ -109,6 +109,12 @@ void Define(CollectorOptions* options, CLI::App* app) {
       ->type_name("ADDRESS:PORT");
   app->add_option("--tracefs", options->tracefs, "Where tracefs is mounted; default: found among the mounts")
       ->type_name("DIR");
+  app->add_option("--user", options->user,
+                  "Become this user before the first connection; what takes root is left to a small process without a "
+                  "network. Default: wakewatch, where there is such a user, else nobody")
+      ->type_name("NAME");
+  app->add_flag("--no-drop", options->no_drop,
+                "Stay one process with all privileges, where a container allows no second user or no seccomp");
   app->add_option("--log-level", options->log_level, "What is said on standard error")
       ->check(CLI::IsMember(std::vector<std::string>{"debug", "info", "warn", "error"}))
       ->capture_default_str();
@@ -162,6 +168,10 @@ std::optional<int> ParseCollectorOptions(int argc, const char* const* argv, Coll
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
     std::cerr << "wakewatch-collector: error: " << error.what() << " (see --help)\n";
+    return kUsage;
+  }
+  if (options->no_drop && !options->user.empty()) {
+    std::cerr << "wakewatch-collector: error: --no-drop keeps the user, so --user makes no sense (see --help)\n";
     return kUsage;
   }
   if (!man) return std::nullopt;

@@ -20,7 +20,9 @@ struct CollectorOptions {
   uint64_t queue_mib = 20;           // with it the process stays within 64 MiB
   uint64_t buffer_kb = 8192;         // of a CPU, at most
   std::string tracefs;
-  std::string metrics;  // "ADDRESS:PORT"; empty: none
+  std::string metrics;   // "ADDRESS:PORT"; empty: none
+  std::string user;      // that it becomes; empty: see FindUser
+  bool no_drop = false;  // one process, which keeps its privileges
   std::string log_level = "info";
   bool once = false;
   uint64_t duration_ns = 10'000'000'000;  // of `once`

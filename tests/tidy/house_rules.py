@@ -18,6 +18,7 @@ ROOMS = {
     "proto/wire": {"analysis/base", "analysis/trace", "analysis/chunk", "proto/wire"},
     "collector/spool": {"analysis/base", "analysis/trace", "analysis/chunk", "collector/spool"},
     "collector/agent": {"analysis/base", "analysis/trace", "analysis/chunk", "proto/wire", "collector"},
+    "collector/broker": {"analysis/base", "analysis/trace", "analysis/chunk", "collector"},
     "collector/cli": {"analysis/base", "analysis/trace", "analysis/chunk", "proto/wire", "collector"},
     "collector": {"analysis/base", "analysis/trace", "analysis/chunk", "collector"},
     "server/store": {"analysis", "server/store"},
