@@ -34,7 +34,7 @@ wakewatch_deps(seccomp PkgConfig::SECCOMP)
 wakewatch_deps(log spdlog::spdlog fmt::fmt)
 wakewatch_deps(grpc gRPC::grpc++ gRPC::grpc++_reflection protobuf::libprotobuf)
 wakewatch_deps(tls OpenSSL::SSL OpenSSL::Crypto)
-wakewatch_deps(http Boost::headers ZLIB::ZLIB Threads::Threads)
+wakewatch_deps(http Boost::headers OpenSSL::SSL ZLIB::ZLIB Threads::Threads)
 wakewatch_deps(metrics prometheus-cpp::core)
 wakewatch_deps(metrics_http prometheus-cpp::pull)
 

@@ -4,13 +4,8 @@
 set -euo pipefail
 
 what=${1:-build}
-<<<<<<< HEAD
-packages=(g++ cmake ninja-build pkg-config ccache libtraceevent-dev libbpf-dev libexpected-dev libcli11-dev nlohmann-json3-dev
-  libspdlog-dev libfmt-dev libsqlite3-dev libssl-dev libzstd-dev libxxhash-dev zlib1g-dev libgrpc++-dev protobuf-compiler
-=======
-packages=(g++ cmake ninja-build pkg-config ccache libtraceevent-dev libbpf-dev libseccomp-dev libexpected-dev libcli11-dev nlohmann-json3-dev
-  libspdlog-dev libfmt-dev libsqlite3-dev libzstd-dev libxxhash-dev zlib1g-dev libgrpc++-dev protobuf-compiler
->>>>>>> 7ee4f51 (The collector drops its privileges: a small broker without a network keeps what recording needs, the rest runs as another user under seccomp)
+packages=(g++ cmake ninja-build pkg-config ccache libtraceevent-dev libbpf-dev libseccomp-dev libexpected-dev libcli11-dev
+  nlohmann-json3-dev libspdlog-dev libfmt-dev libsqlite3-dev libssl-dev libzstd-dev libxxhash-dev zlib1g-dev libgrpc++-dev protobuf-compiler
   protobuf-compiler-grpc libprotobuf-dev libboost-dev prometheus-cpp-dev)
 # The dashboard. A node that came another way than by packages is as good.
 if ! command -v npm >/dev/null || ! command -v node >/dev/null; then packages+=(nodejs npm); fi

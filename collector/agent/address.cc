@@ -35,7 +35,7 @@ Status CheckLoopback(const std::string& address, const std::string& what) {
     return refuse("an IPv6 address stands in brackets", "as in [::1]:7400");
   }
   if (!IsLoopback(host)) {
-    return refuse("TLS is not there yet, and plaintext is for this machine only",
+    return refuse("what is said there is plaintext, and for this machine only",
                   "use 127.0.0.1, [::1] or localhost, for example at the near end of a tunnel");
   }
   return {};

@@ -1,4 +1,4 @@
-// Why: without TLS nothing may leave this machine, so every address that is used is looked at before it is.
+// Why: what is served without TLS may not leave this machine, so its address is looked at before it is used.
 #pragma once
 
 #include <string>

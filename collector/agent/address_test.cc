@@ -16,21 +16,11 @@ TEST(CheckLoopback, OnlyThisMachine) {
     const char* address;
     const char* says;
   } rows[] = {
-      {"10.0.0.1:7400", "TLS is not there yet"},
-      {"0.0.0.0:7400", "TLS is not there yet"},
-      {"[::]:7400", "TLS is not there yet"},
-      {"[::2]:7400", "TLS is not there yet"},
-      {"example.org:7400", "TLS is not there yet"},
-      {"127.0.0.1.example.org:7400", "TLS is not there yet"},
-      {"unix:/run/x:1", "brackets"},
-      {"::1:7400", "brackets"},
-      {":7400", "TLS is not there yet"},
-      {"127.0.0.1", "HOST:PORT"},
-      {"127.0.0.1:", "HOST:PORT"},
-      {"127.0.0.1:0", "HOST:PORT"},
-      {"127.0.0.1:65536", "HOST:PORT"},
-      {"127.0.0.1:http", "HOST:PORT"},
-      {"", "HOST:PORT"},
+      {"10.0.0.1:7400", "plaintext"},   {"0.0.0.0:7400", "plaintext"},     {"[::]:7400", "plaintext"},
+      {"[::2]:7400", "plaintext"},      {"example.org:7400", "plaintext"}, {"127.0.0.1.example.org:7400", "plaintext"},
+      {"unix:/run/x:1", "brackets"},    {"::1:7400", "brackets"},          {":7400", "plaintext"},
+      {"127.0.0.1", "HOST:PORT"},       {"127.0.0.1:", "HOST:PORT"},       {"127.0.0.1:0", "HOST:PORT"},
+      {"127.0.0.1:65536", "HOST:PORT"}, {"127.0.0.1:http", "HOST:PORT"},   {"", "HOST:PORT"},
   };
   for (const auto& row : rows) {
     const auto checked = CheckLoopback(row.address, "--server");

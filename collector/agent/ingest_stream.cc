@@ -30,7 +30,7 @@ StreamEnd EndOf(grpc::StatusCode code) {
   }
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
+grpc::ChannelArguments MakeArguments() {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
@@ -41,18 +41,26 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(kResponseBytesMax);
   arguments.SetMaxSendMessageSize(static_cast<int>(kMessageBytesMax));
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  return arguments;
 }
 
 class GrpcStream final : public IngestStream {
  public:
-  GrpcStream(const std::string& server, Handler handler)
-      : handler_(std::move(handler)), channel_(MakeChannel(server)), stub_(v1::IngestService::NewStub(channel_)) {
+  GrpcStream(const std::string& server, const ServerAccess& access, const ServerChannel& channel, Handler handler)
+      : server_(server),
+        access_(access),
+        handler_(std::move(handler)),
+        channel_(channel.channel),
+        stub_(v1::IngestService::NewStub(channel_)) {
+    channel.Authorize(&context_);
     stream_ = stub_->Stream(&context_);
     reader_ = std::thread([this] {
       pthread_setname_np(pthread_self(), "wakewatch-acks");
       v1::IngestResponse response;
-      while (stream_->Read(&response)) handler_.received(response);
+      while (stream_->Read(&response)) {
+        heard_ = true;
+        handler_.received(response);
+      }
       handler_.ended();
     });
   }
@@ -68,11 +76,16 @@ class GrpcStream final : public IngestStream {
   StreamEnding Close() override {
     reader_.join();
     const grpc::Status status = stream_->Finish();
-    return {EndOf(status.error_code()), status.error_message()};
+    std::string why;
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE && !heard_) why = ExplainNoConnection(server_, access_);
+    return {EndOf(status.error_code()), why.empty() ? status.error_message() : why};
   }
 
  private:
+  const std::string server_;
+  const ServerAccess access_;
   const Handler handler_;
+  bool heard_ = false;  // of the reader
   grpc::ClientContext context_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::IngestService::Stub> stub_;
@@ -82,8 +95,11 @@ class GrpcStream final : public IngestStream {
 
 }  // namespace
 
-std::unique_ptr<IngestStream> IngestStream::Open(const std::string& server, Handler handler) {
-  return std::make_unique<GrpcStream>(server, std::move(handler));
+Result<std::unique_ptr<IngestStream>> IngestStream::Open(const std::string& server, const ServerAccess& access,
+                                                         Handler handler) {
+  const auto channel = OpenChannel(server, access, MakeArguments());
+  if (!channel) return Fail(channel.error());
+  return std::make_unique<GrpcStream>(server, access, *channel, std::move(handler));
 }
 
 }  // namespace wakewatch

@@ -6,6 +6,9 @@
 #include <memory>
 #include <string>
 
+#include "analysis/base/result.h"
+#include "proto/wire/client_channel.h"
+
 namespace wakewatch::v1 {
 class IngestRequest;
 class IngestResponse;
@@ -36,8 +39,9 @@ class IngestStream {
     std::function<void()> ended;                        // nothing more will be received
   };
 
-  // Begins to connect, and does not wait for it. Plaintext: `server` is "HOST:PORT".
-  static std::unique_ptr<IngestStream> Open(const std::string& server, Handler handler);
+  // Begins to connect, and does not wait for it. Errors: as OpenChannel.
+  static Result<std::unique_ptr<IngestStream>> Open(const std::string& server, const ServerAccess& access,
+                                                    Handler handler);
   virtual ~IngestStream() = default;
 
   // Blocks while the other side takes nothing. False: the stream has ended.

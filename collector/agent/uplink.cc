@@ -247,12 +247,15 @@ StreamEnding Uplink::Impl::Attempt(milliseconds* lasted) {
     message.mutable_chunk()->set_newest(kChunkVersion);
     SessionToMessage(*session_, message.mutable_session());
   }
-  const auto stream = IngestStream::Open(options_.server, {[this](v1::IngestResponse& r) { Received(r); },
-                                                           [this] {
-                                                             const std::lock_guard lock(mutex_);
-                                                             ended_ = true;
-                                                             changed_.notify_all();
-                                                           }});
+  const auto opened = IngestStream::Open(options_.server, options_.access,
+                                         {[this](v1::IngestResponse& r) { Received(r); },
+                                          [this] {
+                                            const std::lock_guard lock(mutex_);
+                                            ended_ = true;
+                                            changed_.notify_all();
+                                          }});
+  if (!opened) return {StreamEnd::kNotAllowed, Printable(opened.error().Text())};
+  const std::unique_ptr<IngestStream>& stream = *opened;
   {
     const std::lock_guard lock(mutex_);
     stream_ = stream.get();

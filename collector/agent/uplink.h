@@ -14,11 +14,13 @@
 #include "collector/agent/back_off.h"
 #include "collector/agent/batch_queue.h"
 #include "collector/task_snapshot.h"
+#include "proto/wire/client_channel.h"
 
 namespace wakewatch {
 
 struct UplinkOptions {
-  std::string server = "127.0.0.1:7400";  // plaintext: for loopback addresses
+  std::string server = "127.0.0.1:7400";
+  ServerAccess access = {};
   QueueLimits queue;
   BackOffLimits back_off;
   std::chrono::milliseconds slow_retry{10'000};       // after an answer that takes people to change

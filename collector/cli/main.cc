@@ -127,6 +127,7 @@ int Run(const CollectorOptions& options) {
   if (!totals.probes.empty()) spdlog::info("evidence: {}", totals.evidence);
   AgentOptions agent_options;
   agent_options.uplink.server = options.server;
+  agent_options.uplink.access = options.access;
   agent_options.uplink.queue.bytes_max = options.queue_mib << 20;
   agent_options.uplink.snapshot = [&](uint64_t request_id, int32_t pid, uint64_t trace_now_ns) {
     return kernel.access()->Snapshot(request_id, pid, trace_now_ns);

@@ -55,10 +55,20 @@ const std::map<std::string, uint64_t>& DurationUnits() {
 void Define(CollectorOptions* options, CLI::App* app) {
   app->set_config("--config", "", "Read options from this file too; unknown names in it are errors")->type_name("FILE");
   app->allow_config_extras(CLI::config_extras_mode::error);
-  app->add_option("--server", options->server, "Deliver to this server; plaintext, so it must be on this machine")
-      ->check(Checked([](const std::string& t) { return ErrorText(CheckLoopback(t, "the server's address")); }))
+  app->add_option("--server", options->server, "Deliver to this server; by TLS, where it is not on this machine")
+      ->check(Checked([](const std::string& t) {
+        const auto parsed = ParseServerAddress(t);
+        return parsed ? std::string() : parsed.error().Text();
+      }))
       ->type_name("HOST:PORT")
       ->capture_default_str();
+  const auto file = [&](const char* name, std::string* value, const char* help) {
+    app->add_option(name, *value, help)->type_name("FILE");
+  };
+  file("--token-file", &options->access.token_file, "The token that lets this host deliver");
+  file("--tls-ca", &options->access.tls_ca, "The authority of the server's certificate; default: those of this system");
+  file("--tls-cert", &options->access.tls_certificate, "The certificate of this host, where the server asks for one");
+  file("--tls-key", &options->access.tls_key, "and its key");
   app->add_option("--host", options->host, "Deliver under this name; default: the name of this machine")
       ->check(Checked(CheckHost))
       ->type_name("NAME");

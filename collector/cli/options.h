@@ -7,10 +7,13 @@
 #include <optional>
 #include <string>
 
+#include "proto/wire/client_channel.h"
+
 namespace wakewatch {
 
 struct CollectorOptions {
   std::string server = "127.0.0.1:7400";
+  ServerAccess access;
   std::string host;  // empty: this machine's name
   std::string profile = "standard";
   std::string evidence = "tracepoints";

@@ -33,6 +33,31 @@ def load_contract(folder):
                    importlib.import_module("wakewatch.v1.%s_pb2_grpc" % name)) for name in names}
 
 
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def open_channel(grpc, arguments):
+    """Plaintext on this machine, TLS where an authority is named; with a token at each call where there is one."""
+    if arguments.tls_ca:
+        own = [read(path) if path else None for path in (arguments.tls_key, arguments.tls_cert)]
+        channel = grpc.secure_channel(arguments.server, grpc.ssl_channel_credentials(read(arguments.tls_ca), *own))
+    else:
+        channel = grpc.insecure_channel(arguments.server)
+    if not arguments.token_file:
+        return channel
+    bearer = ("authorization", "Bearer " + read(arguments.token_file).decode().strip())
+
+    class WithToken(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+        def intercept_unary_unary(self, call, details, request):
+            return call(details._replace(metadata=[*(details.metadata or ()), bearer]), request)
+
+        intercept_unary_stream = intercept_unary_unary
+
+    return grpc.intercept_channel(channel, WithToken())
+
+
 def humane(ns):
     for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
         if ns >= size:
@@ -77,6 +102,9 @@ def main():
     parser.add_argument("--server", default="127.0.0.1:7400", metavar="HOST:PORT")
     parser.add_argument("--rows", type=int, default=10, help="threads shown of each host")
     parser.add_argument("--watch", type=float, default=0, metavar="SECONDS", help="then show findings for so long")
+    for name, what in (("--token-file", "a token with the role read"), ("--tls-ca", "speak TLS, to a server of this CA"),
+                       ("--tls-cert", "a certificate of ours, where the server asks for one"), ("--tls-key", "its key")):
+        parser.add_argument(name, metavar="FILE", help=what)
     arguments = parser.parse_args()
     try:
         import grpc
@@ -84,7 +112,7 @@ def main():
         sys.exit("late_threads.py: the grpc module is missing: apt-get install python3-grpcio")
     with tempfile.TemporaryDirectory() as folder:
         contract = load_contract(folder)
-        with grpc.insecure_channel(arguments.server) as channel:
+        with open_channel(grpc, arguments) as channel:
             try:
                 show_threads(channel, contract, arguments.rows)
                 if arguments.watch > 0:

@@ -66,7 +66,14 @@ InputOption::InputOption(VerbOptions* options, bool required) {
 }
 
 ServerOption::ServerOption(VerbOptions* options, const std::string& help) {
-  options->Text({.names = "--server", .help = help, .type = "HOST:PORT"}, &server_);
+  options->Text({.names = "--server", .help = help, .type = "HOST:PORT"}, &remote_.address);
+  const auto file = [&](const std::string& name, const std::string& what, std::string* value) {
+    options->Text({.names = name, .help = what, .type = "FILE"}, value);
+  };
+  file("--token-file", "The token that lets us ask the server", &remote_.access.token_file);
+  file("--tls-ca", "The authority of its certificate; to other machines TLS is always spoken", &remote_.access.tls_ca);
+  file("--tls-cert", "A certificate of ours, where the server asks for one", &remote_.access.tls_certificate);
+  file("--tls-key", "and its key", &remote_.access.tls_key);
 }
 
 Result<std::unique_ptr<TraceInput>> InputOption::Open() const {

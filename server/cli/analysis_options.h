@@ -50,10 +50,11 @@ class ServerOption {
                                                   "Ask this server; FILE is then a host, or "
                                                   "HOST/RECORDING");
   // HOST:PORT; empty: none.
-  const std::string& server() const { return server_; }
+  const std::string& server() const { return remote_.address; }
+  const RemoteServer& remote() const { return remote_; }
 
  private:
-  std::string server_;
+  RemoteServer remote_;
 };
 
 // --since, --until.
@@ -105,6 +106,7 @@ class AnalysisOptions {
   Result<Report> Analyse(const std::function<void(const MeasuredWait&)>& on_wait = {}) const;
   // The server to be asked instead; empty: none.
   const std::string& server() const { return server_.server(); }
+  const RemoteServer& remote() const { return server_.remote(); }
   // What it is to be asked.
   Result<RemoteView> MakeRemoteView(const ViewOptions& view) const;
   bool all_threads() const { return filter_.all_threads(); }

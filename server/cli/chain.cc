@@ -29,7 +29,7 @@ Result<ChainAnswer> ChainVerb::Ask() const {
     if (!recording) return Fail(recording.error());
     view.recording = *std::move(recording);
     if (auto status = span_.Fill(&view); !status) return Fail(status.error());
-    return FindChainRemotely(server_.server(), view, task_);
+    return FindChainRemotely(server_.remote(), view, task_);
   }
   const auto input = input_.Open();
   if (!input) return Fail(input.error());

@@ -160,7 +160,7 @@ Result<TimedCheck> CheckVerb::Check(const ProtocolSource& source, Memory memory)
   if (!server_.server().empty()) {
     // An empty text asks for the server's own protocol of that name.
     const std::string text = source.shipped ? "" : source.text.empty() ? "\n" : source.text;
-    return CheckRemotely(server_.server(), text, source.name, wish, StopFlag());
+    return CheckRemotely(server_.remote(), text, source.name, wish, StopFlag());
   }
   constexpr uint64_t kThreadsMax = 256;
   return RunCheck(source.text, source.name, wish.options,
@@ -171,7 +171,7 @@ Result<TimedCheck> CheckVerb::Check(const ProtocolSource& source, Memory memory)
 
 ExitCode CheckVerb::Show() const {
   if (!server_.server().empty()) {
-    const auto text = ShowProtocolRemotely(server_.server(), protocol_);
+    const auto text = ShowProtocolRemotely(server_.remote(), protocol_);
     if (!text) return Complain(text.error());
     const auto printed = Print(*text);
     return printed ? ExitCode::kFine : Complain(printed.error());
@@ -264,7 +264,7 @@ ExitCode CheckVerb::Run() {
   if (!trace_.empty()) return Against();
   if (!list_) return show_ ? Show() : CheckOne();
   const auto listing =
-      server_.server().empty() ? Result<Listing>(ListShippedProtocols()) : ListProtocolsRemotely(server_.server());
+      server_.server().empty() ? Result<Listing>(ListShippedProtocols()) : ListProtocolsRemotely(server_.remote());
   if (!listing) return Complain(listing.error());
   const auto printed = Print(ListingText(*listing, format_.format()));
   return printed ? ExitCode::kFine : Complain(printed.error());

@@ -110,6 +110,7 @@ Status ImportVerb::ImportRemotely() const {
   if (const auto good = SessionFromMessage(session); !good) return Fail(good.error());
   UplinkOptions options;
   options.server = server_.server();
+  options.access = server_.remote().access;
   Uplink uplink(options, {});
   Progress progress("sent");
   const auto undelivered = [&] {

@@ -113,8 +113,8 @@ ListVerb::ListVerb(CommandLine* line)
 }
 
 Result<Listing> ListVerb::ListRemote() const {
-  if (what_ == "protocols") return ListProtocolsRemotely(server_.server());
-  return what_ == "hosts" ? ListHostsRemotely(server_.server()) : ListRecordingsRemotely(server_.server(), path_);
+  if (what_ == "protocols") return ListProtocolsRemotely(server_.remote());
+  return what_ == "hosts" ? ListHostsRemotely(server_.remote()) : ListRecordingsRemotely(server_.remote(), path_);
 }
 
 ExitCode ListVerb::Run() {

@@ -35,7 +35,7 @@ Result<QueryEnd> QueryVerb::Ask(const QueryLimits& limits,
   if (!server_.server().empty()) {
     const auto recording = ParseRemoteRecording(path_);
     if (!recording) return Fail(recording.error());
-    return QueryRemotely(server_.server(), *recording, sql_, limits, on_columns, on_row);
+    return QueryRemotely(server_.remote(), *recording, sql_, limits, on_columns, on_row);
   }
   const std::vector<std::string> parts = Parts(path_);
   if (parts.size() > 1) Warn("only the newest of its " + std::to_string(parts.size()) + " parts is asked");

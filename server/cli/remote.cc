@@ -20,10 +20,10 @@
 namespace wakewatch {
 namespace {
 
-std::shared_ptr<grpc::Channel> ChannelTo(const std::string& server) {
+Result<ServerChannel> ChannelTo(const RemoteServer& server) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(static_cast<int>(kMessageBytesMax));
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  return OpenChannel(server.address, server.access, arguments);
 }
 
 ErrorCode CodeOf(grpc::StatusCode code) {
@@ -43,10 +43,15 @@ ErrorCode CodeOf(grpc::StatusCode code) {
   }
 }
 
-Error FromStatus(const std::string& server, const grpc::Status& status) {
-  Error error{.code = CodeOf(status.error_code()), .cause = status.error_message(), .file = server};
+Error FromStatus(const RemoteServer& server, const grpc::Status& status) {
+  Error error{.code = CodeOf(status.error_code()), .cause = status.error_message(), .file = server.address};
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-    error.remedy = "is the server running there? wakewatch serve --help";
+    const std::string why = ExplainNoConnection(server.address, server.access);
+    if (why.empty()) {
+      error.remedy = "is the server running there? wakewatch serve --help";
+    } else {
+      error.cause = why;
+    }
   }
   return error;
 }
@@ -160,10 +165,13 @@ Result<RemoteRecording> ParseRemoteRecording(const std::string& text) {
   return recording;
 }
 
-Result<RemoteEnd> RenderRemotely(const std::string& server, const RemoteView& view,
+Result<RemoteEnd> RenderRemotely(const RemoteServer& server, const RemoteView& view,
                                  const std::function<bool(std::string_view)>& write) {
-  const auto stub = v1::AnalysisService::NewStub(ChannelTo(server));
+  const auto channel = ChannelTo(server);
+  if (!channel) return Fail(channel.error());
+  const auto stub = v1::AnalysisService::NewStub(channel->channel);
   grpc::ClientContext context;
+  channel->Authorize(&context);
   const auto reader = stub->Render(&context, ToMessage(view));
   RemoteEnd end;
   v1::RenderResponse response;
@@ -183,11 +191,13 @@ Result<RemoteEnd> RenderRemotely(const std::string& server, const RemoteView& vi
   return end;
 }
 
-Result<QueryEnd> QueryRemotely(const std::string& server, const RemoteRecording& recording, const std::string& sql,
+Result<QueryEnd> QueryRemotely(const RemoteServer& server, const RemoteRecording& recording, const std::string& sql,
                                const QueryLimits& limits,
                                const std::function<void(const std::vector<std::string>&)>& on_columns,
                                const std::function<bool(const std::vector<SqlValue>&)>& on_row) {
-  const auto stub = v1::SqlService::NewStub(ChannelTo(server));
+  const auto channel = ChannelTo(server);
+  if (!channel) return Fail(channel.error());
+  const auto stub = v1::SqlService::NewStub(channel->channel);
   v1::SqlQueryRequest request;
   request.set_host(recording.host);
   request.set_recording(recording.recording);
@@ -195,6 +205,7 @@ Result<QueryEnd> QueryRemotely(const std::string& server, const RemoteRecording&
   request.set_rows_max(limits.rows_max);
   request.set_milliseconds_max(static_cast<uint32_t>(limits.deadline.count()));
   grpc::ClientContext context;
+  channel->Authorize(&context);
   const auto reader = stub->Query(&context, request);
   QueryEnd end;
   v1::SqlQueryResponse response;
@@ -219,9 +230,12 @@ Result<QueryEnd> QueryRemotely(const std::string& server, const RemoteRecording&
   return end;
 }
 
-Result<Listing> ListHostsRemotely(const std::string& server) {
-  const auto stub = v1::FleetService::NewStub(ChannelTo(server));
+Result<Listing> ListHostsRemotely(const RemoteServer& server) {
+  const auto channel = ChannelTo(server);
+  if (!channel) return Fail(channel.error());
+  const auto stub = v1::FleetService::NewStub(channel->channel);
   grpc::ClientContext context;
+  channel->Authorize(&context);
   v1::ListHostsResponse response;
   const grpc::Status status = stub->ListHosts(&context, {}, &response);
   if (!status.ok()) return Fail(FromStatus(server, status));
@@ -235,9 +249,12 @@ Result<Listing> ListHostsRemotely(const std::string& server) {
   return listing;
 }
 
-Result<Listing> ListRecordingsRemotely(const std::string& server, const std::string& host) {
-  const auto stub = v1::FleetService::NewStub(ChannelTo(server));
+Result<Listing> ListRecordingsRemotely(const RemoteServer& server, const std::string& host) {
+  const auto channel = ChannelTo(server);
+  if (!channel) return Fail(channel.error());
+  const auto stub = v1::FleetService::NewStub(channel->channel);
   grpc::ClientContext context;
+  channel->Authorize(&context);
   v1::ListRecordingsRequest request;
   request.set_host(host);
   v1::ListRecordingsResponse response;
@@ -255,9 +272,12 @@ Result<Listing> ListRecordingsRemotely(const std::string& server, const std::str
   return listing;
 }
 
-Result<ChainAnswer> FindChainRemotely(const std::string& server, const RemoteView& view, const std::string& task) {
-  const auto stub = v1::AnalysisService::NewStub(ChannelTo(server));
+Result<ChainAnswer> FindChainRemotely(const RemoteServer& server, const RemoteView& view, const std::string& task) {
+  const auto channel = ChannelTo(server);
+  if (!channel) return Fail(channel.error());
+  const auto stub = v1::AnalysisService::NewStub(channel->channel);
   grpc::ClientContext context;
+  channel->Authorize(&context);
   v1::GetChainRequest request;
   FillRef(view, request.mutable_recording());
   request.set_task(task);
@@ -267,9 +287,12 @@ Result<ChainAnswer> FindChainRemotely(const std::string& server, const RemoteVie
   return FromMessage(response);
 }
 
-Result<Listing> ListProtocolsRemotely(const std::string& server) {
-  const auto stub = v1::ProtocolService::NewStub(ChannelTo(server));
+Result<Listing> ListProtocolsRemotely(const RemoteServer& server) {
+  const auto channel = ChannelTo(server);
+  if (!channel) return Fail(channel.error());
+  const auto stub = v1::ProtocolService::NewStub(channel->channel);
   grpc::ClientContext context;
+  channel->Authorize(&context);
   v1::ListProtocolsResponse response;
   const grpc::Status status = stub->ListProtocols(&context, {}, &response);
   if (!status.ok()) return Fail(FromStatus(server, status));
@@ -283,14 +306,17 @@ Result<Listing> ListProtocolsRemotely(const std::string& server) {
   return listing;
 }
 
-Result<TimedCheck> CheckRemotely(const std::string& server, const std::string& text, const std::string& name,
+Result<TimedCheck> CheckRemotely(const RemoteServer& server, const std::string& text, const std::string& name,
                                  const CheckWish& wish, const std::atomic<bool>& stop) {
-  const auto stub = v1::ProtocolService::NewStub(ChannelTo(server));
+  const auto channel = ChannelTo(server);
+  if (!channel) return Fail(channel.error());
+  const auto stub = v1::ProtocolService::NewStub(channel->channel);
   v1::CheckProtocolRequest request;
   ToMessage(wish, &request);
   request.set_text(Utf8(text));
   request.set_name(name);
   grpc::ClientContext context;
+  channel->Authorize(&context);
   v1::CheckProtocolResponse response;
   const CancelOn cancel(stop, &context);
   const grpc::Status status = stub->CheckProtocol(&context, request, &response);
@@ -298,11 +324,14 @@ Result<TimedCheck> CheckRemotely(const std::string& server, const std::string& t
   return FromMessage(response);
 }
 
-Result<std::string> ShowProtocolRemotely(const std::string& server, const std::string& name) {
-  const auto stub = v1::ProtocolService::NewStub(ChannelTo(server));
+Result<std::string> ShowProtocolRemotely(const RemoteServer& server, const std::string& name) {
+  const auto channel = ChannelTo(server);
+  if (!channel) return Fail(channel.error());
+  const auto stub = v1::ProtocolService::NewStub(channel->channel);
   v1::GetProtocolRequest request;
   request.set_name(name);
   grpc::ClientContext context;
+  channel->Authorize(&context);
   v1::GetProtocolResponse response;
   const grpc::Status status = stub->GetProtocol(&context, request, &response);
   if (!status.ok()) return Fail(FromStatus(server, status));

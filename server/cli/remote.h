@@ -14,11 +14,17 @@
 #include "analysis/report/chain_view.h"
 #include "analysis/report/report_filter.h"
 #include "analysis/report/report_view.h"
+#include "proto/wire/client_channel.h"
 #include "server/cli/listing.h"
 #include "server/live/protocol_checks.h"
 #include "server/store/query.h"
 
 namespace wakewatch {
+
+struct RemoteServer {
+  std::string address;  // "HOST:PORT"
+  ServerAccess access;
+};
 
 // "HOST" or "HOST/RECORDING", as a file argument beside --server.
 struct RemoteRecording {
@@ -42,29 +48,29 @@ struct RemoteEnd {
 };
 // Hands the view's text to `write` in pieces, until it answers false. Errors: kIo (no server there), and what the
 // server says.
-Result<RemoteEnd> RenderRemotely(const std::string& server, const RemoteView& view,
+Result<RemoteEnd> RenderRemotely(const RemoteServer& server, const RemoteView& view,
                                  const std::function<bool(std::string_view)>& write);
 
 // As RecordingQuery::Run.
-Result<QueryEnd> QueryRemotely(const std::string& server, const RemoteRecording& recording, const std::string& sql,
+Result<QueryEnd> QueryRemotely(const RemoteServer& server, const RemoteRecording& recording, const std::string& sql,
                                const QueryLimits& limits,
                                const std::function<void(const std::vector<std::string>&)>& on_columns,
                                const std::function<bool(const std::vector<SqlValue>&)>& on_row);
 
 // As FindChain. Of `view` the recording and the span count.
-Result<ChainAnswer> FindChainRemotely(const std::string& server, const RemoteView& view, const std::string& task);
+Result<ChainAnswer> FindChainRemotely(const RemoteServer& server, const RemoteView& view, const std::string& task);
 
 // What `wakewatch list hosts` and `list recordings` show.
-Result<Listing> ListHostsRemotely(const std::string& server);
-Result<Listing> ListRecordingsRemotely(const std::string& server, const std::string& host);
+Result<Listing> ListHostsRemotely(const RemoteServer& server);
+Result<Listing> ListRecordingsRemotely(const RemoteServer& server, const std::string& host);
 // And `wakewatch list protocols`, with the verdicts that the server has by now.
-Result<Listing> ListProtocolsRemotely(const std::string& server);
+Result<Listing> ListProtocolsRemotely(const RemoteServer& server);
 
 // As RunCheck, within the server's limits. `text` may be empty: then it is the server's own protocol `name`. Ends when
 // `stop` becomes true (kInterrupted).
-Result<TimedCheck> CheckRemotely(const std::string& server, const std::string& text, const std::string& name,
+Result<TimedCheck> CheckRemotely(const RemoteServer& server, const std::string& text, const std::string& name,
                                  const CheckWish& wish, const std::atomic<bool>& stop);
 // The text of a protocol that the server ships with.
-Result<std::string> ShowProtocolRemotely(const std::string& server, const std::string& name);
+Result<std::string> ShowProtocolRemotely(const RemoteServer& server, const std::string& name);
 
 }  // namespace wakewatch

@@ -58,6 +58,7 @@ ServeVerb::ServeVerb(CommandLine* line)
                    .help = "A web page of this origin may call the server too; may be repeated",
                    .type = "ORIGIN"},
                   &origins_);
+  AddAccessOptions();
   duration("--keep", "Recordings older than this are removed", &keep_);
   options()->Number({.names = "--keep-gib", .help = "Of each host at most this much is kept", .type = "GIB"},
                     &keep_gib_);
@@ -79,6 +80,28 @@ ServeVerb::ServeVerb(CommandLine* line)
                     &snapshots_per_minute_);
   options()->Examples({"wakewatch serve --data /var/lib/wakewatch",
                        "wakewatch serve --data ./data --listen 127.0.0.1:0 --http 127.0.0.1:0"});
+}
+
+void ServeVerb::AddAccessOptions() {
+  const auto file = [&](const std::string& name, const std::string& help, std::string* value) {
+    options()->Text({.names = name, .help = help, .type = "FILE"}, value);
+  };
+  file("--tls-cert", "Speak TLS, with this certificate and those behind it (PEM); read again when it changes",
+       &tls_.certificate);
+  file("--tls-key", "and its key", &tls_.key);
+  file("--tls-client-ca", "gRPC clients must have a certificate of this authority; its names are the hosts they may be",
+       &tls_.client_ca);
+  options()->Flag("--require-auth", "Ask for tokens even where there are none yet and only this machine is listened to",
+                  &require_auth_);
+}
+
+void ServeVerb::SayWhoMayCall(AccessControl* access) const {
+  if (access->IsOpen()) {
+    Say("nobody is asked for a token: whoever is on this machine may do everything, until there is a first one "
+        "(wakewatch token create)");
+  } else if (tls_.client_ca.empty() && !TokenFile(data_).Read()) {
+    Warn("nobody can call yet: there is no token (wakewatch token create --data " + data_ + ")");
+  }
 }
 
 FleetOptions ServeVerb::MakeFleetOptions() const {
@@ -115,11 +138,17 @@ ExitCode ServeVerb::Run() {
   const auto listen = ParseEndpoint(listen_), http = ParseEndpoint(http_);
   if (!listen || !http) return ComplainOfUsage(!listen ? listen.error() : http.error());
   RaiseFileLimit();
+  if (auto tls = CheckTlsFiles(tls_); !tls) return ComplainOfUsage(tls.error());
+  AccessControl access({.data_folder = data_,
+                        .open_without_tokens = !require_auth_ && tls_.client_ca.empty() &&
+                                               IsLoopback(listen->address) && IsLoopback(http->address),
+                        .warn = [](const std::string& text) { Warn(text); }});
   std::atomic<bool> stopping{false};
   const auto fleet = Fleet::Open(MakeFleetOptions());
   if (!fleet) return Complain(fleet.error());
   Recordings recordings(fleet->get());
-  GrpcServerOptions grpc_options{.address = listen->address, .port = listen->port, .limits = {}};
+  GrpcServerOptions grpc_options{
+      .address = listen->address, .port = listen->port, .tls = tls_, .access = &access, .limits = {}};
   grpc_options.limits.version = WAKEWATCH_VERSION;
   grpc_options.limits.stopping = &stopping;
   const auto server = GrpcServer::Start(&recordings, grpc_options);
@@ -130,6 +159,8 @@ ExitCode ServeVerb::Run() {
   gateway_options.port = http->port;
   gateway_options.web_folder = WebFolder();
   gateway_options.allowed_origins = origins_;
+  gateway_options.tls = tls_;
+  gateway_options.access = &access;
   auto gateway = Gateway::Start(
       gateway_options, (*server)->InProcessChannel(), [&] { return FleetMetricsText(**fleet, WAKEWATCH_VERSION); },
       [&] {
@@ -137,7 +168,8 @@ ExitCode ServeVerb::Run() {
       });
   if (!gateway) return Complain(gateway.error());
   Say(fmt::format("collectors and gRPC clients: {}:{}", listen->address, (*server)->port()));
-  Say(fmt::format("dashboard: http://{}:{}/", http->address, (*gateway)->port()));
+  Say(fmt::format("dashboard: {}://{}:{}/", tls_.used() ? "https" : "http", http->address, (*gateway)->port()));
+  SayWhoMayCall(&access);
 
   while (!StopFlag().load()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   Say("stopping: storing what waits");

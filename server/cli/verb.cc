@@ -1,5 +1,6 @@
 #include "server/cli/verb.h"
 
+#include "server/cli/cert.h"
 #include "server/cli/chain.h"
 #include "server/cli/check.h"
 #include "server/cli/docs.h"
@@ -13,6 +14,7 @@
 #include "server/cli/record.h"
 #include "server/cli/report.h"
 #include "server/cli/serve.h"
+#include "server/cli/token.h"
 
 namespace wakewatch {
 
@@ -29,6 +31,8 @@ std::vector<std::unique_ptr<Verb>> MakeVerbs(CommandLine* line) {
   verbs.push_back(std::make_unique<CheckVerb>(line));
   verbs.push_back(std::make_unique<QueryVerb>(line));
   verbs.push_back(std::make_unique<ListVerb>(line));
+  verbs.push_back(std::make_unique<TokenVerb>(line));
+  verbs.push_back(std::make_unique<CertVerb>(line));
   verbs.push_back(std::make_unique<DoctorVerb>(line));
   verbs.push_back(std::make_unique<DocsVerb>(line));
   return verbs;

@@ -26,7 +26,7 @@ ExitCode ShowRemote(const AnalysisOptions& analysis, const ViewOptions& view, st
   const auto request = analysis.MakeRemoteView(view);
   if (!request) return ComplainOfUsage(request.error());
   Output output;
-  const auto end = RenderRemotely(analysis.server(), *request, [&](std::string_view text) {
+  const auto end = RenderRemotely(analysis.remote(), *request, [&](std::string_view text) {
     (void)output.Write(text);
     return !output.reader_left();
   });

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace wakewatch {
 namespace {
 
-constexpr uint16_t kHttpPort = 80;  // which browsers leave out
+constexpr uint16_t kHttpPort = 80, kHttpsPort = 443;  // which browsers leave out
 
 constexpr const char* kEveryAnswer[][2] = {
     {"content-security-policy",
@@ -19,16 +21,22 @@ constexpr const char* kEveryAnswer[][2] = {
 
 }  // namespace
 
-AccessRules::AccessRules(const std::string& address, uint16_t port, const std::vector<std::string>& allowed_origins)
-    : port_(port) {
+AccessRules::AccessRules(const std::string& address, uint16_t port, const std::vector<std::string>& allowed_origins,
+                         bool tls, bool anywhere)
+    : port_(port), anywhere_(anywhere), scheme_(tls ? "https://" : "http://") {
   const bool v6 = address.find(':') != address.npos;
   for (const std::string& name : {std::string("localhost"), std::string("127.0.0.1"), std::string("[::1]"),
                                   LowerCase(v6 ? "[" + address + "]" : address)}) {
     hosts_.insert(fmt::format("{}:{}", name, port));
-    if (port == kHttpPort) hosts_.insert(name);
+    if (port == (tls ? kHttpsPort : kHttpPort)) hosts_.insert(name);
   }
-  for (const std::string& host : hosts_) own_origins_.insert("http://" + host);
+  for (const std::string& host : hosts_) own_origins_.insert(scheme_ + host);
   for (const std::string& origin : allowed_origins) foreign_origins_.insert(LowerCase(origin));
+}
+
+bool AccessRules::IsOwn(std::string_view origin, std::string_view host) const {
+  if (!anywhere_) return own_origins_.count(LowerCase(origin)) > 0;
+  return !host.empty() && LowerCase(origin) == scheme_ + LowerCase(host);
 }
 
 std::optional<HttpResponse> AccessRules::Refusal(const HttpRequest& request) const {
@@ -36,7 +44,7 @@ std::optional<HttpResponse> AccessRules::Refusal(const HttpRequest& request) con
     if (request.Count(name) > 1) return TextResponse(400, fmt::format("The request has two {} headers.", name));
   }
   if (request.Count("host") == 0) return TextResponse(400, "The request has no Host header.");
-  if (hosts_.count(LowerCase(request.Header("host"))) == 0) {
+  if (!anywhere_ && hosts_.count(LowerCase(request.Header("host"))) == 0) {
     return TextResponse(421,
                         fmt::format("This server answers only to the names of loopback, so that no web site can "
                                     "reach it under a name of its own. Open http://localhost:{0}/ instead; through "
@@ -45,7 +53,7 @@ std::optional<HttpResponse> AccessRules::Refusal(const HttpRequest& request) con
   }
   if (request.Count("origin") > 0) {
     const std::string_view origin = request.Header("origin");
-    if (own_origins_.count(LowerCase(origin)) == 0 && !IsForeign(origin)) {
+    if (!IsOwn(origin, request.Header("host")) && !IsForeign(origin)) {
       return TextResponse(403,
                           "Pages of this origin may not send requests to this server. If they should, add the "
                           "origin to the server's allowed origins.");
@@ -67,7 +75,13 @@ std::optional<HttpResponse> AccessRules::Preflight(const HttpRequest& request) c
 }
 
 void AccessRules::AddHeaders(const HttpRequest* request, HttpResponse* response) const {
-  for (const auto& [name, value] : kEveryAnswer) response->headers.emplace_back(name, value);
+  for (const auto& [name, value] : kEveryAnswer) {
+    const auto is_same = [name = name](const auto& header) { return header.first == name; };
+    // A page with a form has its own.
+    if (std::none_of(response->headers.begin(), response->headers.end(), is_same)) {
+      response->headers.emplace_back(name, value);
+    }
+  }
   if (foreign_origins_.empty()) return;
   response->headers.emplace_back("vary", "origin");
   if (request == nullptr || !IsForeign(request->Header("origin"))) return;

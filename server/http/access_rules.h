@@ -16,8 +16,10 @@ namespace wakewatch {
 
 class AccessRules {
  public:
-  // `address`: where the server listens; one of its names, besides those that every loopback has.
-  AccessRules(const std::string& address, uint16_t port, const std::vector<std::string>& allowed_origins);
+  // `address`: where the server listens; one of its names, besides those that every loopback has. `anywhere`: it is no
+  // loopback address, and names are TLS' to prove. `tls`: our pages' origins begin with https.
+  AccessRules(const std::string& address, uint16_t port, const std::vector<std::string>& allowed_origins,
+              bool tls = false, bool anywhere = false);
 
   // The refusal of a request, by its headers. nullopt: it may be answered.
   std::optional<HttpResponse> Refusal(const HttpRequest& request) const;
@@ -29,7 +31,11 @@ class AccessRules {
  private:
   bool IsForeign(std::string_view origin) const { return foreign_origins_.count(LowerCase(origin)) > 0; }
 
+  bool IsOwn(std::string_view origin, std::string_view host) const;
+
   const uint16_t port_;
+  const bool anywhere_;
+  const std::string scheme_;
   std::set<std::string> hosts_;        // "localhost:7480"
   std::set<std::string> own_origins_;  // "http://localhost:7480"
   std::set<std::string> foreign_origins_;

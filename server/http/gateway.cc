@@ -25,7 +25,7 @@ constexpr std::chrono::milliseconds kPatience{2000};    // for readers to take t
 constexpr std::chrono::milliseconds kAcceptPause{100};  // after the kernel gave no connection, as without descriptors
 constexpr int kSendBufferBytes = 256 * 1024;            // the kernel would take megabytes for a reader that is too slow
 
-Result<asio::ip::address> LoopbackAddress(const std::string& text) {
+Result<asio::ip::address> AddressOf(const std::string& text, bool tls) {
   error_code error;
   const asio::ip::address address = asio::ip::make_address(text == "localhost" ? "127.0.0.1" : text, error);
   if (error) {
@@ -33,21 +33,24 @@ Result<asio::ip::address> LoopbackAddress(const std::string& text) {
                       .cause = fmt::format("\"{}\" is no IP address for the dashboard to listen on", text),
                       .remedy = "use 127.0.0.1 or ::1"});
   }
-  if (!address.is_loopback()) {
+  if (!tls && !address.is_loopback()) {
     return Fail(
         Error{.code = ErrorCode::kPermission,
-              .cause = fmt::format("the dashboard and its API do not listen on {} until TLS and roles are set up: "
-                                   "whoever reaches the port could read every recording",
+              .cause = fmt::format("the dashboard and its API do not listen on {} without TLS: whoever is on the way "
+                                   "could read tokens and recordings",
                                    text),
-              .remedy = "listen on 127.0.0.1, and reach it from elsewhere with ssh -L 7480:localhost:7480 HOST"});
+              .remedy = "give --tls-cert and --tls-key (wakewatch cert server makes them), or listen on 127.0.0.1 and "
+                        "reach it from elsewhere with ssh -L 7480:localhost:7480 HOST"});
   }
   return address;
 }
 
 class BeastGateway final : public Gateway {
  public:
-  BeastGateway(const GatewayOptions& options, std::shared_ptr<grpc::Channel> channel)
+  BeastGateway(const GatewayOptions& options, Connector connector, std::shared_ptr<grpc::Channel> channel)
       : options_(options),
+        connector_(std::move(connector)),
+        callers_(options.access, options.tls.used()),
         bridge_(std::move(channel), kPackage, options.request_bytes_max, options.unary_timeout),
         io_(static_cast<int>(std::max(1u, options.threads))),
         work_(io_.get_executor()),
@@ -71,8 +74,9 @@ class BeastGateway final : public Gateway {
   }
 
   void Run(StaticFiles files, std::function<std::string()> metrics, std::function<Health()> health) {
-    router_.emplace(AccessRules(options_.address, port_, options_.allowed_origins), std::move(files), bridge_,
-                    std::move(metrics), std::move(health));
+    const bool anywhere = !acceptor_.local_endpoint().address().is_loopback();
+    router_.emplace(AccessRules(options_.address, port_, options_.allowed_origins, connector_.tls(), anywhere),
+                    &callers_, std::move(files), bridge_, std::move(metrics), std::move(health));
     sessions_.emplace(options_, *router_);
     Accept();
     for (unsigned i = 0; i < std::max(1u, options_.threads); ++i) threads_.emplace_back([this] { Loop(); });
@@ -110,7 +114,7 @@ class BeastGateway final : public Gateway {
       error_code ignored;
       socket.set_option(tcp::no_delay(true), ignored);
       socket.set_option(asio::socket_base::send_buffer_size(kSendBufferBytes), ignored);
-      sessions_->Open(std::move(socket));
+      sessions_->Open(connector_.Wrap(std::move(socket)));
       Accept();
     });
   }
@@ -127,6 +131,8 @@ class BeastGateway final : public Gateway {
   }
 
   const GatewayOptions options_;
+  Connector connector_;  // of the acceptor's strand
+  HttpAccess callers_;
   ConnectBridge bridge_;
   std::optional<Router> router_;
   std::optional<Sessions> sessions_;
@@ -142,11 +148,13 @@ class BeastGateway final : public Gateway {
 
 Result<std::unique_ptr<Gateway>> Gateway::Start(const GatewayOptions& options, std::shared_ptr<grpc::Channel> channel,
                                                 std::function<std::string()> metrics, std::function<Health()> health) {
-  const Result<asio::ip::address> address = LoopbackAddress(options.address);
+  const Result<asio::ip::address> address = AddressOf(options.address, options.tls.used());
   if (!address) return Fail(address.error());
   Result<StaticFiles> files = StaticFiles::Load(options.web_folder);
   if (!files) return Fail(files.error());
-  auto gateway = std::make_unique<BeastGateway>(options, std::move(channel));
+  Result<Connector> connector = Connector::Make(options.tls);
+  if (!connector) return Fail(connector.error());
+  auto gateway = std::make_unique<BeastGateway>(options, *std::move(connector), std::move(channel));
   if (Status listening = gateway->Listen(*address); !listening) return Fail(listening.error());
   gateway->Run(std::move(*files), std::move(metrics), std::move(health));
   return std::unique_ptr<Gateway>(std::move(gateway));

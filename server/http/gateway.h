@@ -2,8 +2,9 @@
 // protocol (https://connectrpc.com/docs/protocol), the dashboard's files, /metrics and /healthz, on one loopback port.
 // It reads the methods from the descriptors that are linked in: a new RPC needs nothing here.
 //
-// Loopback is reached by every web page that the user opens, so a request must name a loopback host with this port
-// (against DNS rebinding) and, where it has an Origin, one of ours; other requests are refused.
+// Every caller is asked who it is, as gRPC asks (HttpAccess). Loopback is reached by every web page that the user
+// opens, so a request must name a loopback host with this port (against DNS rebinding) and, where it has an Origin, one
+// of ours; other requests are refused.
 #pragma once
 
 #include <chrono>
@@ -15,6 +16,8 @@
 #include <vector>
 
 #include "analysis/base/result.h"
+#include "server/access/access_control.h"
+#include "server/access/tls_files.h"
 
 namespace grpc {
 class Channel;
@@ -23,7 +26,7 @@ class Channel;
 namespace wakewatch {
 
 struct GatewayOptions {
-  std::string address = "127.0.0.1";     // a loopback address, or "localhost"
+  std::string address = "127.0.0.1";     // an IP address, or "localhost"; without TLS one of loopback
   uint16_t port = 7480;                  // 0: any free one
   std::string web_folder = {};           // the dashboard's built files (index.html, assets/…); empty: none
   size_t request_bytes_max = 16u << 20;  // of a request's body, also after decompression
@@ -32,6 +35,8 @@ struct GatewayOptions {
   std::chrono::seconds write_timeout{120};  // a reader that takes nothing for so long is cut off
   std::chrono::seconds unary_timeout{60};   // of an RPC with one answer; streams have no limit
   unsigned threads = 2;
+  TlsFiles tls = {};                // read again when they change; clients' certificates are not asked for
+  AccessControl* access = nullptr;  // null: everybody may do everything; must outlive the gateway
   std::vector<std::string> allowed_origins = {};  // "https://host:port", besides the server's own
 };
 
@@ -45,7 +50,7 @@ class Gateway {
   // `channel` leads to the gRPC server, in process or not; its limit for received messages is the limit for answers.
   // `metrics` gives Prometheus' text format; it and `health` are called from the gateway's threads, at the same time.
   // Errors: kInvalidArgument: no address, a folder that is none or too large; kPermission: the address is not a
-  // loopback address; kIo: the port is taken.
+  // loopback address and there is no TLS; as CheckTlsFiles; kIo: the port is taken.
   static Result<std::unique_ptr<Gateway>> Start(const GatewayOptions& options, std::shared_ptr<grpc::Channel> channel,
                                                 std::function<std::string()> metrics, std::function<Health()> health);
   // Stops: no new requests, streams end with the error `unavailable`, calls are cancelled, threads joined.

@@ -9,21 +9,24 @@
 #include "server/http/access_rules.h"
 #include "server/http/connect_bridge.h"
 #include "server/http/gateway.h"
+#include "server/http/http_access.h"
 #include "server/http/static_files.h"
 
 namespace wakewatch {
 
 class Router {
  public:
-  // `bridge` must outlive the router.
-  Router(AccessRules access, StaticFiles files, const ConnectBridge& bridge, std::function<std::string()> metrics,
-         std::function<Health()> health);
+  // `bridge` and `callers` must outlive the router.
+  Router(AccessRules access, HttpAccess* callers, StaticFiles files, const ConnectBridge& bridge,
+         std::function<std::string()> metrics, std::function<Health()> health);
 
   // The answer to a request that gets none by its body: a refusal, or a preflight's. nullopt: read the body.
   std::optional<HttpResponse> AnswerByHead(const HttpRequest& head) const;
   // Whether the request, which AnswerByHead let through, is for the bridge; else Answer has its answer.
   bool IsCall(const HttpRequest& request) const { return bridge_.IsCall(request.path); }
   HttpResponse Answer(const HttpRequest& request) const;
+  // The caller of a call that lasts may still call it.
+  bool StillAllowed(const HttpRequest& head) const { return callers_->StillAllowed(head, true); }
 
   const ConnectBridge& bridge() const { return bridge_; }
   const AccessRules& access() const { return access_; }
@@ -32,6 +35,7 @@ class Router {
   HttpResponse Metrics(const HttpRequest& request) const;
 
   const AccessRules access_;
+  HttpAccess* const callers_;
   const StaticFiles files_;
   const ConnectBridge& bridge_;
   const std::function<std::string()> metrics_;

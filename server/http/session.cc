@@ -34,9 +34,9 @@ HttpResponse ParseFailure(const error_code& error) {
 
 Sessions::Sessions(const GatewayOptions& options, const Router& router) : options_(options), router_(router) {}
 
-void Sessions::Open(asio::ip::tcp::socket socket) {
+void Sessions::Open(std::unique_ptr<Connection> connection) {
   bool over_limit = false;
-  const auto session = std::make_shared<Session>(std::move(socket), *this);
+  const auto session = std::make_shared<Session>(std::move(connection), *this);
   {
     const std::lock_guard lock(mutex_);
     over_limit = open_.size() >= options_.connections_max;
@@ -76,11 +76,20 @@ bool Sessions::ReserveBody(size_t bytes) {
   return false;
 }
 
-Session::Session(asio::ip::tcp::socket socket, Sessions& sessions)
-    : sessions_(sessions), socket_(std::move(socket)), timer_(socket_.get_executor()) {}
+Session::Session(std::unique_ptr<Connection> connection, Sessions& sessions)
+    : sessions_(sessions), connection_(std::move(connection)), timer_(connection_->executor()) {}
 
 void Session::Start(bool over_limit) {
   if (state_ == State::kClosed) return;
+  Arm(sessions_.options().read_timeout);
+  connection_->Handshake([self = shared_from_this(), over_limit](const error_code& error, size_t) {
+    if (self->state_ == State::kClosed) return;
+    if (error) return self->Close();
+    self->Begin(over_limit);
+  });
+}
+
+void Session::Begin(bool over_limit) {
   if (over_limit) {
     return Refuse(TextResponse(503, fmt::format("The server has its {} connections already. Close some, or try later.",
                                                 sessions_.options().connections_max)));
@@ -107,7 +116,7 @@ void Session::Read() {
   if (reading_ || ended_ || state_ == State::kClosed) return;
   if (state_ == State::kAnswering && in_.size() >= kReadAheadBytes) return;
   reading_ = true;
-  socket_.async_read_some(asio::buffer(block_), [self = shared_from_this()](const error_code& error, size_t n) {
+  connection_->ReadSome(asio::buffer(block_), [self = shared_from_this()](const error_code& error, size_t n) {
     self->reading_ = false;
     self->OnRead(error, n);
   });
@@ -247,6 +256,9 @@ void Session::BeginStream(HttpResponse head) {
 
 void Session::StreamPart(std::string bytes, bool last) {
   if (state_ != State::kAnswering) return;
+  if (!last && call_ && !sessions_.router().StillAllowed(request_)) {
+    return call_->Abort(grpc::StatusCode::UNAUTHENTICATED, "the caller's token is no longer good");
+  }
   if (chunked_) {
     bytes.insert(0, fmt::format("{:x}\r\n", bytes.size()));
     bytes += last ? "\r\n0\r\n\r\n" : "\r\n";
@@ -267,7 +279,7 @@ void Session::Write() {
   std::array<asio::const_buffer, 2> buffers;
   buffers[0] = asio::buffer(*out_.front()) + out_offset_;
   if (out_.size() > 1) buffers[1] = asio::buffer(*out_[1]);
-  socket_.async_write_some(buffers, [self = shared_from_this()](const error_code& error, size_t n) {
+  connection_->WriteSome(buffers, [self = shared_from_this()](const error_code& error, size_t n) {
     self->writing_ = false;
     self->OnWritten(error, n);
   });
@@ -301,8 +313,7 @@ void Session::Linger() {
   state_ = State::kLingering;
   call_.reset();
   in_.clear();
-  error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  connection_->ShutdownSend();
   if (ended_) return Close();
   Arm(kLinger);
   Read();
@@ -336,8 +347,7 @@ void Session::Close() {
   sessions_.ReleaseBody(body_bytes_);
   body_bytes_ = 0;
   timer_.cancel();
-  error_code ignored;
-  socket_.close(ignored);
+  connection_->Close();
   sessions_.Remove(self);
 }
 

@@ -17,6 +17,7 @@
 #include <set>
 #include <string>
 
+#include "server/http/connection.h"
 #include "server/http/router.h"
 
 namespace wakewatch {
@@ -29,7 +30,7 @@ class Sessions {
   Sessions(const GatewayOptions& options, const Router& router);
 
   // Takes a connection; over the limit it is told so and closed.
-  void Open(boost::asio::ip::tcp::socket socket);
+  void Open(std::unique_ptr<Connection> connection);
   void Remove(const std::shared_ptr<Session>& session);
   // Ends every session: politely, and what is left after `patience` at once. Waits for it.
   void StopAll(std::chrono::milliseconds patience);
@@ -54,12 +55,12 @@ class Sessions {
 
 class Session final : public AnswerSink, public std::enable_shared_from_this<Session> {
  public:
-  Session(boost::asio::ip::tcp::socket socket, Sessions& sessions);
+  Session(std::unique_ptr<Connection> connection, Sessions& sessions);
 
   void Start(bool over_limit);
   void Stop();   // ends an answer that is under way with an error, and closes
   void Close();  // at once
-  boost::asio::any_io_executor executor() { return socket_.get_executor(); }
+  boost::asio::any_io_executor executor() { return connection_->executor(); }
 
   void Answer(HttpResponse response) override;
   void BeginStream(HttpResponse head) override;
@@ -74,6 +75,7 @@ class Session final : public AnswerSink, public std::enable_shared_from_this<Ses
   };
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
+  void Begin(bool over_limit);
   void NextRequest();
   void Read();
   void OnRead(const boost::system::error_code& error, size_t n);
@@ -93,7 +95,7 @@ class Session final : public AnswerSink, public std::enable_shared_from_this<Ses
   void OnTimeout();
 
   Sessions& sessions_;
-  boost::asio::ip::tcp::socket socket_;
+  const std::unique_ptr<Connection> connection_;
   boost::asio::steady_timer timer_;
   State state_ = State::kReading;
 

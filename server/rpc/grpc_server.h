@@ -28,8 +28,8 @@ struct GrpcServerOptions {
 
 class GrpcServer {
  public:
-  // Errors: kPermission (not a loopback address, which needs TLS and a decision about callers), kIo (the port is taken);
-  // as CheckTlsFiles.
+  // Errors: kPermission (not a loopback address, which needs TLS and a decision about callers), kIo (the port is
+  // taken); as CheckTlsFiles.
   static Result<std::unique_ptr<GrpcServer>> Start(Recordings* recordings, const GrpcServerOptions& options);
   virtual ~GrpcServer() = default;
 

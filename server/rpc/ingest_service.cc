@@ -111,10 +111,7 @@ class StreamDelivery final : public Delivery {
 };
 
 IngestStream::IngestStream(Fleet* fleet, AccessControl* access, Caller caller)
-    : fleet_(fleet),
-      access_(access),
-      caller_(std::move(caller)),
-      delivery_(std::make_shared<StreamDelivery>(this)) {
+    : fleet_(fleet), access_(access), caller_(std::move(caller)), delivery_(std::make_shared<StreamDelivery>(this)) {
   StartRead(&request_);
 }
 

@@ -1,0 +1,131 @@
+#include "proto/wire/client_channel.h"
+
+#include <arpa/inet.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <netinet/in.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+
+namespace wakewatch {
+namespace {
+
+constexpr char kSystemAuthorities[] = "/etc/ssl/certs/ca-certificates.crt";
+
+Result<std::string> ReadFile(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file.is_open() || file.bad()) return Fail(ErrnoError(errno == 0 ? EIO : errno, "cannot read it", path));
+  return bytes;
+}
+
+Result<std::string> ReadToken(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) == 0 && (info.st_mode & S_IROTH) != 0) {
+    return Fail(Error{.code = ErrorCode::kPermission,
+                      .cause = "everybody on this machine may read this token",
+                      .file = path,
+                      .remedy = "chmod 600 " + path});
+  }
+  auto text = ReadFile(path);
+  if (!text) return text;
+  text->erase(text->find_last_not_of(" \t\r\n") + 1);
+  const bool good = text->rfind("ww1.", 0) == 0 &&
+                    std::all_of(text->begin(), text->end(), [](unsigned char c) { return c > ' ' && c < 0x7f; });
+  if (good) return text;
+  return Fail(Error{.code = ErrorCode::kCorrupt,
+                    .cause = "there is no token in it",
+                    .file = path,
+                    .remedy = "wakewatch token create -o FILE writes one"});
+}
+
+Result<grpc::SslCredentialsOptions> TlsOptions(const ServerAccess& access) {
+  if (access.tls_certificate.empty() != access.tls_key.empty()) {
+    return Fail(Error{.code = ErrorCode::kInvalidArgument,
+                      .cause = "a certificate of this client needs its key, and the other way round",
+                      .remedy = "give both --tls-cert and --tls-key"});
+  }
+  grpc::SslCredentialsOptions options;
+  const auto roots = ReadFile(access.tls_ca.empty() ? kSystemAuthorities : access.tls_ca);
+  if (!roots) {
+    Error error = roots.error();
+    error.remedy = "name the authority's certificate with --tls-ca";
+    return Fail(std::move(error));
+  }
+  options.pem_root_certs = *roots;
+  if (access.tls_certificate.empty()) return options;
+  const auto certificate = ReadFile(access.tls_certificate), key = ReadFile(access.tls_key);
+  if (!certificate || !key) return Fail(certificate ? key.error() : certificate.error());
+  options.pem_cert_chain = *certificate;
+  options.pem_private_key = *key;
+  return options;
+}
+
+}  // namespace
+
+Result<ServerAddress> ParseServerAddress(const std::string& server) {
+  const auto refuse = [&](const std::string& cause, const std::string& remedy) {
+    return Fail(Error{.code = ErrorCode::kInvalidArgument,
+                      .cause = "the server's address \"" + server + "\": " + cause,
+                      .remedy = remedy});
+  };
+  const size_t colon = server.rfind(':');
+  const std::string port = colon == server.npos ? "" : server.substr(colon + 1);
+  const bool digits = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == port.npos;
+  if (!digits || std::stoul(port) == 0 || std::stoul(port) > 65535) {
+    return refuse("this is not HOST:PORT", "as in 127.0.0.1:7400 or [::1]:7400");
+  }
+  std::string host = server.substr(0, colon);
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  if (!bracketed && host.find(':') != host.npos) {
+    return refuse("an IPv6 address stands in brackets", "as in [::1]:7400");
+  }
+  if (host.empty() || host.find('/') != host.npos) return refuse("this is not HOST:PORT", "as in server.example:7400");
+  return ServerAddress{host, port};
+}
+
+bool IsThisMachine(const std::string& host) {
+  if (host == "localhost") return true;
+  in_addr v4{};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+  in6_addr v6{};
+  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+bool UsesTls(const std::string& server, const ServerAccess& access) {
+  const auto address = ParseServerAddress(server);
+  return !access.tls_ca.empty() || !access.tls_certificate.empty() || !address || !IsThisMachine(address->host);
+}
+
+void ServerChannel::Authorize(grpc::ClientContext* context) const {
+  if (!authorization.empty()) context->AddMetadata("authorization", authorization);
+}
+
+Result<ServerChannel> OpenChannel(const std::string& server, const ServerAccess& access,
+                                  const grpc::ChannelArguments& arguments) {
+  if (const auto address = ParseServerAddress(server); !address) return Fail(address.error());
+  ServerChannel opened;
+  if (!access.token_file.empty()) {
+    const auto token = ReadToken(access.token_file);
+    if (!token) return Fail(token.error());
+    opened.authorization = "Bearer " + *token;
+  }
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
+  if (UsesTls(server, access)) {
+    const auto options = TlsOptions(access);
+    if (!options) return Fail(options.error());
+    credentials = grpc::SslCredentials(*options);
+  }
+  opened.channel = grpc::CreateCustomChannel(server, credentials, arguments);
+  return opened;
+}
+
+}  // namespace wakewatch

@@ -1,0 +1,52 @@
+// Why: every client (the collector, the command line) reaches a server in the same way: plaintext on this machine, TLS
+// to any other, with a token or a certificate of its own. Files are read at each connection, so that a rotated one is
+// taken up without a restart.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "analysis/base/result.h"
+
+namespace grpc {
+class Channel;
+class ChannelArguments;
+class ClientContext;
+}  // namespace grpc
+
+namespace wakewatch {
+
+struct ServerAccess {
+  std::string token_file;       // as `wakewatch token create -o` writes it
+  std::string tls_ca;           // PEM; empty: the authorities of this system
+  std::string tls_certificate;  // PEM, and its key: who we are
+  std::string tls_key;
+};
+
+// "HOST:PORT", with an address in brackets when it is IPv6. Errors: kInvalidArgument.
+struct ServerAddress {
+  std::string host, port;
+};
+Result<ServerAddress> ParseServerAddress(const std::string& server);
+// 127.0.0.0/8, ::1 or "localhost".
+bool IsThisMachine(const std::string& host);
+
+// To another machine always; on this one where a CA or a certificate is given.
+bool UsesTls(const std::string& server, const ServerAccess& access);
+
+struct ServerChannel {
+  std::shared_ptr<grpc::Channel> channel;
+  std::string authorization;  // "Bearer …"; empty: no token
+
+  void Authorize(grpc::ClientContext* context) const;
+};
+// Errors: kInvalidArgument (the address; one of certificate and key), kNotFound, kPermission (others may read the
+// token), kCorrupt (no token in the file).
+Result<ServerChannel> OpenChannel(const std::string& server, const ServerAccess& access,
+                                  const grpc::ChannelArguments& arguments);
+
+// Why no connection comes about, and what to do, where a look by our own eyes tells more than gRPC does: it takes up to
+// some seconds. Empty: nothing that TLS explains.
+std::string ExplainNoConnection(const std::string& server, const ServerAccess& access);
+
+}  // namespace wakewatch

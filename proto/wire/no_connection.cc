@@ -1,0 +1,156 @@
+#include <fcntl.h>
+#include <netdb.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "proto/wire/client_channel.h"
+
+namespace wakewatch {
+namespace {
+
+constexpr timeval kPatience{2, 0};
+
+template <auto kFree>
+struct Deleter {
+  template <typename T>
+  void operator()(T* object) const {
+    kFree(object);
+  }
+};
+using Context = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
+using Handshake = std::unique_ptr<SSL, Deleter<SSL_free>>;
+
+// A connected socket; -1: nobody listens there, or it cannot be found.
+int Connect(const ServerAddress& address) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  if (getaddrinfo(address.host.c_str(), address.port.c_str(), &hints, &list) != 0) return -1;
+  int fd = -1;
+  for (const addrinfo* at = list; at != nullptr && fd < 0; at = at->ai_next) {
+    fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
+    if (fd < 0) continue;
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);  // also of connect()
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+    if (connect(fd, at->ai_addr, at->ai_addrlen) == 0) break;
+    close(fd);
+    fd = -1;
+  }
+  freeaddrinfo(list);
+  return fd;
+}
+
+Context MakeContext(const ServerAccess& access, bool verify) {
+  Context context(SSL_CTX_new(TLS_client_method()));
+  if (context == nullptr || !verify) return context;
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  if (access.tls_ca.empty()) {
+    SSL_CTX_set_default_verify_paths(context.get());
+  } else {
+    SSL_CTX_load_verify_locations(context.get(), access.tls_ca.c_str(), nullptr);
+  }
+  if (!access.tls_certificate.empty()) {
+    SSL_CTX_use_certificate_chain_file(context.get(), access.tls_certificate.c_str());
+    SSL_CTX_use_PrivateKey_file(context.get(), access.tls_key.c_str(), SSL_FILETYPE_PEM);
+  }
+  return context;
+}
+
+std::string ExplainVerification(long result, const ServerAddress& address, const ServerAccess& access) {
+  const std::string authority = access.tls_ca.empty() ? "the authorities of this system" : access.tls_ca;
+  switch (result) {
+    case X509_V_OK: return {};
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "the server's certificate has expired (give the server another one; wakewatch cert server --force makes "
+             "it)";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "the server's certificate is not valid yet (is the clock of this machine right?)";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return "the server's certificate is not for " + address.host +
+             " (call the server by a name that it is for, or make one with wakewatch cert server --name or --ip)";
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+      return "the server's certificate is not from " + authority +
+             " (name the certificate of the server's authority with --tls-ca)";
+    default: return std::string("the server's certificate is no good: ") + X509_verify_cert_error_string(result);
+  }
+}
+
+// What our own certificate lacks, as the server's alert tells.
+std::string ExplainAlert(int reason) {
+  switch (reason) {
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+      return "the server asks for a certificate of this client (give --tls-cert and --tls-key; wakewatch cert client "
+             "makes them)";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+      return "the certificate of this client has expired (wakewatch cert client --force makes another)";
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+      return "the server does not know the authority of this client's certificate (make one with the authority that "
+             "the "
+             "server was given as --tls-client-ca)";
+    default: return {};
+  }
+}
+
+std::string Try(int fd, const ServerAddress& address, const ServerAccess& access) {
+  const bool tls = UsesTls(address.host + ":" + address.port, access);
+  const Context context = MakeContext(access, tls);
+  const Handshake handshake(context == nullptr ? nullptr : SSL_new(context.get()));
+  if (handshake == nullptr || SSL_set_fd(handshake.get(), fd) != 1) return {};
+  static constexpr unsigned char kHttp2[] = {2, 'h', '2'};
+  SSL_set_alpn_protos(handshake.get(), kHttp2, sizeof kHttp2);
+  SSL_set_tlsext_host_name(handshake.get(), address.host.c_str());
+  X509_VERIFY_PARAM* const wanted = SSL_get0_param(handshake.get());
+  if (X509_VERIFY_PARAM_set1_ip_asc(wanted, address.host.c_str()) != 1) {
+    X509_VERIFY_PARAM_set1_host(wanted, address.host.c_str(), 0);
+  }
+  ERR_clear_error();
+  const bool connected = SSL_connect(handshake.get()) == 1;
+  if (!tls) {
+    return connected ? "the server speaks TLS, and plaintext was sent (name its authority with --tls-ca)" : "";
+  }
+  if (const long result = SSL_get_verify_result(handshake.get()); result != X509_V_OK) {
+    return ExplainVerification(result, address, access);
+  }
+  char byte = 0;
+  // By TLS 1.3 the server looks at our certificate only after we are done.
+  if (connected && SSL_read(handshake.get(), &byte, 1) == 1) return {};
+  const unsigned long error = ERR_peek_last_error();
+  if (ERR_GET_LIB(error) != ERR_LIB_SSL) return {};
+  const int reason = ERR_GET_REASON(error);
+  if (reason == SSL_R_WRONG_VERSION_NUMBER) {
+    return "the server there speaks no TLS (start it with --tls-cert and --tls-key, or leave out --tls-ca on its own "
+           "machine)";
+  }
+  return ExplainAlert(reason);
+}
+
+}  // namespace
+
+std::string ExplainNoConnection(const std::string& server, const ServerAccess& access) {
+  const auto address = ParseServerAddress(server);
+  if (!address) return {};
+  const int fd = Connect(*address);
+  if (fd < 0) return {};
+  std::string text = Try(fd, *address, access);
+  ERR_clear_error();
+  close(fd);
+  return text;
+}
+
+}  // namespace wakewatch
