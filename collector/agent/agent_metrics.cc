@@ -67,6 +67,7 @@ class StateCollectable final : public prometheus::Collectable {
             up.streams == 0 ? 0 : up.streams - 1);
     gauge("queue_bytes", "Bytes that wait for the server", up.queue_bytes);
     gauge("queue_batches", "Batches that wait for the server", up.queue_batches);
+    if (up.spool.used) AddSpool(up.spool, counter, gauge);
     gauge("connected", "1 while a stream stands", up.connected ? 1 : 0);
     gauge("resident_memory_bytes", "Resident memory of the collector", ResidentBytes());
     AddProfiles(state, &families);
@@ -75,6 +76,23 @@ class StateCollectable final : public prometheus::Collectable {
   }
 
  private:
+  static void AddSpool(const SpoolFigures& spool, const auto& counter, const auto& gauge) {
+    gauge("spool_bytes", "Bytes of the spool on disk", spool.bytes);
+    gauge("spool_unread_batches", "Batches in the spool that wait to be sent", spool.unread);
+    const uint64_t now_ns = static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count());
+    const bool waits = spool.oldest_real_ns != 0 && spool.oldest_real_ns < now_ns;
+    gauge("spool_oldest_seconds", "Age of the oldest batch that the server does not have",
+          waits ? (now_ns - spool.oldest_real_ns) / 1'000'000'000 : 0);
+    counter("spool_events_dropped_total", "Events dropped because the spool or its disk was full",
+            spool.events_dropped);
+    counter("spool_events_missing_total", "Events that were in the spool and cannot be read", spool.events_missing);
+    counter("spool_append_failures_total", "Times the disk did not take a batch", spool.append_failures);
+    counter("spool_sync_failures_total", "Times the disk did not make durable what it took", spool.sync_failures);
+    counter("spool_quarantined_total", "Files of the spool that were damaged", spool.quarantined);
+  }
+
   static void AddProfiles(const AgentState& state, std::vector<MetricFamily>* families) {
     families->push_back(Family("profile", "1 for the profile that is recorded", MetricType::Gauge));
     for (const EventProfile& profile : EventProfiles()) {

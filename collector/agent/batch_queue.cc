@@ -4,22 +4,6 @@
 #include <utility>
 
 namespace wakewatch {
-namespace {
-
-// A gap that has ended counts like an event: a later one must not reach back into it.
-void SeeEvents(const Batch& batch, LastEvents* last) {
-  const auto see = [last](uint32_t cpu, uint64_t ns) {
-    uint64_t& last_ns = (*last)[cpu];
-    last_ns = std::max(last_ns, ns);
-  };
-  for (const Chunk& chunk : batch.chunks) see(chunk.cpu, chunk.last_ns);
-  for (const GapRecord& gap : batch.gaps) {
-    if (gap.end_ns != UINT64_MAX) see(gap.cpu, gap.end_ns);
-  }
-}
-
-}  // namespace
-
 size_t BytesOf(const Batch& batch) {
   size_t bytes = sizeof batch + sizeof(GapRecord) * batch.gaps.size() + sizeof(Frontier) * batch.frontiers.size() +
                  sizeof(CpuStats) * batch.stats.size() + sizeof(CpuInfo) * batch.cpus.size() +
@@ -84,6 +68,17 @@ void BatchQueue::RepeatOpening(const SessionInfo& session, const FormatsDelta& f
   if (!next.batch.session) next.batch.session = session;
   if (!next.batch.formats) next.batch.formats = formats;
   Measure(&next);
+}
+
+void BatchQueue::Begin(LastEvents before) { removed_ = std::move(before); }
+
+Batch BatchQueue::TakeSent() {
+  Batch batch = std::move(entries_.front().batch);
+  SeeEvents(batch, &removed_);
+  bytes_ -= entries_.front().bytes;
+  entries_.pop_front();
+  --sent_;
+  return batch;
 }
 
 std::vector<BatchQueue::Delivered> BatchQueue::Acknowledge(uint64_t sequence) {

@@ -46,6 +46,11 @@ class BatchQueue {
   // The next one says again what the first one of the session said.
   void RepeatOpening(const SessionInfo& session, const FormatsDelta& formats);
 
+  // Another session begins, in the middle: what the events before its next batch were. Only while it is empty.
+  void Begin(LastEvents before);
+  // Takes the first out; it was marked as sent.
+  Batch TakeSent();
+
   // The server has all up to `sequence`. What was not sent cannot be meant.
   std::vector<Delivered> Acknowledge(uint64_t sequence);
   // The server will never take this one. None when it was not waiting.
@@ -55,6 +60,8 @@ class BatchQueue {
   std::vector<Delivered> Resume(uint64_t committed);
 
   bool empty() const { return entries_.empty(); }
+  // Of the one in front. Only while it is not empty.
+  uint64_t first_sequence() const { return entries_.front().batch.sequence; }
   size_t batches() const { return entries_.size(); }
   size_t bytes() const { return bytes_; }
   size_t in_flight() const { return sent_; }

@@ -161,6 +161,18 @@ uint64_t EventsOf(const Batch& batch) {
   return events;
 }
 
+// A gap that has ended counts like an event: a later one must not reach back into it.
+void SeeEvents(const Batch& batch, LastEvents* last) {
+  const auto see = [last](uint32_t cpu, uint64_t ns) {
+    uint64_t& last_ns = (*last)[cpu];
+    last_ns = std::max(last_ns, ns);
+  };
+  for (const Chunk& chunk : batch.chunks) see(chunk.cpu, chunk.last_ns);
+  for (const GapRecord& gap : batch.gaps) {
+    if (gap.end_ns != UINT64_MAX) see(gap.cpu, gap.end_ns);
+  }
+}
+
 uint64_t DropEvents(const LastEvents& before, Batch* batch) {
   const uint64_t events = EventsOf(*batch);
   if (events == 0) return 0;

@@ -15,6 +15,9 @@ using LastEvents = std::map<uint32_t, uint64_t>;
 
 uint64_t EventsOf(const Batch& batch);
 
+// Moves *last on to what *batch holds.
+void SeeEvents(const Batch& batch, LastEvents* last);
+
 // Takes the chunks out of *batch. Each CPU that had any gets one gap in their place, which takes in the gaps between
 // them: from the last event before to the batch's frontier, or to the last event that was dropped where the frontier
 // is behind it. Answers with the events dropped.

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -79,7 +80,8 @@ class FakeServer final : public v1::IngestService::Service {
   void Forget() {
     const std::lock_guard lock(mutex_);
     stored.clear();
-    committed = 0;
+    stored_sessions.clear();
+    committed.clear();
   }
 
   // To be read through Get: streams go on while a test looks.
@@ -88,7 +90,8 @@ class FakeServer final : public v1::IngestService::Service {
   std::vector<v1::CollectorState> states = {};
   std::vector<v1::TaskSnapshot> snapshots = {};
   v1::Hello hello = {};
-  uint64_t committed = 0;
+  std::vector<std::string> stored_sessions = {};   // of each stored batch
+  std::map<std::string, uint64_t> committed = {};  // by session
   int hellos = 0, streams = 0, received = 0, duplicates = 0;
 
   grpc::Status Stream(grpc::ServerContext* context,
@@ -96,6 +99,7 @@ class FakeServer final : public v1::IngestService::Service {
     Script script;
     v1::IngestResponse response;
     v1::IngestRequest request;
+    std::string session;
     if (!stream->Read(&request)) return grpc::Status::OK;
     {
       const std::lock_guard lock(mutex_);
@@ -103,10 +107,11 @@ class FakeServer final : public v1::IngestService::Service {
       ++hellos;
       if (!request.has_hello()) wrong.push_back("the first message is no Hello");
       hello = request.hello();
+      session = hello.session().session();
       v1::Welcome& welcome = *response.mutable_welcome();
       welcome.set_wire_version(script.wire_version);
       welcome.set_chunk_version(script.chunk_version);
-      welcome.set_committed_sequence(committed);
+      welcome.set_committed_sequence(committed[session]);
       welcome.set_window_batches(script.window);
       welcome.set_message_bytes_max(script.message_bytes_max);
     }
@@ -125,7 +130,7 @@ class FakeServer final : public v1::IngestService::Service {
         ++batches;
         const bool hang_up = script.hang_up_at && batches >= *script.hang_up_at;
         std::this_thread::sleep_for(script.pause);
-        if (!hang_up || script.store_before_hanging_up) Take(request.mutable_batch(), script, &response);
+        if (!hang_up || script.store_before_hanging_up) Take(session, request.mutable_batch(), script, &response);
         if (hang_up) return {grpc::StatusCode::UNAVAILABLE, "the script says so"};
         if (script.acknowledge) stream->Write(response);
       } else {
@@ -136,7 +141,7 @@ class FakeServer final : public v1::IngestService::Service {
   }
 
  private:
-  void Take(v1::Batch* message, const Script& script, v1::IngestResponse* response) {
+  void Take(const std::string& session, v1::Batch* message, const Script& script, v1::IngestResponse* response) {
     const std::lock_guard lock(mutex_);
     ++received;
     response->Clear();
@@ -151,11 +156,12 @@ class FakeServer final : public v1::IngestService::Service {
       return;
     }
     response->mutable_ack()->set_sequence(batch->sequence);
-    if (batch->sequence <= committed) {
+    if (batch->sequence <= committed[session]) {
       ++duplicates;
       return;
     }
-    committed = batch->sequence;
+    committed[session] = batch->sequence;
+    stored_sessions.push_back(session);
     stored.push_back(*std::move(batch));
   }
 

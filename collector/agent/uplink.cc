@@ -17,6 +17,8 @@
 
 #include "analysis/chunk/chunk.h"
 #include "collector/agent/ingest_stream.h"
+#include "collector/agent/spool_keeper.h"
+#include "collector/agent/stream_problems.h"
 #include "collector/task_snapshot.h"
 #include "collector/trace_clock.h"
 #include "proto/wire/batch_codec.h"
@@ -32,43 +34,6 @@ constexpr size_t kSnapshotsMax = 64;            // answers that wait to be sent
 constexpr milliseconds kClosePatience{1'000};   // for the server to end a stream that is over
 constexpr milliseconds kSayAgainEvery{60'000};  // the same problem
 
-// What people can do about it; empty: wait.
-std::string RemedyOf(StreamEnd end) {
-  switch (end) {
-    case StreamEnd::kHostClaimed:
-      return "another live collector sends for this host: stop it, or give this one another name with --host";
-    case StreamEnd::kVersions: return "upgrade the older of the two, this collector or the server";
-    case StreamEnd::kServerFull: return "free space where the server stores, or lower its retention";
-    case StreamEnd::kNoSuchServer: return "check the address: what answers there is no Wakewatch server";
-    case StreamEnd::kUnreachable: return "what is recorded is kept and sent when the server is back";
-    default: return {};
-  }
-}
-
-bool TakesPeople(StreamEnd end) { return end != StreamEnd::kUnreachable && end != StreamEnd::kClosed; }
-
-// Why the two cannot talk; empty: they can.
-std::string VersionTrouble(const v1::Welcome& welcome) {
-  const auto compare = [](const char* what, uint32_t theirs, uint32_t oldest, uint32_t newest) -> std::string {
-    if (theirs >= oldest && theirs <= newest) return {};
-    return std::string("the server chose version ") + std::to_string(theirs) + " of the " + what +
-           ", this collector speaks " + std::to_string(oldest) + " to " + std::to_string(newest) + ": upgrade " +
-           (theirs > newest ? "this collector" : "the server");
-  };
-  std::string text = compare("protocol", welcome.wire_version(), kWireVersionOldest, kWireVersionNewest);
-  return text.empty() ? compare("chunk format", welcome.chunk_version(), kChunkVersion, kChunkVersion) : text;
-}
-
-// What the other side says goes into logs and onto terminals.
-std::string Printable(const std::string& text) {
-  constexpr size_t kTextMax = 500;
-  std::string printable = text.substr(0, kTextMax);
-  for (char& c : printable) {
-    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
-  }
-  return printable;
-}
-
 }  // namespace
 
 class Uplink::Impl {
@@ -77,8 +42,21 @@ class Uplink::Impl {
       : options_(options),
         hooks_(std::move(hooks)),
         queue_(options.queue),
-        back_off_(options.back_off, std::random_device()()),
-        thread_([this] { Loop(); }) {}
+        back_off_(options.back_off, std::random_device()()) {
+    if (!options.spool.empty()) {
+      SpoolKeeperOptions keeper;
+      keeper.spool.folder = options.spool;
+      keeper.spool.bytes_max = options.spool_bytes_max;
+      keeper.pending = options.queue;
+      keeper.window_bytes = std::min(keeper.window_bytes, options.queue.bytes_max / 4);
+      keeper_ = std::make_unique<SpoolKeeper>(
+          std::make_unique<RealFiles>(), keeper,
+          SpoolKeeper::Outbox{
+              &mutex_, &changed_, &queue_,
+              [this](const SessionInfo& session, const FormatsDelta& formats) { OpenSession(session, formats); }});
+    }
+    thread_ = std::thread([this] { Loop(); });
+  }
 
   ~Impl() {
     Stop();
@@ -93,7 +71,7 @@ class Uplink::Impl {
   UplinkStats stats() const;
   bool AwaitDelivery(milliseconds timeout) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, timeout, [this] { return queue_.empty(); });
+    return changed_.wait_for(lock, timeout, [this] { return Empty(); });
   }
   Outcome Finish(milliseconds timeout);
 
@@ -109,11 +87,15 @@ class Uplink::Impl {
   bool TakeNext(v1::IngestRequest* request, SteadyClock::time_point* next_state);
   bool TakeBatch(v1::IngestRequest* request);
   void FillState(v1::CollectorState* state) const;
-  bool Done() const { return stopping_ || (finishing_ && queue_.empty()); }
+  bool Empty() const { return queue_.empty() && (keeper_ == nullptr || keeper_->empty()); }
+  bool Done() const { return stopping_ || (finishing_ && Empty()); }
+  // The queue holds another session from here on: it has a stream of its own.
+  void OpenSession(const SessionInfo& session, const FormatsDelta& formats);
 
   // On the stream's reading thread.
   void Received(v1::IngestResponse& response);
   void Welcomed(const v1::Welcome& welcome);
+  void Count(const std::vector<BatchQueue::Delivered>& delivered);  // with the lock held, as the queue changes
   void Acknowledged(const std::vector<BatchQueue::Delivered>& delivered);
   void Refused(const v1::Refusal& refusal);
   void Snapshot(const v1::TaskSnapshotRequest& request);
@@ -129,12 +111,14 @@ class Uplink::Impl {
   std::optional<SessionInfo> session_;
   FormatsDelta formats_;
   uint64_t acked_sequence_ = 0;
+  uint64_t sessions_ = 0;        // so many were opened
   bool repeat_opening_ = false;  // the server has lost what it had of this session
   std::deque<TaskSnapshot> snapshots_;
   bool finishing_ = false, stopping_ = false, over_ = false;
   // Of the stream that is open.
   IngestStream* stream_ = nullptr;
   bool ended_ = false;
+  uint64_t session_serves_ = 0;             // number of its session
   std::optional<StreamEnding> our_reason_;  // why we end it
   std::optional<SteadyClock::time_point> welcomed_at_;
   uint32_t window_ = 1;
@@ -142,20 +126,35 @@ class Uplink::Impl {
 
   // Of the thread.
   BackOff back_off_;
+  bool session_just_opened_ = false;
   std::string problem_said_;
   SteadyClock::time_point problem_said_at_{};
-  std::thread thread_;  // last: it uses all of the above
+  std::unique_ptr<SpoolKeeper> keeper_;  // null: no spool
+  std::thread thread_;                   // last: it uses all of the above
 };
 
 void Uplink::Impl::Offer(Batch&& batch) {
   {
     const std::lock_guard lock(mutex_);
-    if (batch.session) session_ = batch.session;
-    if (batch.formats) formats_ = *batch.formats;
     stats_.events_offered += EventsOf(batch);
-    stats_.events_dropped += queue_.Push(std::move(batch));
+    if (keeper_ != nullptr) {
+      stats_.events_dropped += keeper_->Offer(std::move(batch));
+    } else {
+      if (batch.session) session_ = batch.session;
+      if (batch.formats) formats_ = *batch.formats;
+      stats_.events_dropped += queue_.Push(std::move(batch));
+    }
   }
   changed_.notify_all();
+}
+
+void Uplink::Impl::OpenSession(const SessionInfo& session, const FormatsDelta& formats) {
+  if (session_) spdlog::info("the next session is {} of boot {}", session.session, session.boot_id);
+  session_ = session;
+  formats_ = formats;
+  acked_sequence_ = 0;
+  repeat_opening_ = false;
+  ++sessions_;
 }
 
 UplinkStats Uplink::Impl::stats() const {
@@ -163,6 +162,11 @@ UplinkStats Uplink::Impl::stats() const {
   UplinkStats stats = stats_;
   stats.queue_bytes = queue_.bytes();
   stats.queue_batches = queue_.batches();
+  if (keeper_ == nullptr) return stats;
+  stats.queue_bytes += keeper_->pending_bytes();
+  stats.queue_batches += keeper_->pending_batches();
+  stats.spool = keeper_->figures();
+  stats.events_dropped += stats.spool.events_dropped + stats.spool.events_missing;
   return stats;
 }
 
@@ -170,16 +174,21 @@ Uplink::Outcome Uplink::Impl::Finish(milliseconds timeout) {
   std::unique_lock lock(mutex_);
   finishing_ = true;
   changed_.notify_all();
-  changed_.wait_for(lock, timeout, [this] { return over_ || queue_.empty(); });
+  changed_.wait_for(lock, timeout, [this] { return over_ || Empty(); });
   Outcome outcome;
-  outcome.delivered = queue_.empty();
+  outcome.delivered = Empty();
   outcome.batches_left = queue_.batches();
+  if (keeper_ != nullptr) {
+    outcome.kept = true;
+    outcome.batches_left += keeper_->pending_batches() + keeper_->figures().unread;
+  }
   outcome.events_left = queue_.events();
   if (!outcome.delivered) {
     outcome.problem = stats_.problem.empty() ? "the server did not acknowledge it in time" : stats_.problem;
   }
   lock.unlock();
   if (!outcome.delivered) Stop();
+  if (keeper_ != nullptr) keeper_->Close();
   lock.lock();
   changed_.wait_for(lock, 2 * kClosePatience, [this] { return over_; });
   return outcome;
@@ -211,9 +220,16 @@ void Uplink::Impl::LoopUntilDone() {
     lock.unlock();
     milliseconds lasted{0};
     const StreamEnding ending = Attempt(&lasted);
-    const milliseconds wait = back_off_.Failed(lasted, TakesPeople(ending.end) ? options_.slow_retry : milliseconds(0));
     lock.lock();
     if (Done()) break;
+    if (session_serves_ != sessions_) {
+      session_just_opened_ = true;
+      continue;
+    }
+    // The server may not have seen yet that the stream of the session before is over.
+    const bool people = TakesPeople(ending.end) && !(session_just_opened_ && ending.end == StreamEnd::kHostClaimed);
+    session_just_opened_ = false;
+    const milliseconds wait = back_off_.Failed(lasted, people ? options_.slow_retry : milliseconds(0));
     SayProblem(ending);
     changed_.wait_for(lock, wait, [this] { return Done(); });
   }
@@ -240,6 +256,7 @@ StreamEnding Uplink::Impl::Attempt(milliseconds* lasted) {
     ended_ = false;
     our_reason_.reset();
     welcomed_at_.reset();
+    session_serves_ = sessions_;
     v1::Hello& message = *hello.mutable_hello();
     message.mutable_wire()->set_oldest(kWireVersionOldest);
     message.mutable_wire()->set_newest(kWireVersionNewest);
@@ -280,12 +297,12 @@ StreamEnding Uplink::Impl::Attempt(milliseconds* lasted) {
 
 void Uplink::Impl::Serve(IngestStream* stream) {
   std::unique_lock lock(mutex_);
-  const auto over = [this] { return ended_ || stopping_ || our_reason_; };
+  const auto over = [this] { return ended_ || stopping_ || our_reason_.has_value(); };
   changed_.wait_for(lock, options_.welcome_timeout, [&] { return welcomed_at_ || over(); });
   if (!welcomed_at_ && !over()) our_reason_ = {StreamEnd::kUnreachable, "the server does not answer"};
   auto next_state = SteadyClock::now();
   while (!over()) {
-    if (finishing_ && queue_.empty()) {
+    if ((finishing_ && Empty()) || session_serves_ != sessions_) {
       lock.unlock();
       stream->WritesDone();
       return;
@@ -350,7 +367,8 @@ void Uplink::Impl::FillState(v1::CollectorState* state) const {
   state->set_events_read(report_.events_read);
   state->set_events_lost(report_.events_lost);
   state->set_events_dropped(stats_.events_dropped);
-  state->set_queue_bytes(queue_.bytes());
+  const bool behind = keeper_ != nullptr && !keeper_->empty();
+  state->set_queue_bytes(queue_.bytes() + (behind ? keeper_->figures().bytes : 0));
   state->set_queue_batches(queue_.batches());
   for (const std::string& warning : report_.warnings) state->add_warnings(warning);
 }
@@ -362,6 +380,7 @@ void Uplink::Impl::Received(v1::IngestResponse& response) {
       std::unique_lock lock(mutex_);
       if (!welcomed_at_) return;
       const auto delivered = queue_.Acknowledge(response.ack().sequence());
+      Count(delivered);
       lock.unlock();
       return Acknowledged(delivered);
     }
@@ -395,26 +414,29 @@ void Uplink::Impl::Welcomed(const v1::Welcome& welcome) {
     repeat_opening_ = true;
     acked_sequence_ = welcome.committed_sequence();
   }
+  // Of a session that an earlier start left, what it began with may be gone from here.
+  repeat_opening_ |= welcome.committed_sequence() == 0 && !queue_.empty() && queue_.first_sequence() > 1;
   welcomed_at_ = SteadyClock::now();
   stats_.connected = true;
   stats_.problem.clear();
   ++stats_.streams;
   spdlog::info("{}: connected, {} batches wait", options_.server, queue_.batches());
   const auto delivered = queue_.Resume(welcome.committed_sequence());
+  Count(delivered);
   lock.unlock();
   Acknowledged(delivered);
 }
 
+void Uplink::Impl::Count(const std::vector<BatchQueue::Delivered>& delivered) {
+  for (const auto& batch : delivered) {
+    acked_sequence_ = std::max(acked_sequence_, batch.sequence);
+    ++stats_.batches_acked;
+    stats_.events_acked += batch.events;
+  }
+}
+
 void Uplink::Impl::Acknowledged(const std::vector<BatchQueue::Delivered>& delivered) {
   const auto now = SteadyClock::now();
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& batch : delivered) {
-      acked_sequence_ = std::max(acked_sequence_, batch.sequence);
-      ++stats_.batches_acked;
-      stats_.events_acked += batch.events;
-    }
-  }
   changed_.notify_all();
   if (!hooks_.acknowledged) return;
   for (const auto& batch : delivered) hooks_.acknowledged(now - batch.sent_at);

@@ -13,6 +13,7 @@
 #include "analysis/chunk/batch.h"
 #include "collector/agent/back_off.h"
 #include "collector/agent/batch_queue.h"
+#include "collector/agent/spool_keeper.h"
 #include "collector/task_snapshot.h"
 #include "proto/wire/client_channel.h"
 
@@ -21,7 +22,9 @@ namespace wakewatch {
 struct UplinkOptions {
   std::string server = "127.0.0.1:7400";
   ServerAccess access = {};
-  QueueLimits queue;
+  QueueLimits queue;  // what may wait in memory
+  std::string spool;  // folder; empty: memory only
+  uint64_t spool_bytes_max = 2ull << 30;
   BackOffLimits back_off;
   std::chrono::milliseconds slow_retry{10'000};       // after an answer that takes people to change
   std::chrono::milliseconds welcome_timeout{10'000};  // for the server's first word
@@ -46,7 +49,8 @@ struct UplinkStats {
   uint64_t events_offered = 0, events_acked = 0;
   uint64_t events_dropped = 0;  // the queue was full, or the batch too large for the server
   uint64_t events_refused = 0;
-  size_t queue_bytes = 0, queue_batches = 0;
+  size_t queue_bytes = 0, queue_batches = 0;  // in memory
+  SpoolFigures spool;
 };
 
 struct UplinkHooks {
@@ -75,8 +79,9 @@ class Uplink {
 
   struct Outcome {
     bool delivered = false;  // all that was offered is acknowledged, refused or accounted for as dropped
-    uint64_t batches_left = 0, events_left = 0;
-    std::string problem;  // why something is left
+    uint64_t batches_left = 0, events_left = 0;  // events: of those in memory
+    bool kept = false;                           // what is left is in the spool, for the next start
+    std::string problem;                         // why something is left
   };
   // Waits until everything is acknowledged or `timeout` has passed, then ends. Offer nothing after it.
   Outcome Finish(std::chrono::milliseconds timeout);

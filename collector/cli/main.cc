@@ -100,6 +100,11 @@ int ExitCodeOf(const CollectorOptions& options, const Agent::Outcome& outcome) {
   const UplinkStats& up = outcome.state.uplink;
   spdlog::info("{} events read, {} acknowledged, {} lost while recording, {} dropped, {} refused",
                outcome.state.events_read, up.events_acked, outcome.events_lost, up.events_dropped, up.events_refused);
+  if (!outcome.delivery.delivered && outcome.delivery.kept) {
+    spdlog::warn("{} batches are kept in {} for the next start: {}", outcome.delivery.batches_left, options.spool,
+                 outcome.delivery.problem);
+    return options.once ? kError : kFine;
+  }
   if (!outcome.delivery.delivered) {
     spdlog::error("{} batches with {} events were not delivered: {}", outcome.delivery.batches_left,
                   outcome.delivery.events_left, outcome.delivery.problem);
@@ -132,6 +137,8 @@ int Run(const CollectorOptions& options) {
   agent_options.uplink.snapshot = [&](uint64_t request_id, int32_t pid, uint64_t trace_now_ns) {
     return kernel.access()->Snapshot(request_id, pid, trace_now_ns);
   };
+  agent_options.uplink.spool = options.spool;
+  agent_options.uplink.spool_bytes_max = options.spool_mib << 20;
   agent_options.budget.events_per_second = options.event_budget;
   AgentMetrics metrics;
   AgentHooks hooks;

@@ -21,6 +21,7 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  sudo wakewatch-collector --server 127.0.0.1:7400\n"
     "  sudo wakewatch-collector --once --duration 30s --profile full\n"
+    "  sudo wakewatch-collector --spool /var/lib/wakewatch-collector/spool --spool-mib 4096\n"
     "  sudo wakewatch-collector --evidence deep --probe-rate-max 5000\n"
     "  sudo wakewatch-collector --config /etc/wakewatch/collector.toml --metrics 127.0.0.1:7401\n"
     "A configuration file holds the same names: server = \"127.0.0.1:7400\"";
@@ -100,6 +101,14 @@ void Define(CollectorOptions* options, CLI::App* app) {
       ->capture_default_str();
   app->add_option("--queue-mib", options->queue_mib, "What may wait in memory for the server")
       ->check(InRange(1, 1 << 16))
+      ->type_name("MIB")
+      ->capture_default_str();
+  app->add_option("--spool", options->spool,
+                  "Keep what is recorded in this folder until the server has it, over restarts and loss of power; "
+                  "without it in memory only")
+      ->type_name("DIR");
+  app->add_option("--spool-mib", options->spool_mib, "What the spool may hold; above it the oldest events are dropped")
+      ->check(InRange(uint64_t{16}, uint64_t{1} << 30))
       ->type_name("MIB")
       ->capture_default_str();
   app->add_option("--buffer-kb", options->buffer_kb, "Kernel buffer of each CPU, at most; 64 MiB in all at most")

@@ -21,6 +21,8 @@ struct CollectorOptions {
   double probe_cpu_max = 10;         // percent of one CPU, for all probes
   uint64_t event_budget = 300'000;   // a second
   uint64_t queue_mib = 20;           // with it the process stays within 64 MiB
+  std::string spool;                 // folder; empty: memory only
+  uint64_t spool_mib = 2048;
   uint64_t buffer_kb = 8192;         // of a CPU, at most
   std::string tracefs;
   std::string metrics;   // "ADDRESS:PORT"; empty: none

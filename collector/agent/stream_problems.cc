@@ -1,0 +1,42 @@
+#include "collector/agent/stream_problems.h"
+
+#include "analysis/chunk/chunk.h"
+#include "proto/wire/batch_codec.h"
+
+namespace wakewatch {
+
+std::string RemedyOf(StreamEnd end) {
+  switch (end) {
+    case StreamEnd::kHostClaimed:
+      return "another live collector sends for this host: stop it, or give this one another name with --host";
+    case StreamEnd::kVersions: return "upgrade the older of the two, this collector or the server";
+    case StreamEnd::kServerFull: return "free space where the server stores, or lower its retention";
+    case StreamEnd::kNoSuchServer: return "check the address: what answers there is no Wakewatch server";
+    case StreamEnd::kUnreachable: return "what is recorded is kept and sent when the server is back";
+    default: return {};
+  }
+}
+
+bool TakesPeople(StreamEnd end) { return end != StreamEnd::kUnreachable && end != StreamEnd::kClosed; }
+
+std::string VersionTrouble(const v1::Welcome& welcome) {
+  const auto compare = [](const char* what, uint32_t theirs, uint32_t oldest, uint32_t newest) -> std::string {
+    if (theirs >= oldest && theirs <= newest) return {};
+    return std::string("the server chose version ") + std::to_string(theirs) + " of the " + what +
+           ", this collector speaks " + std::to_string(oldest) + " to " + std::to_string(newest) + ": upgrade " +
+           (theirs > newest ? "this collector" : "the server");
+  };
+  std::string text = compare("protocol", welcome.wire_version(), kWireVersionOldest, kWireVersionNewest);
+  return text.empty() ? compare("chunk format", welcome.chunk_version(), kChunkVersion, kChunkVersion) : text;
+}
+
+std::string Printable(const std::string& text) {
+  constexpr size_t kTextMax = 500;
+  std::string printable = text.substr(0, kTextMax);
+  for (char& c : printable) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
+  }
+  return printable;
+}
+
+}  // namespace wakewatch
