@@ -192,7 +192,7 @@ void SpoolKeeper::MakeDurable(Lock* lock, bool all) {
 void SpoolKeeper::NoteFigures() {
   const SpoolStats stats = spool_.spool().stats();
   figures_.bytes = stats.bytes;
-  figures_.unread = stats.unread;
+  figures_.unread = stats.unread + (held_ ? 1 : 0);
   figures_.events_dropped = spool_.events_cut() + queue_dropped_;
   figures_.events_missing = spool_.events_missing();
   figures_.sync_failures = stats.sync_failures;

@@ -177,19 +177,19 @@ Uplink::Outcome Uplink::Impl::Finish(milliseconds timeout) {
   changed_.wait_for(lock, timeout, [this] { return over_ || Empty(); });
   Outcome outcome;
   outcome.delivered = Empty();
-  outcome.batches_left = queue_.batches();
-  if (keeper_ != nullptr) {
-    outcome.kept = true;
-    outcome.batches_left += keeper_->pending_batches() + keeper_->figures().unread;
-  }
-  outcome.events_left = queue_.events();
-  if (!outcome.delivered) {
-    outcome.problem = stats_.problem.empty() ? "the server did not acknowledge it in time" : stats_.problem;
-  }
   lock.unlock();
   if (!outcome.delivered) Stop();
   if (keeper_ != nullptr) keeper_->Close();
   lock.lock();
+  if (!outcome.delivered) {
+    outcome.problem = stats_.problem.empty() ? "the server did not acknowledge it in time" : stats_.problem;
+    outcome.batches_left = queue_.batches();
+    outcome.events_left = queue_.events();
+  }
+  if (keeper_ != nullptr) {
+    outcome.kept = keeper_->pending_batches() == 0;
+    outcome.batches_left += keeper_->pending_batches() + keeper_->figures().unread;
+  }
   changed_.wait_for(lock, 2 * kClosePatience, [this] { return over_; });
   return outcome;
 }
