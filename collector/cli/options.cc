@@ -53,6 +53,12 @@ const std::map<std::string, uint64_t>& DurationUnits() {
   return units;
 }
 
+std::vector<std::string> ProfileNames() {
+  std::vector<std::string> names;
+  for (const EventProfile& profile : EventProfiles()) names.push_back(profile.name);
+  return names;
+}
+
 void Define(CollectorOptions* options, CLI::App* app) {
   app->set_config("--config", "", "Read options from this file too; unknown names in it are errors")->type_name("FILE");
   app->allow_config_extras(CLI::config_extras_mode::error);
@@ -73,10 +79,8 @@ void Define(CollectorOptions* options, CLI::App* app) {
   app->add_option("--host", options->host, "Deliver under this name; default: the name of this machine")
       ->check(Checked(CheckHost))
       ->type_name("NAME");
-  std::vector<std::string> profiles;
-  for (const EventProfile& profile : EventProfiles()) profiles.push_back(profile.name);
   app->add_option("--profile", options->profile, "Which events to record")
-      ->check(CLI::IsMember(profiles))
+      ->check(CLI::IsMember(ProfileNames()))
       ->capture_default_str();
   app->add_option("--evidence", options->evidence,
                   "deep: also place probes, which show what no tracepoint does (refused wakes, empty queues, "

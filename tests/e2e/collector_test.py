@@ -42,6 +42,7 @@ class CollectorUsage(Command):
                 (("--duration", "5"), "unit"),
                 (("--event-budget", "1"), "event-budget"),
                 (("--queue-mib", "0"), "queue-mib"),
+                (("--spool-mib", "15"), "spool-mib"),
                 (("--bogus",), "--bogus"),
                 (("--config", config), "nonsense"),
                 (("--config", self.path("missing.toml")), "missing.toml")):
