@@ -407,6 +407,30 @@ class Collecting(Serving):
         host = server.call("FleetService/ListHosts")["hosts"][0]
         self.assertGreater(int(host["events"]), 0)
 
+    def test_what_an_outage_and_a_kill_left_is_delivered_by_the_next_start(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = "127.0.0.1:%d" % free.getsockname()[1]
+        spool = self.path("spool")
+        arguments = [COLLECTOR, "--host", "here", "--spool", spool]
+        for end in (signal.SIGTERM, signal.SIGKILL):
+            collector = subprocess.Popen([*arguments, "--server", address], stderr=subprocess.PIPE)
+            self.addCleanup(lambda collector=collector: collector.poll() is None and collector.kill())
+            time.sleep(2)
+            collector.send_signal(end)
+            errors = collector.communicate(timeout=PATIENCE_S)[1]
+            if end == signal.SIGTERM:
+                self.assertEqual(FINE, collector.returncode, errors)
+                self.assertIn(b"are kept in", errors)
+        server = Server(self, self.path("data"))
+        done = subprocess.run([*arguments, "--server", server.grpc, "--once", "--duration", "1s"], capture_output=True,
+                              timeout=PATIENCE_S, check=False)
+        self.assertIn(done.returncode, (FINE, GAPS), done.stderr)
+        recordings = server.call("FleetService/ListRecordings", {"host": "here"})["recordings"]
+        self.assertEqual(3, len(recordings), recordings)
+        for recording in recordings:
+            self.assertGreater(int(recording["events"]), 0, recording)
+
     def test_once_without_a_server(self):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
