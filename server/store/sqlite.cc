@@ -4,10 +4,13 @@
 
 #include <sys/stat.h>
 
+#include "server/store/checked_file.h"
+
 namespace wakewatch {
 namespace {
 
 ErrorCode CodeOf(int answer, int system_errno) {
+  if (answer == SQLITE_IOERR_DATA) return ErrorCode::kCorrupt;
   switch (answer & 0xff) {
     case SQLITE_FULL: return ErrorCode::kNoSpace;
     case SQLITE_IOERR:
@@ -32,6 +35,9 @@ ErrorCode CodeOf(int answer, int system_errno) {
 
 std::string_view RemedyOf(int answer, ErrorCode code) {
   if (code == ErrorCode::kNoSpace) return "free space on that file system; what was stored before is kept";
+  if (answer == SQLITE_IOERR_DATA) {
+    return "the file is damaged, or another program wrote to it; save what is left with: sqlite3 FILE .recover";
+  }
   switch (answer & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return "another program holds the recording; try again when it is done";
@@ -54,7 +60,9 @@ Error SqliteError(sqlite3* db, int answer, std::string_view action, const std::s
   // On a connection that threads share the words may be another thread's, but their memory is held while they are read.
   sqlite3_mutex* mutex = db == nullptr ? nullptr : sqlite3_db_mutex(db);
   sqlite3_mutex_enter(mutex);
-  cause += db == nullptr || sqlite3_errcode(db) == SQLITE_OK ? sqlite3_errstr(answer) : sqlite3_errmsg(db);
+  const char* const words =
+      db == nullptr || sqlite3_errcode(db) == SQLITE_OK ? sqlite3_errstr(answer) : sqlite3_errmsg(db);
+  cause += answer == SQLITE_IOERR_DATA ? "a page is not as it was written" : words;
   sqlite3_mutex_leave(mutex);
   return Error{code, std::move(cause), file, {}, std::string(RemedyOf(answer, code))};
 }
@@ -94,11 +102,12 @@ Result<Database> Database::Open(const std::string& path, Mode mode, Threads thre
   Database database;
   database.path_ = std::make_unique<std::string>(path);
   sqlite3* db = nullptr;
-  const int answer = sqlite3_open_v2(PlainPath(path).c_str(), &db, flags, nullptr);
+  const int answer = sqlite3_open_v2(PlainPath(path).c_str(), &db, flags, CheckedVfs());
   database.db_.reset(db);
   if (answer != SQLITE_OK) return Fail(SqliteError(db, answer, "opening", path));
   sqlite3_extended_result_codes(db, 1);
   sqlite3_busy_timeout(db, 5'000);
+  if (mode == Mode::kCreate) ReservePageChecks(db);
   // The file may have been made to hurt: its schema runs nothing, and its pages are checked as they are read.
   sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
