@@ -37,7 +37,7 @@ Result<std::unique_ptr<Fleet>> Fleet::Open(const FleetOptions& options) {
   std::filesystem::create_directories(options.data_folder, error);
   if (error) return Fail(ErrnoError(error.value(), "making the data folder", options.data_folder));
   std::unique_ptr<Fleet> fleet(new Fleet(options));
-  auto catalogue = Catalogue::Open(options.data_folder);
+  auto catalogue = Catalogue::Open(options.data_folder, options.check);
   if (!catalogue) return Fail(std::move(catalogue.error()));
   for (const std::string& warning : (*catalogue)->warnings()) options.log(warning, true);
   fleet->catalogue_ = std::move(*catalogue);

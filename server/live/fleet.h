@@ -29,6 +29,7 @@ namespace wakewatch {
 
 struct FleetOptions {
   std::string data_folder;
+  CheckDepth check = CheckDepth::kQuick;  // of what is stored, before anything else
   LiveOptions live;
   SnapshotLimits snapshots;
   RetentionOptions retention;

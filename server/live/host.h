@@ -130,6 +130,7 @@ class Host {
   Taken TakeItems();
   // Each fails with what the collector is told.
   Status OpenSession(const SessionInfo& session, Delivery* delivery);
+  Result<std::unique_ptr<LiveSession>> OpenStored(const SessionInfo& session);
   Status StoreItems(std::vector<Item> items, Delivery* delivery);
   Status Analyse();
   Status Maintain();

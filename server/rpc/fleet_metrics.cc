@@ -76,7 +76,7 @@ const HostMetric kHostMetrics[] = {
 
 }  // namespace
 
-std::string FleetMetricsText(const Fleet& fleet, const std::string& version) {
+std::string FleetMetricsText(Fleet& fleet, const std::string& version) {
   std::vector<prometheus::MetricFamily> families;
   families.push_back(Family("wakewatch_build_info", "Version of the server", kGauge));
   Add(&families.back(), {{"version", version}}, 1);
@@ -85,6 +85,8 @@ std::string FleetMetricsText(const Fleet& fleet, const std::string& version) {
   const std::vector<HostState> hosts = fleet.Hosts();
   families.push_back(Family("wakewatch_hosts", "Hosts that the server knows", kGauge));
   Add(&families.back(), {}, static_cast<double>(hosts.size()));
+  families.push_back(Family("wakewatch_store_quarantined_files", "Damaged files that were put away", kGauge));
+  Add(&families.back(), {}, static_cast<double>(fleet.catalogue().quarantined()));
   for (const HostMetric& metric : kHostMetrics) {
     families.push_back(Family(metric.name, metric.help, metric.type));
     for (const HostState& host : hosts) Add(&families.back(), {{"host", host.name}}, metric.value(host));

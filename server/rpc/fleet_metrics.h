@@ -9,6 +9,6 @@
 namespace wakewatch {
 
 // Prometheus' text format, version 0.0.4.
-std::string FleetMetricsText(const Fleet& fleet, const std::string& version);
+std::string FleetMetricsText(Fleet& fleet, const std::string& version);
 
 }  // namespace wakewatch

@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "server/store/part_files.h"
+#include "server/store/quarantine.h"
 #include "server/store/schema.h"
 #include "server/store/session_store.h"
 
@@ -51,18 +52,9 @@ uint64_t StampOf(const std::string& folder) {
   return XXH3_64bits(text.data(), text.size());
 }
 
-bool NeedsQuarantine(const std::string& part, const Error& error) {
-  switch (error.code) {
-    case ErrorCode::kCorrupt:
-    case ErrorCode::kTruncated: return true;
-    case ErrorCode::kUnsupported: return !HasSqliteHeader(part, true);  // else it is of a newer version
-    default: return false;
-  }
-}
-
 }  // namespace
 
-Result<std::unique_ptr<Catalogue>> Catalogue::Open(const std::string& data_folder) {
+Result<std::unique_ptr<Catalogue>> Catalogue::Open(const std::string& data_folder, CheckDepth depth) {
   STORE_TRY(MakeFolders(HostsFolder(data_folder)));
   std::unique_ptr<Catalogue> catalogue(new Catalogue(data_folder));
   std::map<Key, std::pair<RecordingRow, uint64_t>> known;
@@ -81,7 +73,8 @@ Result<std::unique_ptr<Catalogue>> Catalogue::Open(const std::string& data_folde
       catalogue->warnings_.push_back("the catalogue is kept in memory only: " + opened.error().Text());
     }
   }
-  catalogue->ReadRecordings(known);
+  catalogue->ReadRecordings(known, depth);
+  catalogue->quarantined_ = Quarantined(data_folder).size();
   return catalogue;
 }
 
@@ -139,7 +132,7 @@ Status Catalogue::LoadFile(std::map<Key, std::pair<RecordingRow, uint64_t>>* row
 }
 
 // What lies in the data folder decides; a known row only saves opening the files.
-void Catalogue::ReadRecordings(const std::map<Key, std::pair<RecordingRow, uint64_t>>& known) {
+void Catalogue::ReadRecordings(const std::map<Key, std::pair<RecordingRow, uint64_t>>& known, CheckDepth depth) {
   std::map<std::string, const std::pair<RecordingRow, uint64_t>*> by_folder;
   for (const auto& [key, row] : known) by_folder[RecordingFolder(data_folder_, key.first, key.second)] = &row;
   std::vector<std::pair<RecordingRow, uint64_t>> changed;
@@ -147,6 +140,7 @@ void Catalogue::ReadRecordings(const std::map<Key, std::pair<RecordingRow, uint6
     const std::string host_folder = HostsFolder(data_folder_) + "/" + host;
     for (const std::string& id : FoldersIn(host_folder)) {
       const std::string folder = host_folder + "/" + id;
+      CheckParts(folder, depth);
       const auto row = by_folder.find(folder);
       if (row != by_folder.end() && row->second->second == StampOf(folder)) {
         rows_[{row->second->first.host, id}] = row->second->first;
@@ -179,8 +173,8 @@ std::optional<RecordingRow> Catalogue::ReadRecording(const std::string& folder) 
     auto part = SummarisePart(path);
     if (part) {
       parts.push_back(std::move(*part));
-    } else if (NeedsQuarantine(path, part.error())) {
-      Quarantine(path, part.error());
+    } else if (IsDamage(path, part.error())) {
+      Drop(path, part.error());
     } else {
       warnings_.push_back("a part is left out: " + part.error().Text());
     }
@@ -189,22 +183,24 @@ std::optional<RecordingRow> Catalogue::ReadRecording(const std::string& folder) 
   return MakeRow(folder, parts);
 }
 
-void Catalogue::Quarantine(const std::string& part, const Error& error) {
-  const std::string quarantine = data_folder_ + "/quarantine";
-  const fs::path path(part);
-  const std::string name = path.parent_path().parent_path().filename().string() + "-" +
-                           path.parent_path().filename().string() + "-" + path.filename().string();
-  std::string warning = error.Text();
-  std::string target = quarantine + "/" + name;
-  for (int n = 2; fs::exists(target); ++n) target = quarantine + "/" + name + "." + std::to_string(n);
-  auto moved = MakeFolders(quarantine);
-  for (const char* suffix : {"-wal", "-shm", ""}) {
-    std::error_code failed;
-    if (moved && fs::exists(part + suffix)) fs::rename(part + suffix, target + suffix, failed);
-    if (failed && *suffix == '\0') moved = Fail(ErrnoError(failed.value(), "moving it away", target));
+// Before anything opens them: opening a part recovers its log, and what it could not recover is cut off.
+void Catalogue::CheckParts(const std::string& folder, CheckDepth depth) {
+  for (const std::string& part : Parts(folder)) {
+    if (const auto log = CheckLog(part); !log) warnings_.push_back(log.error().Text());
+    const auto status = CheckPart(part, depth);
+    if (!status && IsDamage(part, status.error())) Drop(part, status.error());
   }
-  warning += moved ? "; it was moved to " + target : "; it stays there: " + moved.error().Text();
-  warnings_.push_back(std::move(warning));
+}
+
+void Catalogue::Drop(const std::string& part, const Error& error) {
+  const auto moved = PutAway(data_folder_, part, error);
+  warnings_.push_back(error.Text() + (moved ? "; it was moved to " + *moved : "; it stays there: " + moved.error().Text()));
+}
+
+Result<std::string> Catalogue::Quarantine(const std::string& part, const Error& error) {
+  auto moved = PutAway(data_folder_, part, error);
+  if (moved) ++quarantined_;
+  return moved;
 }
 
 Status Catalogue::Write(const RecordingRow& row, uint64_t stamp) {

@@ -23,6 +23,7 @@ class RecordingInput : public TraceInput {
   Result<std::vector<std::unique_ptr<CpuReader>>> OpenCpus() const override { return OpenCpusFrom({}); }
   // From the event with this number on, by CPU; 0 when absent.
   Result<std::vector<std::unique_ptr<CpuReader>>> OpenCpusFrom(const std::map<uint32_t, uint64_t>& numbers) const;
+  const ChunkFormatsList& chunk_formats() const { return chunk_formats_; }
 
  private:
   explicit RecordingInput(std::vector<std::string> parts) : parts_(std::make_unique<PartSet>(std::move(parts))) {}
