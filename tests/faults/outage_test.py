@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""Why: what was recorded while the server was away, slow or full arrives when it can, and what could not be kept is
+counted. The events of a minute are offered as fast as they can be made; --real-time: in their own time."""
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+from fault_support import COLLECTOR, PATIENCE_S, FaultTest, Stored, free_port, main, note, process_status, settings
+
+CPUS = 4
+RATE, OUTAGE_S, BATCH_S = 50_000, 60, 0.5
+MINUTE = ("--batches", int(OUTAGE_S / BATCH_S), "--cpu-events", int(RATE * BATCH_S / CPUS),
+          *(("--events-per-second", RATE) if settings.real_time else ()))
+COLLECTOR_KIB_MAX = 64 << 10
+
+
+class ServerAway(FaultTest):
+    def outage(self, *options):
+        """A minute's events for a server that comes when all of them wait; what the collector said and what is stored."""
+        server = self.new_server()
+        collector = self.new_collector(server, "--host", "waits", *MINUTE, *options)
+        waiting = collector.wait_for("offered")
+        begin = time.monotonic()
+        server.start()
+        said = collector.end()
+        drained_s = time.monotonic() - begin
+        self.assertTrue(said["delivered"], said)
+        self.assertEqual(RATE * OUTAGE_S, said["offered"])
+        stored = self.stored(server.data, "waits")
+        self.assertEqual([], stored.check_complete(CPUS, said["cpu_events"]))
+        self.assertEqual(said["acked"], stored.events())
+        note("%d s at %d events/s without a server, in memory: %.1f MiB waited, drained in %.1f s: %.1f times the rate" % (
+            OUTAGE_S, RATE, waiting["queue_bytes"] / 2**20, drained_s, said["acked"] / drained_s / RATE))
+        return said
+
+    def test_below_the_cap_nothing_is_lost(self):
+        said = self.outage("--queue-kib", 64 << 10)
+        self.assertEqual(0, said["dropped"])
+
+    def test_above_the_cap_generated_is_stored_and_counted(self):
+        said = self.outage("--queue-kib", 2 << 10)
+        self.assertGreater(said["dropped"], 0)
+        self.assertGreater(said["acked"], 0)
+        self.assertEqual(said["offered"], said["acked"] + said["dropped"])
+
+
+class DiskFull(FaultTest):
+    """The server's disk. It is a small tmpfs, with a file that takes most of it."""
+
+    def setUp(self):
+        super().setUp()
+        self.disk = os.path.join(self.folder, "disk")
+        os.mkdir(self.disk)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", self.disk], capture_output=True,
+                              check=False)
+        if done.returncode != 0:
+            self.skipTest("a small file system cannot be mounted here: " + done.stderr.decode().strip())
+        self.addCleanup(subprocess.run, ["umount", "-l", self.disk], check=False)
+
+    def test_no_crash_no_false_acknowledgement_and_reads_go_on(self):
+        server = self.new_server(os.path.join(self.disk, "data")).start()
+        self.new_collector(server, "--host", "before", "--batches", 20).end()
+        server.wait_until_ended("before")
+        filler = os.path.join(self.disk, "filler")
+        room = os.statvfs(self.disk)
+        with open(filler, "wb") as file:
+            file.write(bytes(room.f_bavail * room.f_frsize - (1 << 20)))
+        collector = self.new_collector(server, "--host", "full", "--batches", 60, "--cpu-events", 5000)
+        self.wait_until_full(collector)
+        acked = collector.acked_batches()
+        self.assertLess(acked, 60, "the disk was not full")
+        copy = self.copy_of(server.data)  # before anything else may change it
+        if acked > 0:
+            stored = self.stored(copy, "full")
+            self.assertEqual([], stored.check_begun(CPUS, 60 * 5000, acked * 5000))
+        self.assertIsNone(server.process.poll(), server.text()[-2000:])
+        self.assertEqual("8000", server.hosts()["before"]["events"])
+        threads = server.call("AnalysisService/ListThreads", {"recording": {"host": "before"}})["threads"]
+        self.assertGreater(len(threads), 0)
+        begin = time.monotonic()
+        os.remove(filler)
+        while collector.acked_batches() <= acked and time.monotonic() < begin + PATIENCE_S:
+            time.sleep(0.02)
+        note("disk full after %d batches; %.1f s after there was room the next was acknowledged" % (
+            acked, time.monotonic() - begin))
+        said = collector.end()
+        self.assertTrue(said["delivered"], said)
+        self.assertEqual((60 * 5000 * CPUS, 0, 0), (said["acked"], said["dropped"], said["refused"]))
+        self.assertIsNone(server.process.poll(), server.text()[-2000:])
+        self.assertEqual([], self.stored(server.data, "full").check_complete(CPUS, 60 * 5000))
+
+    def wait_until_full(self, collector):
+        deadline = time.monotonic() + PATIENCE_S
+        while b"disk" not in collector.log and b"space" not in collector.log and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.5)
+
+
+class Duty:
+    """A process that runs a tenth of the time, until stop()."""
+
+    PERIOD_S = 0.25
+
+    def __init__(self, pid, share=0.1):
+        self.pid, self.share = pid, share
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        while not self.over.is_set():
+            os.kill(self.pid, signal.SIGSTOP)
+            self.over.wait(self.PERIOD_S * (1 - self.share))
+            os.kill(self.pid, signal.SIGCONT)
+            self.over.wait(self.PERIOD_S * self.share)
+
+    def stop(self):
+        self.over.set()
+        self.thread.join()
+
+
+class SlowServer(FaultTest):
+    def test_memory_is_bounded_and_everything_is_accounted_for(self):
+        server = self.new_server().start()
+        duty = Duty(server.process.pid)
+        self.addCleanup(duty.stop)
+        collector = self.new_collector(server, "--host", "slow", *MINUTE)
+        collector.wait_for("offered")
+        peak_kib = process_status(collector.process.pid, "VmHWM")
+        said = collector.end()
+        duty.stop()
+        self.assertTrue(said["delivered"], said)
+        self.assertEqual(said["offered"], said["acked"] + said["dropped"])
+        self.assertEqual([], self.stored(server.data, "slow").check_complete(CPUS, said["cpu_events"]))
+        note("a server at a tenth of its speed: %d of %d events dropped, fault_collector at most %d MiB" % (
+            said["dropped"], said["offered"], peak_kib >> 10))
+
+
+class SlowServerRealCollector(FaultTest):
+    def setUp(self):
+        super().setUp()
+        self.need_tracefs()
+
+    def test_memory_is_bounded_and_overruns_are_gaps(self):
+        seconds = 60 if settings.real_time else 5
+        server = self.new_server().start()
+        metrics = "127.0.0.1:%d" % free_port()
+        collector = subprocess.Popen([COLLECTOR, "--server", server.grpc, "--host", "real", "--metrics", metrics,
+                                      "--profile", "full", "--buffer-kb", "64"], stderr=subprocess.PIPE)
+        self.addCleanup(lambda: collector.poll() is None and collector.kill())
+        time.sleep(1)
+        slow = Duty(server.process.pid)
+        loads = [subprocess.Popen(["sh", "-c", "while :; do :; done | cat"]) for _ in range(0)]
+        starved = Duty(collector.pid, share=0.3)  # so that the kernel's buffers, which are small, overflow
+        peak_kib, until = 0, time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.switch_often(0.2)
+            peak_kib = max(peak_kib, process_status(collector.pid, "VmHWM"))
+        starved.stop()
+        slow.stop()
+        for load in loads:
+            load.kill()
+        collector.send_signal(signal.SIGTERM)
+        errors = collector.communicate(timeout=PATIENCE_S)[1].decode()
+        self.assertEqual(0, collector.returncode, errors)
+        server.wait_until_ended("real")
+        stored = Stored(self.session_folder(server.data, "real", "*"))
+        self.check_overruns(stored)
+        self.assertLessEqual(peak_kib, COLLECTOR_KIB_MAX)
+        note("a collector with a slow server: at most %d MiB, %d events stored, %d lost in %d gaps" % (
+            peak_kib >> 10, stored.events(), sum(gap[3] or 0 for gap in stored.gaps), len(stored.gaps)))
+
+    @staticmethod
+    def switch_often(seconds):
+        """Threads that wake each other through pipes, which is many events."""
+        there, back = os.pipe(), os.pipe()
+        child = os.fork()
+        if child == 0:
+            while os.read(there[0], 1):
+                os.write(back[1], b"x")
+            os._exit(0)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            os.write(there[1], b"x")
+            os.read(back[0], 1)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        for end in there + back:
+            os.close(end)
+
+    def check_overruns(self, stored):
+        """What the kernel says that it overwrote is what the gaps say, CPU by CPU."""
+        self.assertGreater(len(stored.stats), 0)
+        overrun = {cpu: overrun + dropped for cpu, _, overrun, dropped, _ in stored.stats}
+        print("stats", stored.stats, [g for g in stored.gaps][:10])
+        counted = dict.fromkeys(overrun, 0)
+        for cpu, _, _, lost, cause in stored.gaps:
+            if cause == "overrun":
+                self.assertIsNotNone(lost)
+                counted[cpu] += lost
+        self.assertGreater(sum(overrun.values()), 0, "nothing was overrun")
+        self.assertEqual(overrun, counted)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
