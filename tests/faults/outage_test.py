@@ -154,7 +154,6 @@ class SlowServerRealCollector(FaultTest):
         self.addCleanup(lambda: collector.poll() is None and collector.kill())
         time.sleep(1)
         slow = Duty(server.process.pid)
-        loads = [subprocess.Popen(["sh", "-c", "while :; do :; done | cat"]) for _ in range(0)]
         starved = Duty(collector.pid, share=0.3)  # so that the kernel's buffers, which are small, overflow
         peak_kib, until = 0, time.monotonic() + seconds
         while time.monotonic() < until:
@@ -162,8 +161,6 @@ class SlowServerRealCollector(FaultTest):
             peak_kib = max(peak_kib, process_status(collector.pid, "VmHWM"))
         starved.stop()
         slow.stop()
-        for load in loads:
-            load.kill()
         collector.send_signal(signal.SIGTERM)
         errors = collector.communicate(timeout=PATIENCE_S)[1].decode()
         self.assertEqual(0, collector.returncode, errors)
@@ -193,17 +190,19 @@ class SlowServerRealCollector(FaultTest):
             os.close(end)
 
     def check_overruns(self, stored):
-        """What the kernel says that it overwrote is what the gaps say, CPU by CPU."""
+        """What the kernel says that it overwrote is what the gaps say, CPU by CPU. Where a sub-buffer had no room left
+        for its count the kernel marks a loss without one: such a gap counts nothing, and the others never too much."""
         self.assertGreater(len(stored.stats), 0)
-        overrun = {cpu: overrun + dropped for cpu, _, overrun, dropped, _ in stored.stats}
-        print("stats", stored.stats, [g for g in stored.gaps][:10])
-        counted = dict.fromkeys(overrun, 0)
-        for cpu, _, _, lost, cause in stored.gaps:
-            if cause == "overrun":
-                self.assertIsNotNone(lost)
-                counted[cpu] += lost
-        self.assertGreater(sum(overrun.values()), 0, "nothing was overrun")
-        self.assertEqual(overrun, counted)
+        self.assertGreater(sum(row[2] for row in stored.stats), 0, "nothing was overrun")
+        for cpu, entries, overrun, dropped, read in stored.stats:
+            mine = [lost for at, _, _, lost, cause in stored.gaps if at == cpu and cause == "overrun"]
+            counted = sum(lost for lost in mine if lost is not None)
+            self.assertEqual(read, sum(chunk[3] for chunk in stored.chunks if chunk[0] == cpu), "CPU %d" % cpu)
+            self.assertEqual(0, entries, "CPU %d was not read to its end" % cpu)
+            if None in mine:
+                self.assertLess(counted, overrun + dropped, "CPU %d" % cpu)
+            else:
+                self.assertEqual(counted, overrun + dropped, "CPU %d" % cpu)
 
 
 if __name__ == "__main__":
