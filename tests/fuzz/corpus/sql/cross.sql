@@ -1,0 +1,1 @@
+SELECT count(*) FROM event a, event b, event c, event d

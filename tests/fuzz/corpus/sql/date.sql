@@ -1,0 +1,1 @@
+SELECT datetime(ts / 1000000000, 'unixepoch', 'start of month'), strftime('%f %J', ts) FROM event LIMIT 2

@@ -1,0 +1,1 @@
+EXPLAIN QUERY PLAN SELECT * FROM waits WHERE start_ns > 5 ORDER BY latency_ns

@@ -1,0 +1,1 @@
+SELECT next_comm, count(*), avg(next_pid) FROM sched_switch GROUP BY 1 HAVING count(*) > 1

@@ -1,0 +1,1 @@
+SELECT comm FROM thread WHERE comm LIKE '%a%b%c%' ESCAPE 'x' OR comm GLOB '*[a-z]*'

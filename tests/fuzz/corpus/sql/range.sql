@@ -1,0 +1,1 @@
+SELECT id FROM event WHERE ts BETWEEN 1 AND 9e18 AND cpu IN (0, 1) AND pid <> 0

@@ -1,0 +1,1 @@
+SELECT replace(hex(zeroblob(9)), '0', 'yyyy'), substr('abc', -2, 5), instr('abc', 'b')

@@ -1,0 +1,1 @@
+SELECT id FROM softirq UNION SELECT work FROM work EXCEPT SELECT 1

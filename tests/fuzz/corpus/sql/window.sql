@@ -1,0 +1,1 @@
+SELECT ts - lag(ts) OVER (PARTITION BY cpu ORDER BY ts) FROM sched_waking
