@@ -5,14 +5,20 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
+#include <filesystem>
+#include <string>
+#include <vector>
 
 #include "collector/agent/agent.h"
 #include "collector/agent/agent_metrics.h"
 #include "collector/agent/service_notifier.h"
 #include "collector/broker/broker_process.h"
+#include "collector/broker/privileges.h"
 #include "collector/cli/options.h"
 #include "collector/local_access.h"
 #include "collector/topology.h"
@@ -55,6 +61,23 @@ RecorderOptions OptionsOfRecorder(const CollectorOptions& options) {
   return recorder;
 }
 
+// The spool is written by who delivers. Whatever an earlier start left there is his, too. What goes wrong here is told
+// where it matters, when the spool is opened.
+void GiveSpoolTo(const UserIds& user, const std::string& folder) {
+  namespace fs = std::filesystem;
+  if (folder.empty() || geteuid() != 0) return;
+  std::error_code error;
+  const bool made = fs::create_directories(folder, error);
+  if (made) fs::permissions(folder, fs::perms::owner_all, error);
+  std::vector<std::string> paths = {folder};
+  for (const auto& entry : fs::directory_iterator(folder, error)) paths.push_back(entry.path());
+  for (const std::string& path : paths) {
+    if (lchown(path.c_str(), user.uid, user.gid) == 0) continue;
+    spdlog::warn("{} cannot be given to the user {}: {}", path, user.name, std::strerror(errno));
+    return;
+  }
+}
+
 // What recording needs privileges for: in a process of its own, after which this one has none, or in this one.
 class Kernel {
  public:
@@ -71,6 +94,7 @@ class Kernel {
     if (!broker) return Fail(broker.error());
     broker_ = *std::move(broker);
     const bool root = geteuid() == 0;
+    GiveSpoolTo(*user, options.spool);
     if (auto given_up = GiveUpPrivileges(*user); !given_up) return given_up;
     spdlog::info("process {} keeps the privileges; this one goes on {} without any", broker_->pid(),
                  root ? "as " + user->name : "as the user it was");
