@@ -200,6 +200,8 @@ int Main(int argc, char** argv) {
 }  // namespace wakewatch
 
 int main(int argc, char** argv) {
+  // What gRPC would say of a connection is said by us, in words for a user.
+  setenv("GRPC_VERBOSITY", "NONE", 0);
   try {
     return wakewatch::Main(argc, argv);
   } catch (const std::exception& exception) {

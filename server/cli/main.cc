@@ -1,4 +1,5 @@
 // Why: the entry of `wakewatch`: parses, runs one verb, and turns whatever happens into an exit code.
+#include <cstdlib>
 #include <exception>
 
 #include "server/cli/command_line.h"
@@ -24,6 +25,8 @@ ExitCode Main(int argc, char** argv) {
 }  // namespace wakewatch
 
 int main(int argc, char** argv) {
+  // What gRPC would say of a connection is said by us, in words for a user.
+  setenv("GRPC_VERBOSITY", "NONE", 0);
   wakewatch::SetUpDiagnostics();
   try {
     return static_cast<int>(wakewatch::Main(argc, argv));

@@ -50,6 +50,25 @@ TEST(AccessRules, TakeOnlyOurHostsAndOrigins) {
   }
 }
 
+TEST(AccessRules, WithTlsOriginsAreOfHttps) {
+  const AccessRules loopback("127.0.0.1", 443, {}, true);
+  EXPECT_FALSE(loopback.Refusal(Request("POST", {{"host", "localhost"}, {"origin", "https://localhost"}})));
+  EXPECT_EQ(403u, loopback.Refusal(Request("POST", {{"host", "localhost"}, {"origin", "http://localhost"}}))->status);
+  EXPECT_EQ(421u, loopback.Refusal(Request("POST", {{"host", "evil.example"}}))->status);
+  const AccessRules anywhere("0.0.0.0", 7480, {"https://dash.example.com"}, true, true);
+  const std::string host = "wake.example:7480";
+  struct Row {
+    std::string origin;
+    bool good;
+  };
+  for (const Row& row : {Row{"https://wake.example:7480", true}, Row{"https://dash.example.com", true},
+                         Row{"http://wake.example:7480", false}, Row{"https://wake.example", false},
+                         Row{"https://evil.example", false}, Row{"null", false}, Row{"https://", false}}) {
+    EXPECT_EQ(row.good, !anywhere.Refusal(Request("POST", {{"host", host}, {"origin", row.origin}}))) << row.origin;
+  }
+  EXPECT_EQ(403u, anywhere.Refusal(Request("POST", {{"host", ""}, {"origin", "https://"}}))->status);
+}
+
 TEST(AccessRules, LeaveOutThePortThatBrowsersLeaveOut) {
   EXPECT_FALSE(AccessRules("127.0.0.1", 80, {}).Refusal(Request("GET", {{"host", "localhost"}})));
 }

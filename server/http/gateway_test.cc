@@ -206,8 +206,8 @@ TEST_F(GatewayTest, ListensOnlyOnLoopback) {
     const char* text;
   };
   const Row rows[] = {
-      {"0.0.0.0", ErrorCode::kPermission, "until TLS and roles are set up"},
-      {"::", ErrorCode::kPermission, "until TLS and roles are set up"},
+      {"0.0.0.0", ErrorCode::kPermission, "without TLS"},
+      {"::", ErrorCode::kPermission, "without TLS"},
       {"192.168.1.1", ErrorCode::kPermission, "ssh -L"},
       {"example.com", ErrorCode::kInvalidArgument, "no IP address"},
       {"", ErrorCode::kInvalidArgument, "no IP address"},
