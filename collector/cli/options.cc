@@ -59,6 +59,16 @@ std::vector<std::string> ProfileNames() {
   return names;
 }
 
+void DefineAccess(ServerAccess* access, CLI::App* app) {
+  const auto file = [&](const char* name, std::string* value, const char* help) {
+    app->add_option(name, *value, help)->type_name("FILE");
+  };
+  file("--token-file", &access->token_file, "The token that lets this host deliver");
+  file("--tls-ca", &access->tls_ca, "The authority of the server's certificate; default: those of this system");
+  file("--tls-cert", &access->tls_certificate, "The certificate of this host, where the server asks for one");
+  file("--tls-key", &access->tls_key, "and its key");
+}
+
 void Define(CollectorOptions* options, CLI::App* app) {
   app->set_config("--config", "", "Read options from this file too; unknown names in it are errors")->type_name("FILE");
   app->allow_config_extras(CLI::config_extras_mode::error);
@@ -69,13 +79,7 @@ void Define(CollectorOptions* options, CLI::App* app) {
       }))
       ->type_name("HOST:PORT")
       ->capture_default_str();
-  const auto file = [&](const char* name, std::string* value, const char* help) {
-    app->add_option(name, *value, help)->type_name("FILE");
-  };
-  file("--token-file", &options->access.token_file, "The token that lets this host deliver");
-  file("--tls-ca", &options->access.tls_ca, "The authority of the server's certificate; default: those of this system");
-  file("--tls-cert", &options->access.tls_certificate, "The certificate of this host, where the server asks for one");
-  file("--tls-key", &options->access.tls_key, "and its key");
+  DefineAccess(&options->access, app);
   app->add_option("--host", options->host, "Deliver under this name; default: the name of this machine")
       ->check(Checked(CheckHost))
       ->type_name("NAME");

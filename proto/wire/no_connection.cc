@@ -119,6 +119,15 @@ std::string Try(int fd, const ServerAddress& address, const ServerAccess& access
   if (X509_VERIFY_PARAM_set1_ip_asc(wanted, address.host.c_str()) != 1) {
     X509_VERIFY_PARAM_set1_host(wanted, address.host.c_str(), 0);
   }
+  // gRPC's servers close without the alert that says why, so it is noted whether one asked who we are.
+  bool asked = false;
+  SSL_set_cert_cb(
+      handshake.get(),
+      [](SSL*, void* noted) {
+        *static_cast<bool*>(noted) = true;
+        return 1;
+      },
+      &asked);
   ERR_clear_error();
   const bool connected = SSL_connect(handshake.get()) == 1;
   if (!tls) {
@@ -131,13 +140,14 @@ std::string Try(int fd, const ServerAddress& address, const ServerAccess& access
   // By TLS 1.3 the server looks at our certificate only after we are done.
   if (connected && SSL_read(handshake.get(), &byte, 1) == 1) return {};
   const unsigned long error = ERR_peek_last_error();
-  if (ERR_GET_LIB(error) != ERR_LIB_SSL) return {};
-  const int reason = ERR_GET_REASON(error);
+  const int reason = ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) : 0;
   if (reason == SSL_R_WRONG_VERSION_NUMBER) {
     return "the server there speaks no TLS (start it with --tls-cert and --tls-key, or leave out --tls-ca on its own "
            "machine)";
   }
-  return ExplainAlert(reason);
+  if (std::string text = ExplainAlert(reason); !text.empty() || !asked) return text;
+  return ExplainAlert(access.tls_certificate.empty() ? SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED
+                                                     : SSL_R_TLSV1_ALERT_UNKNOWN_CA);
 }
 
 }  // namespace

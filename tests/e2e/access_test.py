@@ -8,12 +8,14 @@ import http.client
 import json
 import os
 import re
+import shutil
 import socket
 import ssl
 import stat
 import subprocess
 import sys
 import time
+import unittest
 
 from command import ERROR, FINE, PATIENCE_S, USAGE, WAKEWATCH, Command, main
 
@@ -116,7 +118,9 @@ class Transport(Guarded):
         self.refuses(*read, says=["speaks TLS", "--tls-ca"])
         self.refuses(*self.ca(), says=["token", "--token-file"])
         self.refuses("--token-file", self.path("none"), *self.ca(), says=["none"])
-        self.refuses("--token-file", self.path("empty", b"\n"), *self.ca(), says=["no token"])
+        empty = self.path("empty", b"\n")
+        os.chmod(empty, 0o600)
+        self.refuses("--token-file", empty, *self.ca(), says=["no token"])
         good, self.grpc = self.grpc, self.grpc.replace("127.0.0.1", "127.0.0.2")
         self.refuses(*read, *self.ca(), says=["not for 127.0.0.2", "--ip"])
         self.grpc = good
@@ -124,14 +128,19 @@ class Transport(Guarded):
         self.refuses(*read, *self.ca(), says=["no TLS"])
         self.hosts(*read)
 
+    @unittest.skipUnless(shutil.which("openssl"), "no openssl command")
     def test_a_certificate_that_expired_says_so(self):
         read = ["--token-file", self.token("read", "--role", "read")]
-        made = subprocess.run(
-            ["openssl", "x509", "-in", self.cert("server.pem"), "-CA", self.cert("ca.pem"), "-CAkey",
-             self.cert("ca-key.pem"), "-days", "-1", "-out", self.path("old.pem"), "-set_serial", "7"],
-            capture_output=True, check=False)
-        if made.returncode != 0:
-            self.skipTest("no openssl command that makes one")
+        config = self.path("ca.conf", (
+            "[ca]\ndefault_ca=d\n[d]\ndatabase=%s\nnew_certs_dir=%s\nrand_serial=yes\ndefault_md=sha256\npolicy=p\n"
+            "x509_extensions=e\n[p]\ncommonName=supplied\n[e]\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n"
+            "[req]\ndistinguished_name=n\n[n]\n" % (self.path("index", b""), self.folder)).encode())
+        for command in (["req", "-new", "-config", config, "-key", self.cert("server-key.pem"), "-subj", "/CN=localhost",
+                         "-out", self.path("csr.pem")],
+                        ["ca", "-batch", "-notext", "-config", config, "-cert", self.cert("ca.pem"), "-keyfile",
+                         self.cert("ca-key.pem"), "-in", self.path("csr.pem"), "-out", self.path("old.pem"),
+                         "-startdate", "20200101000000Z", "-enddate", "20200201000000Z"]):
+            subprocess.run(["openssl", *command], capture_output=True, check=True)
         os.replace(self.path("old.pem"), self.cert("server.pem"))
         self.serve()
         self.refuses(*read, *self.ca(), says=["expired"])
@@ -306,9 +315,13 @@ class CollectorAccess(Guarded):
         self.assertNotEqual(ERROR, self.collect("--config", config, "--host", "web-1").returncode)
         for options, says in ((("--config", config, "--host", "web-2"), b"may not deliver as host"),
                               (("--host", "web-1", *self.ca()), b"token"), (("--host", "web-1"), b"speaks TLS")):
-            done = self.collect(*options)
-            self.assertEqual(ERROR, done.returncode, done.stderr)
-            self.assertIn(says, done.stderr)
+            # It would go on trying for a while: what it says is enough.
+            process = subprocess.Popen([COLLECTOR, "--server", self.grpc, *options], stderr=subprocess.PIPE)
+            try:
+                self.assertTrue(any(says in line for line in process.stderr), says)
+            finally:
+                process.terminate()
+                process.communicate(timeout=PATIENCE_S)
         read = self.token("read", "--role", "read")
         done = self.run_it("list", "hosts", "--server", self.grpc, "--token-file", read, *self.ca(), expect=FINE)
         self.assertIn(b"web-1", done.stdout)
