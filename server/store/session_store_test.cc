@@ -322,6 +322,16 @@ TEST_F(SessionStoreTest, ACommitThatCouldNotBeWrittenCanBeRepeated) {
   }
 }
 
+TEST_F(SessionStoreTest, AFullDiskKeepsNobodyFromReadingWhatIsComplete) {
+  const std::string folder = StoreAll(Data("what? 100%#1"), trace_.Batches(8));
+  const auto lines = LinesOf(folder);
+  for (const rlim_t room : {rlim_t{0}, rlim_t{1'000}}) {
+    const NoRoom no_room(room);
+    EXPECT_EQ(LinesOf(folder), lines);
+  }
+  EXPECT_EQ(LinesOf(folder), lines);
+}
+
 TEST_F(SessionStoreTest, InfosOfOneTaskAreKeptOverTime) {
   auto batches = trace_.Batches(4);
   for (Batch& batch : batches) batch.threads.clear();

@@ -51,6 +51,29 @@ std::string_view RemedyOf(int answer, ErrorCode code) {
 // SQLite may be built to read "file:…" as a URI; here a path is a path.
 std::string PlainPath(const std::string& path) { return path.starts_with("file:") ? "./" + path : path; }
 
+// A URI for a file that nobody writes while it is read.
+std::string UnchangingUri(const std::string& path) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += {'%', kDigits[static_cast<uint8_t>(c) >> 4], kDigits[static_cast<uint8_t>(c) & 15]};
+    } else {
+      uri += c;
+    }
+  }
+  return uri + "?immutable=1";
+}
+
+// Everybody who has a file open, reader or writer, keeps a -shm file beside it. A full disk has no room for a new one,
+// and then nobody has the file open. What the last writer left in its log cannot be read like that.
+bool HasNoRoomToBeShared(const Database& database) {
+  const auto answer = database.Integer("SELECT count(*) FROM sqlite_schema");
+  if (answer || answer.error().code != ErrorCode::kNoSpace) return false;
+  struct stat log {};
+  return stat((database.path() + "-wal").c_str(), &log) != 0 || log.st_size == 0;
+}
+
 }  // namespace
 
 Error SqliteError(sqlite3* db, int answer, std::string_view action, const std::string& file) {
@@ -87,6 +110,12 @@ Bytes Statement::Blob(int column) const {
 }
 
 Result<Database> Database::Open(const std::string& path, Mode mode, Threads threads) {
+  auto database = OpenAs(path, mode, threads, false);
+  if (mode != Mode::kRead || !database || !HasNoRoomToBeShared(*database)) return database;
+  return OpenAs(path, mode, threads, true);
+}
+
+Result<Database> Database::OpenAs(const std::string& path, Mode mode, Threads threads, bool unchanging) {
   struct stat about {};
   if (mode != Mode::kCreate) {
     if (stat(path.c_str(), &about) != 0) return Fail(ErrnoError(errno, "opening", path));
@@ -99,10 +128,13 @@ Result<Database> Database::Open(const std::string& path, Mode mode, Threads thre
   if (mode == Mode::kWrite) flags |= SQLITE_OPEN_READWRITE;
   if (mode == Mode::kCreate) flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 
+  if (unchanging) flags |= SQLITE_OPEN_URI;
+
   Database database;
   database.path_ = std::make_unique<std::string>(path);
   sqlite3* db = nullptr;
-  const int answer = sqlite3_open_v2(PlainPath(path).c_str(), &db, flags, CheckedVfs());
+  const std::string name = unchanging ? UnchangingUri(path) : PlainPath(path);
+  const int answer = sqlite3_open_v2(name.c_str(), &db, flags, CheckedVfs());
   database.db_.reset(db);
   if (answer != SQLITE_OK) return Fail(SqliteError(db, answer, "opening", path));
   sqlite3_extended_result_codes(db, 1);

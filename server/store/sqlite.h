@@ -99,6 +99,7 @@ class Database {
   // kOneThread connections may be used by one thread at a time; kSerialised ones lock themselves.
   enum class Threads { kOneThread, kSerialised };
 
+  // What is complete can be read on a full disk too.
   static Result<Database> Open(const std::string& path, Mode mode, Threads threads = Threads::kOneThread);
 
   sqlite3* get() const { return db_.get(); }
@@ -111,6 +112,9 @@ class Database {
   Result<Statement> Prepare(std::string_view sql) const;
 
  private:
+  // `unchanging`: it is not looked whether somebody else writes the file.
+  static Result<Database> OpenAs(const std::string& path, Mode mode, Threads threads, bool unchanging);
+
   struct CloseDb {
     void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
   };
