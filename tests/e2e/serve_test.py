@@ -411,6 +411,8 @@ class Collecting(Serving):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             address = "127.0.0.1:%d" % free.getsockname()[1]
+        # Who delivers is not root, and has to get to the spool.
+        os.chmod(self.folder, 0o711)
         spool = self.path("spool")
         arguments = [COLLECTOR, "--host", "here", "--spool", spool]
         for end in (signal.SIGTERM, signal.SIGKILL):
