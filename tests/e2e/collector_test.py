@@ -34,8 +34,9 @@ class CollectorUsage(Command):
     def test_what_makes_no_sense_is_refused_in_one_line(self):
         config = self.path("collector.toml", b'profile = "light"\nnonsense = 3\n')
         for arguments, word in (
+                (("--server", "::1:7400"), "brackets"),
                 (("--server", "localhost"), "HOST:PORT"),
-                (("--metrics", "0.0.0.0:7401"), "TLS is not there yet"),
+                (("--metrics", "0.0.0.0:7401"), "plaintext"),
                 (("--profile", "everything"), "standard"),
                 (("--host", "a b"), "letters"),
                 (("--duration", "5"), "unit"),
