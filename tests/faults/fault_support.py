@@ -10,7 +10,7 @@ import collections
 import glob
 import json
 import os
-import re
+import random
 import shutil
 import signal
 import socket
@@ -48,9 +48,15 @@ def note(text):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below those that the kernel gives to whoever connects: nobody takes it while the server is away."""
+    while True:
+        with socket.socket() as probe:
+            port = random.randrange(15_000, 32_000)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def process_status(pid, name):
