@@ -1,5 +1,5 @@
-// Why: `wakewatch doctor`: can this machine be recorded, and what is missing if not. One line a condition, with a
-// remedy.
+// Why: `wakewatch doctor`: can this machine be recorded, and what is missing if not; or, with --data, is a server's
+// store whole, and what is to be done if not. One line a condition, with a remedy.
 #pragma once
 
 #include "server/cli/verb.h"
@@ -13,7 +13,8 @@ class DoctorVerb : public Verb {
 
  private:
   FormatOption format_;
-  std::string tracefs_, folder_ = ".";
+  std::string tracefs_, folder_ = ".", data_;
+  bool full_ = false;
 };
 
 }  // namespace wakewatch

@@ -1,5 +1,6 @@
 #include "server/cli/verb.h"
 
+#include "server/cli/backup.h"
 #include "server/cli/cert.h"
 #include "server/cli/chain.h"
 #include "server/cli/check.h"
@@ -33,6 +34,7 @@ std::vector<std::unique_ptr<Verb>> MakeVerbs(CommandLine* line) {
   verbs.push_back(std::make_unique<ListVerb>(line));
   verbs.push_back(std::make_unique<TokenVerb>(line));
   verbs.push_back(std::make_unique<CertVerb>(line));
+  verbs.push_back(std::make_unique<BackupVerb>(line));
   verbs.push_back(std::make_unique<DoctorVerb>(line));
   verbs.push_back(std::make_unique<DocsVerb>(line));
   return verbs;

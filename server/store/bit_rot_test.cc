@@ -1,5 +1,6 @@
-// Disks change bits. Whatever changes in a store is either noticed (the start says so, a file is put away, a reader says
-// that something is missing, a full check fails) or it makes no difference; and it never keeps the server from starting.
+// Disks change bits. Whatever changes in a store is either noticed (the start says so, a file is put away, a reader
+// says that something is missing, a full check fails) or it makes no difference; and it never keeps the server from
+// starting.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -134,7 +135,8 @@ class BitRotTest : public testing::Test {
     if ((*random)() % 8 == 0) {
       for (size_t i = at; i < std::min(bytes.size(), at + 512); ++i) bytes[i] = static_cast<char>((*random)());
     } else {
-      for (uint64_t i = 0; i <= (*random)() % 3; ++i) bytes[(*random)() % bytes.size()] ^= static_cast<char>(1 << (*random)() % 8);
+      for (uint64_t i = 0; i <= (*random)() % 3; ++i)
+        bytes[(*random)() % bytes.size()] ^= static_cast<char>(1 << (*random)() % 8);
     }
     std::ofstream(file, std::ios::binary) << bytes;
   }

@@ -194,7 +194,8 @@ void Catalogue::CheckParts(const std::string& folder, CheckDepth depth) {
 
 void Catalogue::Drop(const std::string& part, const Error& error) {
   const auto moved = PutAway(data_folder_, part, error);
-  warnings_.push_back(error.Text() + (moved ? "; it was moved to " + *moved : "; it stays there: " + moved.error().Text()));
+  warnings_.push_back(error.Text() +
+                      (moved ? "; it was moved to " + *moved : "; it stays there: " + moved.error().Text()));
 }
 
 Result<std::string> Catalogue::Quarantine(const std::string& part, const Error& error) {

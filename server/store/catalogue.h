@@ -25,11 +25,10 @@ namespace wakewatch {
 class Catalogue {
  public:
   // Reads <data>/catalogue.db, or makes it. Recordings whose files have changed since their row was written are read
-  // again, all of them when the file is missing, damaged or of another version. Every part is looked at as `depth` says;
-  // those that are damaged are moved to <data>/quarantine/. No recording is `live` in the beginning. Error: the data
-  // folder cannot be made.
-  static Result<std::unique_ptr<Catalogue>> Open(const std::string& data_folder,
-                                                 CheckDepth depth = CheckDepth::kQuick);
+  // again, all of them when the file is missing, damaged or of another version. Every part is looked at as `depth`
+  // says; those that are damaged are moved to <data>/quarantine/. No recording is `live` in the beginning. Error: the
+  // data folder cannot be made.
+  static Result<std::unique_ptr<Catalogue>> Open(const std::string& data_folder, CheckDepth depth = CheckDepth::kQuick);
 
   // What was wrong when it was opened.
   const std::vector<std::string>& warnings() const { return warnings_; }

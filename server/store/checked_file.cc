@@ -74,7 +74,8 @@ int Read(sqlite3_file* base, void* into, int bytes, sqlite3_int64 offset) {
   const Bytes data(static_cast<const uint8_t*>(into), static_cast<size_t>(bytes));
   if (offset == 0) Learn(&file, data.data(), data.size());
   if (!IsPage(file, bytes, offset)) return SQLITE_OK;
-  const bool good = file.checked ? AsWritten(data, static_cast<uint64_t>(offset)) : offset != 0 || !LostItsMark(&file, data);
+  const bool good =
+      file.checked ? AsWritten(data, static_cast<uint64_t>(offset)) : offset != 0 || !LostItsMark(&file, data);
   if (good) return SQLITE_OK;
   sqlite3_log(SQLITE_IOERR_DATA, "the page at offset %lld is not as it was written", offset);
   return SQLITE_IOERR_DATA;
@@ -115,13 +116,17 @@ const sqlite3_io_methods* Methods() {
       [](sqlite3_file* f, int lock) { return InnerOf(f)->pMethods->xLock(InnerOf(f), lock); },
       [](sqlite3_file* f, int lock) { return InnerOf(f)->pMethods->xUnlock(InnerOf(f), lock); },
       [](sqlite3_file* f, int* out) { return InnerOf(f)->pMethods->xCheckReservedLock(InnerOf(f), out); },
-      [](sqlite3_file* f, int what, void* value) { return InnerOf(f)->pMethods->xFileControl(InnerOf(f), what, value); },
+      [](sqlite3_file* f, int what, void* value) {
+        return InnerOf(f)->pMethods->xFileControl(InnerOf(f), what, value);
+      },
       [](sqlite3_file* f) { return InnerOf(f)->pMethods->xSectorSize(InnerOf(f)); },
       [](sqlite3_file* f) { return InnerOf(f)->pMethods->xDeviceCharacteristics(InnerOf(f)); },
       [](sqlite3_file* f, int page, int size, int extend, void volatile** out) {
         return InnerOf(f)->pMethods->xShmMap(InnerOf(f), page, size, extend, out);
       },
-      [](sqlite3_file* f, int at, int n, int flags) { return InnerOf(f)->pMethods->xShmLock(InnerOf(f), at, n, flags); },
+      [](sqlite3_file* f, int at, int n, int flags) {
+        return InnerOf(f)->pMethods->xShmLock(InnerOf(f), at, n, flags);
+      },
       [](sqlite3_file* f) { InnerOf(f)->pMethods->xShmBarrier(InnerOf(f)); },
       [](sqlite3_file* f, int remove) { return InnerOf(f)->pMethods->xShmUnmap(InnerOf(f), remove); },
       // Mapped pages would be read past the check.

@@ -26,9 +26,10 @@ class CheckedFileTest : public testing::Test {
   void SetUp() override {
     auto db = Database::Open(path_, Database::Mode::kCreate);
     ASSERT_TRUE(db) << TextOf(db);
-    ASSERT_TRUE(db->Exec("PRAGMA page_size = 4096; CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT);"
-                         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) "
-                         "INSERT INTO t SELECT i, printf('row %d of many, long enough to fill a few pages', i) FROM n"));
+    ASSERT_TRUE(
+        db->Exec("PRAGMA page_size = 4096; CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT);"
+                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) "
+                 "INSERT INTO t SELECT i, printf('row %d of many, long enough to fill a few pages', i) FROM n"));
   }
   // All rows, or what kept them from being read.
   static std::string Rows(const std::string& path) {
@@ -88,7 +89,8 @@ TEST_F(CheckedFileTest, APageInTheWrongPlaceIsNotTakenForTheRightOne) {
 TEST_F(CheckedFileTest, WhatTheLogCarriesIntoTheFileIsCheckedToo) {
   {
     auto db = Database::Open(path_, Database::Mode::kWrite);
-    ASSERT_TRUE(db && db->Exec("PRAGMA journal_mode = WAL; UPDATE t SET b = b || '!'; PRAGMA wal_checkpoint(TRUNCATE)"));
+    ASSERT_TRUE(db &&
+                db->Exec("PRAGMA journal_mode = WAL; UPDATE t SET b = b || '!'; PRAGMA wal_checkpoint(TRUNCATE)"));
   }
   const std::string good = BytesOfFile(path_);
   EXPECT_NE(Rows(path_).find("few pages!"), std::string::npos);
@@ -102,7 +104,8 @@ TEST_F(CheckedFileTest, AFileWithoutChecksumsIsReadAndWrittenAsItIs) {
   const std::string old = folder_.File("old.db");
   sqlite3* plain = nullptr;
   ASSERT_EQ(sqlite3_open(old.c_str(), &plain), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(plain, "CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 'x')", nullptr, nullptr, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(plain, "CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 'x')", nullptr, nullptr, nullptr),
+            SQLITE_OK);
   sqlite3_close(plain);
   {
     auto db = Database::Open(old, Database::Mode::kWrite);

@@ -42,7 +42,8 @@ Result<std::string> PutAway(const std::string& data_folder, const std::string& p
                            path.parent_path().filename().string() + "-" + path.filename().string();
   std::string target = folder + "/" + name;
   std::error_code ignored;
-  for (int n = 2; fs::exists(target, ignored) && n < 10'000; ++n) target = folder + "/" + name + "." + std::to_string(n);
+  for (int n = 2; fs::exists(target, ignored) && n < 10'000; ++n)
+    target = folder + "/" + name + "." + std::to_string(n);
   // The log first: beside another file of the same name it would be taken for that one's.
   for (const char* suffix : {"-wal", "-shm", ""}) {
     std::error_code failed;

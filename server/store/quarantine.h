@@ -1,5 +1,5 @@
-// Why: a file that cannot be read must neither keep the server from starting nor be thrown away. It is moved aside, into
-// a folder where nothing looks for recordings, with a note that says where it was and what was wrong with it.
+// Why: a file that cannot be read must neither keep the server from starting nor be thrown away. It is moved aside,
+// into a folder where nothing looks for recordings, with a note that says where it was and what was wrong with it.
 #pragma once
 
 #include <string>

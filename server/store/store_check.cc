@@ -46,11 +46,13 @@ Status CheckHeader(const std::string& path) {
   if (std::fread(header.data(), 1, header.size(), file.get()) != header.size()) {
     return Fail(Damage(ErrorCode::kTruncated, "it is shorter than a header", path));
   }
-  if (!HasSqliteHeader(path, true)) return Fail(Damage(ErrorCode::kCorrupt, "it does not begin as a recording does", path));
+  if (!HasSqliteHeader(path, true))
+    return Fail(Damage(ErrorCode::kCorrupt, "it does not begin as a recording does", path));
   const uint32_t announced = Load<uint16_t>(header.data() + 16, std::endian::big);
   const uint64_t page_bytes = announced == 1 ? 65536 : announced;
   if (page_bytes < 512 || (page_bytes & (page_bytes - 1)) != 0) {
-    return Fail(Damage(ErrorCode::kCorrupt, "its header announces pages of " + std::to_string(page_bytes) + " bytes", path));
+    return Fail(
+        Damage(ErrorCode::kCorrupt, "its header announces pages of " + std::to_string(page_bytes) + " bytes", path));
   }
   const auto bytes = static_cast<uint64_t>(about.st_size);
   const uint64_t pages = Big(header.data() + 28);

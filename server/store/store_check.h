@@ -1,6 +1,6 @@
 // Why: whether the files of a store are what was written, said before somebody relies on them. A quick look reads the
-// header and the log's frames and is made at every start; a full one reads every page and every chunk. Neither changes a
-// file. Source: https://www.sqlite.org/fileformat.html (header, write-ahead log), PRAGMA integrity_check.
+// header and the log's frames and is made at every start; a full one reads every page and every chunk. Neither changes
+// a file. Source: https://www.sqlite.org/fileformat.html (header, write-ahead log), PRAGMA integrity_check.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace wakewatch {
 
 enum class CheckDepth { kQuick, kFull };
 
-// What is wrong with a part, without what its log holds. Errors: kCorrupt, kTruncated (to be put away), kUnsupported (of
-// a newer version, or no recording at all), and those of opening and reading.
+// What is wrong with a part, without what its log holds. Errors: kCorrupt, kTruncated (to be put away), kUnsupported
+// (of a newer version, or no recording at all), and those of opening and reading.
 Status CheckPart(const std::string& path, CheckDepth depth);
 
 // The write-ahead log beside `path`. SQLite reads a log up to the first frame that does not add up and says nothing of
@@ -29,9 +29,9 @@ bool IsDamage(const std::string& part, const Error& error);
 // names its file and what to do.
 struct StoreCheck {
   uint64_t recordings = 0, parts = 0, bytes = 0;
-  std::vector<Error> damaged;      // parts and catalogue
-  std::vector<Error> lost_logs;    // transactions behind damage in a log
-  std::vector<Error> unreadable;   // not damaged, but not readable here either
+  std::vector<Error> damaged;                        // parts and catalogue
+  std::vector<Error> lost_logs;                      // transactions behind damage in a log
+  std::vector<Error> unreadable;                     // not damaged, but not readable here either
   std::vector<std::string> unfinished, quarantined;  // files
 };
 StoreCheck CheckStore(const std::string& data_folder, CheckDepth depth);

@@ -11,7 +11,7 @@ import sys
 
 from command import ERROR, FINDINGS, FINE, GAPS, LOST, PATIENCE_S, USAGE, WAKEWATCH, Command, main
 
-VERBS = ("record", "import", "report", "latency", "model", "findings", "chain", "check", "query", "list",
+VERBS = ("record", "import", "backup", "report", "latency", "model", "findings", "chain", "check", "query", "list",
          "doctor")
 
 

@@ -46,7 +46,8 @@ void CheckEvents(const ChunkView& view, const RecordDecoder& decoder) {
   uint64_t last_ns = view.header().first_ns;
   for (const Event& event : block.events) {
     const uint8_t* const end = block.storage.data() + block.storage.size();
-    if (event.ts_ns < last_ns || event.record < block.storage.data() || event.record + event.record_size > end) std::abort();
+    if (event.ts_ns < last_ns || event.record < block.storage.data() || event.record + event.record_size > end)
+      std::abort();
     last_ns = event.ts_ns;
   }
 }
