@@ -50,6 +50,7 @@ Result<std::unique_ptr<Fleet>> Fleet::Open(const FleetOptions& options) {
       }});
   fleet->place_ = {options.data_folder,     options.live,  options.snapshots, &fleet->sets_,
                    fleet->catalogue_.get(), &fleet->feed_, options.log,       &fleet->files_mutex_};
+  fleet->place_.bytes_per_day_max = options.host_bytes_per_day_max;
   fleet->place_.live.verdicts = [raw = fleet.get()] { return raw->verdicts_->Known(); };
   fleet->caretaker_ = std::make_unique<Caretaker>(
       Caretaker::Options{.catalogue = fleet->catalogue_.get(),

@@ -37,7 +37,8 @@ struct FleetOptions {
   std::chrono::milliseconds shipped_check_max{0};
   unsigned workers = 0;  // 0: two more than there are cores, since a commit waits for the disk
   size_t hosts_max = 10'000;
-  size_t queue_bytes_max = 256u << 20;  // of messages that wait, of all hosts together
+  uint64_t host_bytes_per_day_max = 128ull << 30;  // of messages, of each host; 0: no limit
+  size_t queue_bytes_max = 256u << 20;             // of messages that wait, of all hosts together
   std::function<void(const std::string& line, bool warning)> log;
 };
 
@@ -65,7 +66,8 @@ class Fleet {
     std::shared_ptr<Host> host_;
     uint64_t stream_ = 0;
   };
-  // Errors: kConflict (another collector streams this host), kTooLarge (hosts_max), kInterrupted (the server stops).
+  // Errors: kConflict (another collector streams this host), kTooLarge (hosts_max, or the host's bytes of this day),
+  // kInterrupted (the server stops).
   Result<std::unique_ptr<Feed>> Connect(const SessionInfo& session, std::shared_ptr<Delivery> delivery);
 
   // Stores what waits, checkpoints and closes every session; collectors are told. Later Connects fail.

@@ -29,7 +29,7 @@ bool SameSession(const SessionInfo& a, const SessionInfo& b) {
 }  // namespace
 
 Host::Host(std::string name, const HostPlace& place)
-    : name_(std::move(name)), place_(place), snapshots_(place.snapshots) {
+    : name_(std::move(name)), place_(place), daily_(place.bytes_per_day_max), snapshots_(place.snapshots) {
   state_.name = name_;
 }
 
@@ -39,6 +39,10 @@ Result<uint64_t> Host::Connect(const SessionInfo& session, std::shared_ptr<Deliv
   {
     const std::lock_guard lock(queue_mutex_);
     if (closed_) return tl::unexpected<Error>(*closed_);
+    if (daily_.bytes_max() != 0 && daily_.Used(RealNowNs()) >= daily_.bytes_max()) {
+      ++streams_over_cap_;
+      return tl::unexpected<Error>(OverCap());
+    }
     if (delivery_ != nullptr && !SameSession(session, streaming_)) {
       return tl::unexpected<Error>(
           Error{.code = ErrorCode::kConflict,
@@ -60,11 +64,32 @@ Result<uint64_t> Host::Connect(const SessionInfo& session, std::shared_ptr<Deliv
 }
 
 bool Host::Offer(uint64_t stream, Batch batch, size_t bytes) {
-  const std::lock_guard lock(queue_mutex_);
-  if (stream != stream_ || delivery_ == nullptr) return false;
-  queue_.push_back({std::move(batch), bytes, std::nullopt});
-  const size_t queued = queued_bytes_ += bytes;
-  return queue_.size() < kQueueItemsMax && queued < kQueueBytesMax;
+  std::shared_ptr<Delivery> over;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (stream != stream_ || delivery_ == nullptr) return false;
+    if (daily_.Take(bytes, RealNowNs())) {
+      queue_.push_back({std::move(batch), bytes, std::nullopt});
+      const size_t queued = queued_bytes_ += bytes;
+      return queue_.size() < kQueueItemsMax && queued < kQueueBytesMax;
+    }
+    // So much does not go into this day; the collector keeps it, and what was taken before is stored.
+    ++streams_over_cap_;
+    NoteAway();
+    over = std::exchange(delivery_, nullptr);
+  }
+  place_.log("host " + name_ + ": " + OverCap().Text(), true);
+  over->End(OverCap());
+  return false;
+}
+
+Error Host::OverCap() const {
+  return Error{
+      .code = ErrorCode::kTooLarge,
+      .cause = "host " + name_ + " has sent what it may in a day, " + std::to_string(daily_.bytes_max() >> 20) + " MiB",
+      .remedy =
+          "it may go on at 00:00 UTC; record less (--profile, --event-budget), or raise "
+          "--host-gib-per-day of the server"};
 }
 
 void Host::OfferUnreadable(uint64_t stream, uint64_t sequence, Error error) {
@@ -435,8 +460,16 @@ bool Host::HasWork(Clock::time_point now) const {
 HostState Host::State() const {
   const bool connected = Connected();
   const auto now = Clock::now();
+  uint64_t bytes_today = 0, over_cap = 0;
+  {
+    const std::lock_guard lock(queue_mutex_);
+    bytes_today = daily_.Used(RealNowNs());
+    over_cap = streams_over_cap_;
+  }
   const std::lock_guard lock(state_mutex_);
   HostState state = state_;
+  state.bytes_today = bytes_today;
+  state.streams_over_cap = over_cap;
   state.snapshots = snapshots_.counts();
   state.status = connected ? HostStatus::kStreaming : session_open_ ? HostStatus::kDisconnected : HostStatus::kEnded;
   state.events_per_s = events_rate_.PerSecond(now);

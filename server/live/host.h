@@ -17,6 +17,7 @@
 
 #include "analysis/base/result.h"
 #include "analysis/chunk/batch.h"
+#include "server/live/daily_bytes.h"
 #include "server/live/finding_feed.h"
 #include "server/live/live_session.h"
 #include "server/live/rate.h"
@@ -58,6 +59,7 @@ struct HostState {
   bool lost_unknown = false;
   uint64_t lag_ns = 0, watermark_ns = 0, watermark_real_ns = 0, last_batch_real_ns = 0;
   std::string last_refusal;
+  uint64_t bytes_today = 0, streams_over_cap = 0;  // of messages, since this server began; streams it was refused
   SnapshotCounts snapshots;
 };
 
@@ -72,6 +74,7 @@ struct HostPlace {
   std::function<void(const std::string& line, bool warning)> log;
   std::shared_mutex* files = nullptr;                 // to be held, shared, while a session is opened
   std::function<void(const RecordingRow&)> complete;  // called with recordings that have ended
+  uint64_t bytes_per_day_max = 0;                     // of messages, of each host; 0: no limit
 };
 
 class Host {
@@ -79,10 +82,12 @@ class Host {
   Host(std::string name, const HostPlace& place);
 
   // A collector's stream begins; the answer names it in the calls below. The delivery gets Welcome when the session is
-  // open. Errors: kConflict, another collector streams this host; what Close was called with.
+  // open. Errors: kConflict, another collector streams this host; kTooLarge, it has sent all of its bytes of
+  // this day; what Close was called with.
   Result<uint64_t> Connect(const SessionInfo& session, std::shared_ptr<Delivery> delivery);
   // Hands a batch in; `bytes` is its size as a message. False: enough waits, and the stream should be read no further
-  // until the next Ack. Batches of a stream that was replaced are dropped.
+  // until the next Ack. Batches of a stream that was replaced are dropped. One that is more than the host may send in a
+  // day ends the stream.
   bool Offer(uint64_t stream, Batch batch, size_t bytes);
   // A batch that could not be read.
   void OfferUnreadable(uint64_t stream, uint64_t sequence, Error error);
@@ -127,6 +132,7 @@ class Host {
   static constexpr std::chrono::seconds kFlushEvery{1};
   static constexpr std::chrono::minutes kIdleEnd{10};  // a session whose collector stays away is over
 
+  Error OverCap() const;
   Taken TakeItems();
   // Each fails with what the collector is told.
   Status OpenSession(const SessionInfo& session, Delivery* delivery);
@@ -150,13 +156,15 @@ class Host {
   const std::string name_;
   const HostPlace& place_;
 
-  mutable std::mutex queue_mutex_;  // guards the next six
+  mutable std::mutex queue_mutex_;  // guards the next eight
   std::shared_ptr<Delivery> delivery_;
   uint64_t stream_ = 0;                        // number of the newest stream
   std::optional<SessionInfo> session_wanted_;  // to be opened
   SessionInfo streaming_;                      // of the newest stream
   std::deque<Item> queue_;
   std::optional<Error> closed_;  // by Close: nothing is taken any more
+  DailyBytes daily_;
+  uint64_t streams_over_cap_ = 0;
   std::atomic<size_t> queued_bytes_{0};
 
   mutable std::mutex session_mutex_;  // guards the session

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -180,6 +181,66 @@ TEST_F(HostTest, AFullDiskIsSaidAndNothingIsLost) {
   EXPECT_THAT(delivery->refused(), IsEmpty());
   ASSERT_THAT(complete_, SizeIs(1));
   EXPECT_EQ(LinesOf(RecordingFolder(folder_.File("data"), "box", complete_[0].id)), LinesOf(Reference()));
+}
+
+TEST_F(HostTest, AHostThatHasSentItsBytesOfTheDayIsToldAndOthersGoOn) {
+  place_.bytes_per_day_max = 1000;
+  Host noisy("box", place_), other("other", place_);
+  const auto delivery = std::make_shared<FakeDelivery>(), others = std::make_shared<FakeDelivery>();
+  const uint64_t stream = Connect(&noisy, delivery, MakeSession());
+  const uint64_t others_stream = Connect(&other, others, MakeSession("other"));
+  EXPECT_TRUE(noisy.Offer(stream, batches_[0], 600));
+  EXPECT_TRUE(noisy.Offer(stream, batches_[1], 400));
+  EXPECT_FALSE(noisy.Offer(stream, batches_[2], 1));
+  ASSERT_THAT(delivery->ends(), SizeIs(1));
+  EXPECT_EQ(delivery->ends()[0].code, ErrorCode::kTooLarge);
+  EXPECT_THAT(delivery->ends()[0].Text(), testing::HasSubstr("00:00 UTC"));
+  EXPECT_FALSE(noisy.Offer(stream, batches_[2], 1));
+  const auto again = noisy.Connect(MakeSession(), delivery);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::kTooLarge);
+  WorkOff(&noisy);
+  EXPECT_EQ(noisy.State().bytes_today, 1000u);
+  EXPECT_EQ(noisy.State().streams_over_cap, 2u);
+  EXPECT_GT(noisy.State().events, 0u) << "what was taken before is stored";
+  other.Offer(others_stream, batches_[0], 900);
+  WorkOff(&other);
+  EXPECT_EQ(others->acked(), 1u);
+}
+
+TEST_F(HostTest, APartThatWasDamagedSinceIsPutAwayAndTheSessionGoesOn) {
+  place_.live.store.part_bytes_max = 1;
+  std::string folder;
+  {
+    Host host("box", place_);
+    const auto delivery = std::make_shared<FakeDelivery>();
+    const uint64_t stream = Connect(&host, delivery, MakeSession());
+    for (size_t i = 0; i < 4; ++i) {
+      host.Offer(stream, batches_[i], 1);
+      WorkOff(&host);
+    }
+    folder = host.Folder();
+    host.Close({.code = ErrorCode::kInterrupted, .cause = "the server stops"});
+  }
+  const std::string newest = Parts(folder).back();
+  {
+    std::fstream file(newest, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(50);
+    file << std::string(9000, '\x55');
+  }
+  Host host("box", place_);
+  const auto delivery = std::make_shared<FakeDelivery>();
+  const uint64_t stream = Connect(&host, delivery, MakeSession());
+  WorkOff(&host);
+  ASSERT_THAT(delivery->welcomes(), SizeIs(1)) << log_.back();
+  EXPECT_LT(delivery->welcomes()[0], 4u);
+  EXPECT_EQ(catalogue_->quarantined(), 1u);
+  // Its collector has forgotten what was acknowledged: that is a gap.
+  const uint64_t gaps = host.State().gaps;
+  host.Offer(stream, batches_[4], 1);
+  WorkOff(&host);
+  EXPECT_EQ(delivery->acked(), 5u);
+  EXPECT_GT(host.State().gaps, gaps);
 }
 
 TEST_F(HostTest, BatchesThatCannotBeReadAreRefusedAndTheirPlaceIsAGap) {
