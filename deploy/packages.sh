@@ -5,7 +5,8 @@ set -euo pipefail
 
 what=${1:-build}
 packages=(g++ cmake ninja-build pkg-config ccache libtraceevent-dev libbpf-dev libseccomp-dev libexpected-dev libcli11-dev
-  nlohmann-json3-dev libspdlog-dev libfmt-dev libsqlite3-dev libssl-dev libzstd-dev libxxhash-dev zlib1g-dev libgrpc++-dev protobuf-compiler
+  libtomlplusplus-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libsqlite3-dev libssl-dev libzstd-dev libxxhash-dev zlib1g-dev
+  libgrpc++-dev protobuf-compiler
   protobuf-compiler-grpc libprotobuf-dev libboost-dev prometheus-cpp-dev)
 # The dashboard. A node that came another way than by packages is as good.
 if ! command -v npm >/dev/null || ! command -v node >/dev/null; then packages+=(nodejs npm); fi

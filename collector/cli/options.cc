@@ -11,6 +11,7 @@
 
 #include "collector/agent/address.h"
 #include "collector/event_profiles.h"
+#include "collector/settings/configuration.h"
 #include "proto/wire/batch_codec.h"
 
 namespace wakewatch {
@@ -69,9 +70,53 @@ void DefineAccess(ServerAccess* access, CLI::App* app) {
   file("--tls-key", &access->tls_key, "and its key");
 }
 
+std::optional<uint64_t> ParsedDuration(std::string text) {
+  const std::string refused = CLI::AsNumberWithUnit(DurationUnits(), CLI::AsNumberWithUnit::UNIT_REQUIRED)(text);
+  uint64_t ns = 0;
+  return refused.empty() && CLI::detail::lexical_cast(text, ns) ? std::optional(ns) : std::nullopt;
+}
+
+// What recording may cost the host.
+void DefineLimits(CollectorOptions* options, CLI::App* app) {
+  app->add_option("--probe-rate-max", options->probe_rate_max,
+                  "Events a second of one probe, three times as many of all; a probe above it for 2 s is switched off "
+                  "for a minute, then longer")
+      ->check(InRange(uint64_t{1}, uint64_t{1} << 40))
+      ->type_name("N")
+      ->capture_default_str();
+  app->add_option("--probe-cpu-max", options->probe_cpu_max,
+                  "Percent of one CPU that all probes may cost, by what a hit was measured to cost")
+      ->check(InRange(0.01, 10'000.0))
+      ->type_name("PERCENT")
+      ->capture_default_str();
+  app->add_option("--event-budget", options->event_budget,
+                  "Events a second; above it a smaller profile is recorded until there is room again")
+      ->check(InRange(uint64_t{100}, uint64_t{1} << 40))
+      ->type_name("N")
+      ->capture_default_str();
+}
+
+// What waits, and where.
+void DefineWaiting(CollectorOptions* options, CLI::App* app) {
+  app->add_option("--queue-mib", options->queue_mib, "What may wait in memory for the server")
+      ->check(InRange(1, 1 << 16))
+      ->type_name("MIB")
+      ->capture_default_str();
+  app->add_option("--spool", options->spool,
+                  "Keep what is recorded in this folder until the server has it, over restarts and loss of power; "
+                  "without it in memory only")
+      ->type_name("DIR");
+  app->add_option("--spool-mib", options->spool_mib, "What the spool may hold; above it the oldest events are dropped")
+      ->check(InRange(uint64_t{16}, uint64_t{1} << 30))
+      ->type_name("MIB")
+      ->capture_default_str();
+  app->add_option("--buffer-kb", options->buffer_kb, "Kernel buffer of each CPU, at most; 64 MiB in all at most")
+      ->check(InRange(64, 64 << 10))
+      ->type_name("KIB")
+      ->capture_default_str();
+}
+
 void Define(CollectorOptions* options, CLI::App* app) {
-  app->set_config("--config", "", "Read options from this file too; unknown names in it are errors")->type_name("FILE");
-  app->allow_config_extras(CLI::config_extras_mode::error);
   app->add_option("--server", options->server, "Deliver to this server; by TLS, where it is not on this machine")
       ->check(Checked([](const std::string& t) {
         const auto parsed = ParseServerAddress(t);
@@ -91,44 +136,17 @@ void Define(CollectorOptions* options, CLI::App* app) {
                   "completions), where the kernel takes them")
       ->check(CLI::IsMember(std::vector<std::string>{"tracepoints", "deep"}))
       ->capture_default_str();
-  app->add_option("--probe-rate-max", options->probe_rate_max,
-                  "Events a second of one probe, three times as many of all; a probe above it for 2 s is switched off "
-                  "for a minute, then longer")
-      ->check(InRange(uint64_t{1}, uint64_t{1} << 40))
-      ->type_name("N")
-      ->capture_default_str();
-  app->add_option("--probe-cpu-max", options->probe_cpu_max,
-                  "Percent of one CPU that all probes may cost, by what a hit was measured to cost")
-      ->check(InRange(0.01, 10'000.0))
-      ->type_name("PERCENT")
-      ->capture_default_str();
-  app->add_option("--event-budget", options->event_budget,
-                  "Events a second; above it a smaller profile is recorded until there is room again")
-      ->check(InRange(uint64_t{100}, uint64_t{1} << 40))
-      ->type_name("N")
-      ->capture_default_str();
-  app->add_option("--queue-mib", options->queue_mib, "What may wait in memory for the server")
-      ->check(InRange(1, 1 << 16))
-      ->type_name("MIB")
-      ->capture_default_str();
-  app->add_option("--spool", options->spool,
-                  "Keep what is recorded in this folder until the server has it, over restarts and loss of power; "
-                  "without it in memory only")
-      ->type_name("DIR");
-  app->add_option("--spool-mib", options->spool_mib, "What the spool may hold; above it the oldest events are dropped")
-      ->check(InRange(uint64_t{16}, uint64_t{1} << 30))
-      ->type_name("MIB")
-      ->capture_default_str();
-  app->add_option("--buffer-kb", options->buffer_kb, "Kernel buffer of each CPU, at most; 64 MiB in all at most")
-      ->check(InRange(64, 64 << 10))
-      ->type_name("KIB")
-      ->capture_default_str();
+  DefineLimits(options, app);
+  DefineWaiting(options, app);
   app->add_flag("--once", options->once,
                 "Record for --duration, deliver, and end: 0 when all of it was acknowledged, 1 when not, 3 when events "
                 "were lost");
-  app->add_option("--duration", options->duration_ns, "How long --once records")
-      ->transform(
-          CLI::Validator(CLI::AsNumberWithUnit(DurationUnits(), CLI::AsNumberWithUnit::UNIT_REQUIRED)).description(""))
+  // Its text is kept as it was given: it is printed with the configuration.
+  app->add_option_function<std::string>(
+         "--duration", [options](std::string text) { options->duration_ns = ParsedDuration(text).value_or(0); },
+         "How long --once records")
+      ->check(CLI::Validator([](std::string& text) { return ParsedDuration(text) ? "" : "a number and its unit: 10s"; },
+                             ""))
       ->type_name("DURATION")
       ->default_str("10s");
   app->add_option("--metrics", options->metrics, "Serve Prometheus metrics here; on this machine only")
@@ -187,6 +205,7 @@ std::optional<int> ParseCollectorOptions(int argc, const char* const* argv, Coll
   CLI::App app("records this machine's kernel threads and delivers what it records to a Wakewatch server (needs root)",
                "wakewatch-collector");
   Define(options, &app);
+  Configuration configuration(&app);
   bool man = false;
   app.add_flag("--man", man, "Write the man page")->group("");
   try {
@@ -197,13 +216,20 @@ std::optional<int> ParseCollectorOptions(int argc, const char* const* argv, Coll
     std::cerr << "wakewatch-collector: error: " << error.what() << " (see --help)\n";
     return kUsage;
   }
+  if (man) {
+    std::cout << ManPage(app);
+    return 0;
+  }
+  if (const auto filled = configuration.Fill(); !filled) {
+    std::cerr << "wakewatch-collector: error: " << filled.error().Text() << "\n";
+    return kUsage;
+  }
   if (options->no_drop && !options->user.empty()) {
     std::cerr << "wakewatch-collector: error: --no-drop keeps the user, so --user makes no sense (see --help)\n";
     return kUsage;
   }
-  if (!man) return std::nullopt;
-  std::cout << ManPage(app);
-  return 0;
+  if (configuration.print_only()) std::cout << configuration.Text();
+  return configuration.check_only() || configuration.print_only() ? std::optional<int>(0) : std::nullopt;
 }
 
 }  // namespace wakewatch

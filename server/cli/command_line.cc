@@ -2,7 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "collector/settings/configuration.h"
 #include "server/cli/diagnostics.h"
+#include "server/cli/output.h"
 
 namespace wakewatch {
 namespace {
@@ -87,7 +89,20 @@ std::optional<ExitCode> CommandLine::Parse(int argc, const char* const* argv) {
     return ComplainOfUsage(Error{
         .code = ErrorCode::kInvalidArgument, .cause = error.what(), .remedy = "see wakewatch" + verb + " --help"});
   }
+  for (const auto& [verb, configuration] : configurations_) {
+    if (!verb->parsed()) continue;
+    if (const auto filled = configuration->Fill(); !filled) return ComplainOfUsage(filled.error());
+    if (configuration->print_only()) {
+      const auto printed = Print(configuration->Text());
+      return printed ? ExitCode::kFine : Complain(printed.error());
+    }
+    if (configuration->check_only()) return ExitCode::kFine;
+  }
   return std::nullopt;
+}
+
+void CommandLine::TakesConfiguration(const VerbOptions& verb) {
+  configurations_.emplace_back(verb.app_, std::make_unique<Configuration>(verb.app_));
 }
 
 }  // namespace wakewatch

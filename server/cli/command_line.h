@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analysis/base/result.h"
@@ -18,6 +19,8 @@ class Option;
 }  // namespace CLI
 
 namespace wakewatch {
+
+class Configuration;
 
 struct OptionSpec {
   std::string names;  // "-o,--output"; "-i,--input,file" may also be given by position; "sql" by position only
@@ -46,6 +49,7 @@ class VerbOptions {
   bool parsed() const;
 
  private:
+  friend class CommandLine;
   CLI::Option* Finish(CLI::Option* option, const OptionSpec& spec);
   CLI::App* app_;
 };
@@ -69,6 +73,8 @@ class CommandLine {
   VerbOptions AddVerb(const std::string& name, const std::string& description);
   // Works, but no help text names it.
   VerbOptions AddHiddenVerb(const std::string& name, const std::string& description);
+  // Gives the verb --config, --check-config and --print-config, and its options names in the environment.
+  void TakesConfiguration(const VerbOptions& verb);
   // Nothing when a verb is to run; else help or a complaint has been written and this is the exit code.
   std::optional<ExitCode> Parse(int argc, const char* const* argv);
 
@@ -76,6 +82,7 @@ class CommandLine {
 
  private:
   std::unique_ptr<CLI::App> app_;
+  std::vector<std::pair<CLI::App*, std::unique_ptr<Configuration>>> configurations_;  // by verb
 };
 
 }  // namespace wakewatch

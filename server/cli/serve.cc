@@ -48,6 +48,9 @@ ServeVerb::ServeVerb(CommandLine* line)
     options()->Text({.names = name, .help = help, .type = "ADDRESS:PORT", .check = CheckedBy(ParseEndpoint)}, value);
   };
   options()->Text({.names = "--data", .help = "Where recordings are kept", .type = "DIR"}, &data_);
+  options()->Flag("--check-store",
+                  "Read every page and chunk of what is stored before serving it, and put away what is damaged",
+                  &check_store_);
   endpoint("--listen", "For collectors and gRPC clients; port 0: any free one", &listen_);
   endpoint("--http", "For browsers, Prometheus and health checks; port 0: any free one", &http_);
   options()->Text({.names = "--web",
@@ -62,6 +65,10 @@ ServeVerb::ServeVerb(CommandLine* line)
   duration("--keep", "Recordings older than this are removed", &keep_);
   options()->Number({.names = "--keep-gib", .help = "Of each host at most this much is kept", .type = "GIB"},
                     &keep_gib_);
+  options()->Number({.names = "--host-gib-per-day",
+                     .help = "A host that has sent so much in a day (UTC) is refused until the next; 0: no limit",
+                     .type = "GIB"},
+                    &host_gib_per_day_);
   duration("--keep-findings", "Findings, and the 2 s around them, are kept this long", &keep_findings_);
   options()->Number(
       {.names = "--part-mib", .help = "A recording's file is followed by the next at this size", .type = "MIB"},
@@ -78,7 +85,9 @@ ServeVerb::ServeVerb(CommandLine* line)
                      .help = "Of each host, stacks of tasks that are suspected while they still sleep; 0: none",
                      .type = "N"},
                     &snapshots_per_minute_);
-  options()->Examples({"wakewatch serve --data /var/lib/wakewatch",
+  line->TakesConfiguration(*options());
+  options()->Examples({"wakewatch serve --config /etc/wakewatch/server.toml",
+                       "wakewatch serve --data /var/lib/wakewatch",
                        "wakewatch serve --data ./data --listen 127.0.0.1:0 --http 127.0.0.1:0"});
 }
 
@@ -107,6 +116,7 @@ void ServeVerb::SayWhoMayCall(AccessControl* access) const {
 FleetOptions ServeVerb::MakeFleetOptions() const {
   FleetOptions fleet;
   fleet.data_folder = data_;
+  if (check_store_) fleet.check = CheckDepth::kFull;
   fleet.live.store.part_bytes_max = part_mib_ * kMiB;
   fleet.live.store.part_span_max = Seconds(part_span_);
   EngineOptions& engine = fleet.live.engine;
@@ -117,6 +127,7 @@ FleetOptions ServeVerb::MakeFleetOptions() const {
   engine.dispatch_tolerance_ns = ParseDuration(tolerance_).value_or(engine.dispatch_tolerance_ns);
   fleet.snapshots.per_minute = static_cast<unsigned>(std::min<uint64_t>(snapshots_per_minute_, 60'000));
   fleet.shipped_check_max = kShippedCheckMax;
+  fleet.host_bytes_per_day_max = host_gib_per_day_ > (UINT64_MAX >> 30) ? UINT64_MAX : host_gib_per_day_ * kGiB;
   fleet.retention.age = Seconds(keep_);
   fleet.retention.bytes_per_host_max = keep_gib_ * kGiB;
   fleet.retention.findings_age = Seconds(keep_findings_);

@@ -19,6 +19,7 @@ ROOMS = {
     "collector/spool": {"analysis/base", "analysis/trace", "analysis/chunk", "collector/spool"},
     "collector/agent": {"analysis/base", "analysis/trace", "analysis/chunk", "proto/wire", "collector"},
     "collector/broker": {"analysis/base", "analysis/trace", "analysis/chunk", "collector"},
+    "collector/settings": {"analysis/base", "collector/settings"},
     "collector/cli": {"analysis/base", "analysis/trace", "analysis/chunk", "proto/wire", "collector"},
     "collector": {"analysis/base", "analysis/trace", "analysis/chunk", "collector"},
     "server/store": {"analysis", "server/store"},
