@@ -27,12 +27,12 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 class Server:
     """A server of its own on free ports, until stop()."""
 
-    def __init__(self, test, data, listen="127.0.0.1:0", http="127.0.0.1:0"):
+    def __init__(self, test, data, listen="127.0.0.1:0", http="127.0.0.1:0", more=()):
         self.log = os.path.join(test.folder, "serve-%d.log" % time.monotonic_ns())
         self.data = data
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [WAKEWATCH, "serve", "--data", data, "--listen", listen, "--http", http],
+                [WAKEWATCH, "serve", "--data", data, "--listen", listen, "--http", http, *more],
                 stdout=subprocess.DEVNULL, stderr=log)
         test.addCleanup(self.kill)
         deadline = time.monotonic() + PATIENCE_S
