@@ -26,9 +26,17 @@ class Networks(FaultTest):
             self.assertEqual(0, said["refused"], how)
             self.assertEqual(said["offered"], said["acked"] + said["dropped"], how)
             stored = self.stored(server.data, said["host"])
-            self.assertEqual(said["acked"], stored.events(), how)
+            if stored.events() != said["acked"]:
+                self.fail(self.mismatch(server, said, stored) + how)
             self.assert_sound(stored.check_complete(said["cpus"], said["cpu_events"]), how)
         return ends
+
+    def mismatch(self, server, said, stored):
+        """What else can be known: whether it was so for an instant only, and what the server said of this host."""
+        again = self.stored(server.data, said["host"])
+        log = [line for line in server.text().splitlines() if "host %s:" % said["host"] in line]
+        return "%d acknowledged, %d stored in batches %s; read again: %d in %s; %s; " % (
+            said["acked"], stored.events(), sorted(stored.batches), again.events(), sorted(again.batches), log[-10:])
 
     def test_all_arrives_once(self):
         ends = self.run_seeds(ROOMY_KIB, BATCHES)
