@@ -39,7 +39,10 @@ Result<std::string> Gunzip(std::string_view bytes, size_t bytes_max) {
   if (inflateInit2(&stream, kGzipWindow) != Z_OK) throw std::bad_alloc();
   const std::unique_ptr<z_stream, int (*)(z_stream*)> end(&stream, inflateEnd);
   SetInput(&stream, bytes);
+  // Grown step by step it would for a moment be there twice; memory that is not written to costs nothing.
+  constexpr size_t kRatioMax = 1032;  // of deflate
   std::string out;
+  out.reserve(std::min(bytes_max, std::min(bytes.size(), bytes_max) * kRatioMax));
   std::array<char, 32 * 1024> block;
   for (;;) {
     stream.next_out = reinterpret_cast<Bytef*>(block.data());
