@@ -5,16 +5,34 @@ restore, examine, and meet a damaged file and a full disk.
 Needs also WAKEWATCH_FLEET and WAKEWATCH_COLLECTOR in the environment.
 """
 import glob
+import gzip
 import json
 import os
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 
 from command import ERROR, FINE, GAPS, PATIENCE_S, USAGE, WAKEWATCH, Command, main
-from serve_test import COLLECTOR, FLEET, Server, Serving
+from serve_test import COLLECTOR, FLEET, SYSTEM_PYTHON, Server, Serving
 
 SYSTEMD = os.path.join(os.path.dirname(__file__), "..", "..", "deploy", "systemd")
+
+MESSAGE_MAX = 16 << 20
+# One message that is too large, to a call and to a collector's stream.
+OVERSIZE = """
+import sys, grpc
+channel = grpc.insecure_channel(sys.argv[1], [("grpc.max_send_message_length", -1)])
+big = bytes(int(sys.argv[2]))
+for call in (lambda: channel.unary_unary("/wakewatch.v1.FleetService/ListHosts")(big),
+             lambda: list(channel.stream_stream("/wakewatch.v1.IngestService/Stream")(iter([big])))):
+    try:
+        call()
+        print("OK")
+    except grpc.RpcError as error:
+        print(error.code().name)
+"""
 
 
 class Configured(Command):
@@ -104,6 +122,34 @@ class Cared(Serving):
         notes = glob.glob(os.path.join(server.data, "quarantine", "*.txt"))
         self.assertEqual(1, len(notes))
         self.stream(checked, "--host-prefix", "other-")
+
+    def high_water(self, server):
+        """Bytes: the most that the server has held in memory so far."""
+        with open("/proc/%d/status" % server.process.pid, encoding="ascii") as file:
+            return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmHWM:"))
+
+    def test_messages_that_are_too_large_are_refused_and_cost_no_memory(self):
+        server = self.served()
+        before = self.high_water(server)
+        method = "wakewatch.v1.FleetService/ListHosts"
+        for kind in ("application/json", "application/proto"):
+            with self.assertRaises((urllib.error.HTTPError, urllib.error.URLError)):
+                urllib.request.urlopen(urllib.request.Request(server.web + "/" + method, b" " * (MESSAGE_MAX + 1),
+                                                              {"Content-Type": kind}), timeout=PATIENCE_S)
+        # Kilobytes that become a gigabyte.
+        with self.assertRaises((urllib.error.HTTPError, urllib.error.URLError)):
+            urllib.request.urlopen(
+                urllib.request.Request(server.web + "/" + method, gzip.compress(bytes(1 << 30), 1),
+                                       {"Content-Type": "application/json", "Content-Encoding": "gzip"}),
+                timeout=PATIENCE_S)
+        client = subprocess.run([SYSTEM_PYTHON, "-c", OVERSIZE, server.grpc, str(MESSAGE_MAX + 1)], capture_output=True,
+                                timeout=PATIENCE_S, check=False)
+        if b"No module named" not in client.stderr:
+            self.assertEqual([b"RESOURCE_EXHAUSTED"] * 2, client.stdout.split(), client.stderr)
+        grown = self.high_water(server) - before
+        print("memory grew by %.1f MiB" % (grown / (1 << 20)), file=sys.stderr)
+        self.assertLess(grown, 32 << 20)
+        self.assertEqual(["sim-0"], list(self.events(server)))
 
     def test_a_full_disk_loses_nothing_and_ends_by_itself(self):
         if os.geteuid() != 0:
