@@ -3,10 +3,14 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
+#include <ctime>
 #include <memory>
 
 #include "proto/wire/client_channel.h"
@@ -14,7 +18,33 @@
 namespace wakewatch {
 namespace {
 
-constexpr timeval kPatience{2, 0};
+// With whom it speaks plaintext is on this machine, and answers at once or not at all.
+constexpr timeval kPatience{2, 0}, kPatienceHere{0, 200'000};
+
+// Who writes to a peer that is gone gets a SIGPIPE, which ends programs that do not ignore it.
+class WithoutBrokenPipe {
+ public:
+  WithoutBrokenPipe() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    sigset_t pending;
+    sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~WithoutBrokenPipe() {
+    constexpr timespec kAtOnce{};
+    while (!was_pending_ && sigtimedwait(&pipe_, nullptr, &kAtOnce) < 0 && errno == EINTR) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  WithoutBrokenPipe(const WithoutBrokenPipe&) = delete;
+  WithoutBrokenPipe& operator=(const WithoutBrokenPipe&) = delete;
+
+ private:
+  sigset_t pipe_{}, before_{};
+  bool was_pending_ = false;
+};
 
 template <auto kFree>
 struct Deleter {
@@ -27,7 +57,7 @@ using Context = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 using Handshake = std::unique_ptr<SSL, Deleter<SSL_free>>;
 
 // A connected socket; -1: nobody listens there, or it cannot be found.
-int Connect(const ServerAddress& address) {
+int Connect(const ServerAddress& address, const timeval& patience) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
@@ -36,8 +66,8 @@ int Connect(const ServerAddress& address) {
   for (const addrinfo* at = list; at != nullptr && fd < 0; at = at->ai_next) {
     fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
     if (fd < 0) continue;
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);  // also of connect()
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);  // also of connect()
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (connect(fd, at->ai_addr, at->ai_addrlen) == 0) break;
     close(fd);
     fd = -1;
@@ -155,7 +185,8 @@ std::string Try(int fd, const ServerAddress& address, const ServerAccess& access
 std::string ExplainNoConnection(const std::string& server, const ServerAccess& access) {
   const auto address = ParseServerAddress(server);
   if (!address) return {};
-  const int fd = Connect(*address);
+  const WithoutBrokenPipe quiet;
+  const int fd = Connect(*address, UsesTls(server, access) ? kPatience : kPatienceHere);
   if (fd < 0) return {};
   std::string text = Try(fd, *address, access);
   ERR_clear_error();

@@ -189,7 +189,8 @@ class Stored:
         self.problems = []
         self.chunks, self.gaps, self.batches, self.stats = [], [], [], []
         for path in sorted(glob.glob(os.path.join(folder, "part-*.db"))):
-            with reading(path) as database:
+            # What a kill left half done is undone first, and that writes.
+            with reading(path, "rw" if check_integrity else "ro") as database:
                 if check_integrity:
                     answer = database.execute("PRAGMA integrity_check").fetchall()
                     if answer != [("ok",)]:
@@ -266,8 +267,8 @@ def time_of(cpu, number):
 class reading:
     """A database that is closed at the end of a with; reads beside a server that has it open."""
 
-    def __init__(self, path):
-        self.database = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
+    def __init__(self, path, mode="ro"):
+        self.database = sqlite3.connect("file:%s?mode=%s" % (path, mode), uri=True)
 
     def __enter__(self):
         return self.database
