@@ -22,6 +22,7 @@
 #include "collector/cli/options.h"
 #include "collector/local_access.h"
 #include "collector/topology.h"
+#include "proto/wire/client_channel.h"
 
 namespace wakewatch {
 namespace {
@@ -142,7 +143,9 @@ int Run(const CollectorOptions& options) {
   const char* const socket = std::getenv("NOTIFY_SOCKET");
   ServiceNotifier systemd(socket == nullptr ? "" : socket);  // before the user changes, who may not reach its socket
   const RecorderOptions recorder_options = OptionsOfRecorder(options);
-  Kernel kernel;  // before anything that has a thread
+  ServerAccess server_access = options.access;
+  if (!options.no_drop) HoldFiles(&server_access);  // who delivers may not be allowed to read them
+  Kernel kernel;                                    // before anything that has a thread
   if (auto opened = kernel.Open(options, recorder_options); !opened) {
     spdlog::error("{}", opened.error().Text());
     return kError;
@@ -156,7 +159,7 @@ int Run(const CollectorOptions& options) {
   if (!totals.probes.empty()) spdlog::info("evidence: {}", totals.evidence);
   AgentOptions agent_options;
   agent_options.uplink.server = options.server;
-  agent_options.uplink.access = options.access;
+  agent_options.uplink.access = server_access;
   agent_options.uplink.queue.bytes_max = options.queue_mib << 20;
   agent_options.uplink.snapshot = [&](uint64_t request_id, int32_t pid, uint64_t trace_now_ns) {
     return kernel.access()->Snapshot(request_id, pid, trace_now_ns);

@@ -26,7 +26,13 @@ Result<std::string> ReadFile(const std::string& path) {
   return bytes;
 }
 
-Result<std::string> ReadToken(const std::string& path) {
+Result<std::string> ReadFile(const std::string& path, const HeldFiles& held) {
+  auto text = ReadFile(path);
+  const auto found = held.find(path);
+  return text || found == held.end() ? text : Result<std::string>(found->second);
+}
+
+Result<std::string> ReadToken(const std::string& path, const HeldFiles& held) {
   struct stat info {};
   if (stat(path.c_str(), &info) == 0 && (info.st_mode & S_IROTH) != 0) {
     return Fail(Error{.code = ErrorCode::kPermission,
@@ -34,7 +40,7 @@ Result<std::string> ReadToken(const std::string& path) {
                       .file = path,
                       .remedy = "chmod 600 " + path});
   }
-  auto text = ReadFile(path);
+  auto text = ReadFile(path, held);
   if (!text) return text;
   text->erase(text->find_last_not_of(" \t\r\n") + 1);
   const bool good = text->rfind("ww1.", 0) == 0 &&
@@ -53,7 +59,7 @@ Result<grpc::SslCredentialsOptions> TlsOptions(const ServerAccess& access) {
                       .remedy = "give both --tls-cert and --tls-key"});
   }
   grpc::SslCredentialsOptions options;
-  const auto roots = ReadFile(access.tls_ca.empty() ? kSystemAuthorities : access.tls_ca);
+  const auto roots = ReadFile(access.tls_ca.empty() ? kSystemAuthorities : access.tls_ca, access.held);
   if (!roots) {
     Error error = roots.error();
     error.remedy = "name the authority's certificate with --tls-ca";
@@ -61,7 +67,7 @@ Result<grpc::SslCredentialsOptions> TlsOptions(const ServerAccess& access) {
   }
   options.pem_root_certs = *roots;
   if (access.tls_certificate.empty()) return options;
-  const auto certificate = ReadFile(access.tls_certificate), key = ReadFile(access.tls_key);
+  const auto certificate = ReadFile(access.tls_certificate, access.held), key = ReadFile(access.tls_key, access.held);
   if (!certificate || !key) return Fail(certificate ? key.error() : certificate.error());
   options.pem_cert_chain = *certificate;
   options.pem_private_key = *key;
@@ -69,6 +75,13 @@ Result<grpc::SslCredentialsOptions> TlsOptions(const ServerAccess& access) {
 }
 
 }  // namespace
+
+void HoldFiles(ServerAccess* access) {
+  for (const std::string* path : {&access->token_file, &access->tls_ca, &access->tls_certificate, &access->tls_key}) {
+    if (path->empty()) continue;
+    if (auto text = ReadFile(*path)) access->held[*path] = *std::move(text);
+  }
+}
 
 Result<ServerAddress> ParseServerAddress(const std::string& server) {
   const auto refuse = [&](const std::string& cause, const std::string& remedy) {
@@ -114,7 +127,7 @@ Result<ServerChannel> OpenChannel(const std::string& server, const ServerAccess&
   if (const auto address = ParseServerAddress(server); !address) return Fail(address.error());
   ServerChannel opened;
   if (!access.token_file.empty()) {
-    const auto token = ReadToken(access.token_file);
+    const auto token = ReadToken(access.token_file, access.held);
     if (!token) return Fail(token.error());
     opened.authorization = "Bearer " + *token;
   }

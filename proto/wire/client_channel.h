@@ -1,8 +1,9 @@
 // Why: every client (the collector, the command line) reaches a server in the same way: plaintext on this machine, TLS
 // to any other, with a token or a certificate of its own. Files are read at each connection, so that a rotated one is
-// taken up without a restart.
+// taken up without a restart, by whoever may still read it.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -16,12 +17,19 @@ class ClientContext;
 
 namespace wakewatch {
 
+// What files hold, by path.
+using HeldFiles = std::map<std::string, std::string>;
+
 struct ServerAccess {
   std::string token_file;       // as `wakewatch token create -o` writes it
   std::string tls_ca;           // PEM; empty: the authorities of this system
   std::string tls_certificate;  // PEM, and its key: who we are
   std::string tls_key;
+  // Of the files above, as they were before privileges were given up: for those that cannot be read any more.
+  HeldFiles held = {};
 };
+// Fills `held`. What cannot be read is left out; OpenChannel says so.
+void HoldFiles(ServerAccess* access);
 
 // "HOST:PORT", with an address in brackets when it is IPv6. Errors: kInvalidArgument.
 struct ServerAddress {

@@ -185,6 +185,8 @@ std::string Try(int fd, const ServerAddress& address, const ServerAccess& access
 std::string ExplainNoConnection(const std::string& server, const ServerAccess& access) {
   const auto address = ParseServerAddress(server);
   if (!address) return {};
+  // Without the authority that the connection was made with, nothing can be said of the server's certificate.
+  if (!access.tls_ca.empty() && ::access(access.tls_ca.c_str(), R_OK) != 0) return {};
   const WithoutBrokenPipe quiet;
   const int fd = Connect(*address, UsesTls(server, access) ? kPatience : kPatienceHere);
   if (fd < 0) return {};
