@@ -29,9 +29,7 @@ struct Symbols {
     int64_t number;  // of the item in its pool's list; from 1
   };
   std::vector<Work> works;
-  std::vector<std::string> softirqs;
   std::vector<std::string> task_names;
-  std::map<std::string, const Stmt*> handlers;  // bodies of timers and softirqs
   Type task_struct;
 };
 
@@ -96,13 +94,12 @@ class Codegen {
     enum class Kind : uint8_t { kBlock, kLoop, kCall } kind = Kind::kBlock;
     std::vector<Slot> slots;
     uint32_t atomic_depth = 0;
-    uint32_t steps = 0;
     std::optional<Label> on_break, on_continue, on_return;
     std::optional<Slot> result;
     std::map<std::string, Label> labels;  // of a call, or of the task's body
   };
 
-  // ---- statements (codegen_stmt.cc)
+  // ---- statements (codegen_stmt.cc, codegen_step.cc, codegen_event.cc)
   void Statement(const Stmt& stmt, Scope* scope);
   void Plain(const Stmt& stmt, Scope* scope);
   void Block(const Stmt& stmt, const Scope& scope);
@@ -137,7 +134,7 @@ class Codegen {
   // queue_work(w) is queue_work_on(its pool, w, its number).
   const Expr* Rewritten(const Expr& call, const Scope* scope);
 
-  // ---- values (codegen_expr.cc)
+  // ---- values (codegen_expr.cc, codegen_access.cc)
   Node Build(const Expr& expr, const Scope* scope);
   Node BuildName(const Expr& expr, const Scope* scope);
   Node BuildCall(const Expr& expr, const Scope* scope);

@@ -72,8 +72,7 @@ Emitter::TaskCode Codegen::Generate(const TaskDecl& decl, const Scope& scope) {
 void Codegen::GenerateConditions() {
   for (const auto& [point, reason] : sleeps_) {
     if (Failed()) return;
-    if (reason.kind == SleepReason::Kind::kNotKnown) continue;
-    if (reason.kind == SleepReason::Kind::kAlways) continue;
+    if (reason.kind != SleepReason::Kind::kCondition) continue;
     program_->points[point].condition = static_cast<int32_t>(program_->code.size());
     program_->points[point].condition_text =
         reason.expr->name == "was_created" ? 0 : emitter_->String(TextOf(AsCalled(*reason.expr, reason.scope)));
