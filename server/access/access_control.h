@@ -39,10 +39,16 @@ struct Credentials {
 struct Caller {
   bool everybody = false;  // nothing is asked of anybody
   std::vector<Role> roles;
-  std::string token_id;  // empty: without a token
+  std::string token_id;  // also the caller's name; empty: without a token
   std::string token_host;
   std::optional<std::vector<std::string>> certificate;
+  bool signed_in = false;  // on the page /login
 };
+
+// How the HTTP gateway tells the services who calls by it, in the metadata of its calls in process. From outside these
+// two are taken away and never believed.
+inline constexpr char kCallerTokenMetadata[] = "wakewatch-caller-token";         // its id
+inline constexpr char kCallerSignedInMetadata[] = "wakewatch-caller-signed-in";  // there: by a cookie
 
 // What a call needs.
 struct Need {

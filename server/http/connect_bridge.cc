@@ -229,7 +229,7 @@ std::optional<HttpResponse> ConnectBridge::Refusal(const HttpRequest& head) cons
   return std::nullopt;
 }
 
-std::shared_ptr<ConnectCall> ConnectBridge::Start(const HttpRequest& request, PostTask post,
+std::shared_ptr<ConnectCall> ConnectBridge::Start(const HttpRequest& request, HttpHeaders metadata, PostTask post,
                                                   std::weak_ptr<AnswerSink> sink) const {
   const RpcMethod& method = *methods_.Find(request.path);
   const ConnectFormat format = *ParseConnectFormat(request.Header("content-type"));
@@ -257,6 +257,7 @@ std::shared_ptr<ConnectCall> ConnectBridge::Start(const HttpRequest& request, Po
   }
   if (!format.stream) timeout = std::min(timeout.value_or(unary_timeout_), unary_timeout_);
   if (timeout) grpc_request.deadline = std::chrono::system_clock::now() + *timeout;
+  grpc_request.metadata = std::move(metadata);
   const std::string_view authorization = request.Header("authorization");
   if (!authorization.empty()) grpc_request.metadata.emplace_back("authorization", authorization);
 

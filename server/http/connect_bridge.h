@@ -58,8 +58,10 @@ class ConnectBridge {
   bool IsCall(std::string_view path) const { return path.rfind(prefix_, 0) == 0; }
   // The refusal of a request by its head, before its body is read.
   std::optional<HttpResponse> Refusal(const HttpRequest& head) const;
-  // Calls, where Refusal had nothing to say. Null: nothing is left to do, the sink has had the whole answer.
-  std::shared_ptr<ConnectCall> Start(const HttpRequest& request, PostTask post, std::weak_ptr<AnswerSink> sink) const;
+  // Calls, where Refusal had nothing to say. Null: nothing is left to do, the sink has had the whole answer. Nothing but
+  // `metadata` and its authorization reaches the service of a request's headers.
+  std::shared_ptr<ConnectCall> Start(const HttpRequest& request, HttpHeaders metadata, PostTask post,
+                                     std::weak_ptr<AnswerSink> sink) const;
 
  private:
   const std::unique_ptr<GrpcCalls> calls_;

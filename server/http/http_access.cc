@@ -148,6 +148,16 @@ bool HttpAccess::StillAllowed(const HttpRequest& head, bool is_call) {
   return access_ == nullptr || Decide(head, is_call).verdict == Verdict::kAllowed;
 }
 
+HttpHeaders HttpAccess::CallerMetadata(const HttpRequest& head) {
+  if (access_ == nullptr) return {};
+  const Decision decision = Decide(head, true);
+  if (decision.caller.everybody) return {};
+  // Also where the token has ended since the refusal was decided: then it names nobody, and nothing is allowed to it.
+  HttpHeaders metadata{{kCallerTokenMetadata, decision.caller.token_id}};
+  if (head.Count("authorization") == 0) metadata.emplace_back(kCallerSignedInMetadata, "1");
+  return metadata;
+}
+
 HttpResponse HttpAccess::GoTo(const char* path, std::string_view cookie, int64_t seconds) const {
   HttpResponse response;
   response.status = 303;

@@ -25,6 +25,9 @@ class HttpAccess {
   // An answer that lasts may go on.
   bool StillAllowed(const HttpRequest& head, bool is_call);
 
+  // What the services are told of the caller of a call that was not refused: metadata.
+  HttpHeaders CallerMetadata(const HttpRequest& head);
+
   bool IsOwn(std::string_view path) const { return access_ != nullptr && (path == "/login" || path == "/logout"); }
   // GET and POST of /login, POST of /logout.
   HttpResponse Answer(const HttpRequest& request);

@@ -28,7 +28,11 @@ class Router {
   // The caller of a call that lasts may still call it.
   bool StillAllowed(const HttpRequest& head) const { return callers_->StillAllowed(head, true); }
 
-  const ConnectBridge& bridge() const { return bridge_; }
+  // Begins a call, as the bridge does, in the name of the caller.
+  std::shared_ptr<ConnectCall> Call(const HttpRequest& request, PostTask post, std::weak_ptr<AnswerSink> sink) const {
+    return bridge_.Start(request, callers_->CallerMetadata(request), std::move(post), std::move(sink));
+  }
+
   const AccessRules& access() const { return access_; }
 
  private:

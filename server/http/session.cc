@@ -218,7 +218,7 @@ void Session::OnRequest() {
     const PostTask post = [executor = executor()](std::function<void()> task) {
       asio::post(executor, std::move(task));
     };
-    call_ = router.bridge().Start(request_, post, weak_from_this());
+    call_ = router.Call(request_, post, weak_from_this());
   }
   request_.body = {};
   Read();

@@ -14,8 +14,9 @@ namespace wakewatch {
 // `access` must outlive the server.
 std::shared_ptr<grpc::AuthMetadataProcessor> MakeCallGuard(AccessControl* access);
 
-// Who makes a call that the guard has let through, for what depends on more than the method, or lasts. Everybody may do
-// everything without `access`, and in process: there the caller of the caller was asked.
+// Who makes a call that the guard has let through, for what depends on more than the method, or lasts, or is signed:
+// `caller.token_id` is the name to sign with, empty for a caller without a token. Everybody may do everything without
+// `access`. In process it is the caller whom the gateway has named; where it named none, nobody is asked for anything.
 Decision CallerOf(const grpc::ServerContextBase& context, AccessControl* access, const Need& need);
 
 // The call came through InProcessChannel.

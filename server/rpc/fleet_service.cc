@@ -6,6 +6,7 @@
 
 #include "proto/wire/batch_codec.h"
 #include "server/live/real_clock.h"
+#include "server/rpc/call_guard.h"
 #include "server/rpc/report_messages.h"
 #include "server/rpc/watch.h"
 
@@ -13,6 +14,16 @@ namespace wakewatch {
 namespace {
 
 constexpr std::chrono::milliseconds kWatchEvery{1000};
+
+v1::Role ToMessage(Role role) {
+  switch (role) {
+    case Role::kIngest: return v1::ROLE_INGEST;
+    case Role::kImport: return v1::ROLE_IMPORT;
+    case Role::kRead: return v1::ROLE_READ;
+    case Role::kAdmin: return v1::ROLE_ADMIN;
+  }
+  return v1::ROLE_UNSPECIFIED;
+}
 
 }  // namespace
 
@@ -64,6 +75,19 @@ grpc::Status FleetService::GetServer(grpc::ServerContext*, const v1::GetServerRe
   response->set_message_bytes_max(limits_.message_bytes_max);
   response->set_sql_rows_max(limits_.sql_rows_max);
   response->set_sql_milliseconds_max(static_cast<uint64_t>(limits_.sql_time_max.count()));
+  return grpc::Status::OK;
+}
+
+grpc::Status FleetService::GetCaller(grpc::ServerContext* context, const v1::GetCallerRequest*,
+                                     v1::GetCallerResponse* response) {
+  const Decision decision = CallerOf(*context, limits_.access, {Need::kRole, Role::kRead});
+  if (decision.verdict != Verdict::kAllowed) return ToStatus(decision);
+  const Caller& caller = decision.caller;
+  response->set_name(caller.token_id);
+  response->set_signed_in(caller.signed_in);
+  for (const Role role : kRoles) {
+    if (caller.everybody || Covers(caller.roles, role)) response->add_roles(ToMessage(role));
+  }
   return grpc::Status::OK;
 }
 

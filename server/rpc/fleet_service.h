@@ -20,6 +20,8 @@ class FleetService final : public v1::FleetService::Service {
                               v1::ListRecordingsResponse* response) override;
   grpc::Status GetServer(grpc::ServerContext* context, const v1::GetServerRequest* request,
                          v1::GetServerResponse* response) override;
+  grpc::Status GetCaller(grpc::ServerContext* context, const v1::GetCallerRequest* request,
+                         v1::GetCallerResponse* response) override;
 
  private:
   Recordings* const recordings_;

@@ -34,7 +34,7 @@ class GrpcServer {
   virtual ~GrpcServer() = default;
 
   virtual uint16_t port() const = 0;
-  // Its calls are not asked who they are: whoever passes calls on has asked.
+  // Its calls are not asked who they are: whoever passes calls on has asked, and says who it was (CallerOf).
   virtual std::shared_ptr<grpc::Channel> InProcessChannel() = 0;
   // Ends every stream and takes no more calls; `Fleet::Stop` comes first, so that collectors are told.
   virtual void Stop() = 0;

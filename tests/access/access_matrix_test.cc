@@ -304,6 +304,66 @@ TEST_F(AccessMatrixTest, ABrowserSignsInAndOut) {
   EXPECT_EQ(401u, Http("GET /", second).status) << "a cookie does not outlive its token";
 }
 
+// The gateway tells the services who calls by it. Nobody else is believed, by either door.
+TEST_F(AccessMatrixTest, EveryCallerIsNamedAndNobodyNamesAnother) {
+  const std::string line = "POST /wakewatch.v1.FleetService/GetCaller";
+  const std::string forged = "Wakewatch-Caller-Token: admin\r\nWakewatch-Caller-Signed-In: 1\r\n";
+  const std::string admin = "{\"name\":\"admin\",\"roles\":[\"ROLE_IMPORT\",\"ROLE_READ\",\"ROLE_ADMIN\"]}";
+  const std::string reader = "{\"name\":\"read\",\"roles\":[\"ROLE_READ\"]}";
+  EXPECT_EQ(admin, Http(line, kJson + Header(BearerOf("admin")), "{}").body);
+  for (const std::string& more : {std::string(), forged}) {
+    EXPECT_EQ(reader, Http(line, kJson + Header(BearerOf("read")) + more, "{}").body);
+    EXPECT_EQ(401u, Http(line, kJson + more, "{}").status);
+    EXPECT_EQ(403u, Http(line, kJson + Header(BearerOf("ingest")) + more, "{}").status);
+  }
+  const std::string form = "Content-Type: application/x-www-form-urlencoded\r\n";
+  const Answer in = Http("POST /login", form + Origin(), "token=" + BearerOf("read").substr(7));
+  const std::string set = in.headers.at("set-cookie");
+  const std::string cookie = "Cookie: " + set.substr(0, set.find(';')) + "\r\n" + Origin();
+  for (const std::string& more : {std::string(), forged}) {
+    EXPECT_EQ("{\"name\":\"read\",\"roles\":[\"ROLE_READ\"],\"signedIn\":true}",
+              Http(line, kJson + cookie + more, "{}").body);
+  }
+
+  const auto stub = v1::FleetService::NewStub(channel_);
+  const auto call = [&](const std::string& bearer, bool forge, v1::GetCallerResponse* response) {
+    grpc::ClientContext context;
+    if (!bearer.empty()) context.AddMetadata("authorization", bearer);
+    if (forge) {
+      context.AddMetadata(kCallerTokenMetadata, "admin");
+      context.AddMetadata(kCallerSignedInMetadata, "1");
+    }
+    return stub->GetCaller(&context, {}, response).error_code();
+  };
+  for (const bool forge : {false, true}) {
+    v1::GetCallerResponse response;
+    EXPECT_EQ(grpc::StatusCode::OK, call(BearerOf("read"), forge, &response));
+    EXPECT_EQ("read", response.name());
+    EXPECT_THAT(response.roles(), ::testing::ElementsAre(v1::ROLE_READ));
+    EXPECT_FALSE(response.signed_in());
+    EXPECT_EQ(grpc::StatusCode::UNAUTHENTICATED, call("", forge, &response));
+    EXPECT_EQ(grpc::StatusCode::PERMISSION_DENIED, call(BearerOf("ingest"), forge, &response));
+  }
+}
+
+TEST_F(AccessMatrixTest, WhereNobodyIsAskedEverybodyMayDoEverythingWithoutAName) {
+  GrpcServerOptions listen;
+  listen.port = 0;
+  const auto open = GrpcServer::Start(recordings_.get(), listen);
+  ASSERT_TRUE(open) << open.error().Text();
+  const auto outside =
+      grpc::CreateChannel("127.0.0.1:" + std::to_string((*open)->port()), grpc::InsecureChannelCredentials());
+  for (const auto& channel : {outside, (*open)->InProcessChannel()}) {
+    grpc::ClientContext context;
+    context.AddMetadata(kCallerTokenMetadata, "admin");
+    v1::GetCallerResponse response;
+    EXPECT_TRUE(v1::FleetService::NewStub(channel)->GetCaller(&context, {}, &response).ok());
+    EXPECT_EQ("", response.name());
+    EXPECT_EQ(4, response.roles_size());
+    EXPECT_FALSE(response.signed_in());
+  }
+}
+
 TEST_F(AccessMatrixTest, AStreamEndsWithItsToken) {
   RawClient client(gateway_->port());
   client.Request("POST /wakewatch.v1.FleetService/WatchHosts", kStreamJson + Header(BearerOf("read")),
