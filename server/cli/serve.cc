@@ -62,7 +62,7 @@ ServeVerb::ServeVerb(CommandLine* line)
                    .type = "ORIGIN"},
                   &origins_);
   AddAccessOptions();
-  duration("--keep", "Recordings older than this are removed", &keep_);
+  duration("--keep", "Recordings are removed this long after their events came in, by the server's clock", &keep_);
   options()->Number({.names = "--keep-gib", .help = "Of each host at most this much is kept", .type = "GIB"},
                     &keep_gib_);
   options()->Number({.names = "--host-gib-per-day",

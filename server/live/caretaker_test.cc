@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -152,20 +153,27 @@ TEST_F(CaretakerTest, ASessionGoesOnBehindASealedPart) {
   EXPECT_EQ(LinesOf(folder), LinesOf(store_test::StoreAll(folder_.File("reference"), batches)));
 }
 
+// What the trace holds is years old; as a recording it begins to age when it is stored.
 TEST_F(CaretakerTest, RetentionRuns) {
-  const std::string folder = store_test::StoreAll(folder_.File("data"), trace_.Batches(5));
-  Open();
-  ASSERT_EQ(catalogue_->List("").size(), 1u);
-  RetentionOptions retention;  // what the trace holds is years old
-  retention.age = std::chrono::seconds(1);
-  const auto caretaker = Start(retention);
-  EXPECT_TRUE(Eventually([&] {
+  const auto removed = [&] {
     const std::lock_guard lock(mutex_);
     return std::any_of(log_.begin(), log_.end(),
                        [](const std::string& line) { return line.starts_with("retention: removed"); });
-  }));
-  EXPECT_TRUE(catalogue_->List("").empty());
-  EXPECT_TRUE(Parts(folder).empty());
+  };
+  const std::string folder = store_test::StoreAll(folder_.File("data"), trace_.Batches(5));
+  // Another that is old: when it is gone, the young one was looked at too.
+  const std::string old =
+      store_test::StoreAll(folder_.File("data"), trace_.Batches(5, store_test::MakeSession("zoo")));
+  using Clock = std::filesystem::file_time_type::clock;
+  for (const std::string& part : Parts(old)) {
+    std::filesystem::last_write_time(part, Clock::now() - std::chrono::hours(24 * 8));
+  }
+  Open();
+  ASSERT_EQ(catalogue_->List("").size(), 2u);
+  const auto caretaker = Start(RetentionOptions{});
+  EXPECT_TRUE(Eventually([&] { return removed() && catalogue_->List("").size() == 1; }));
+  EXPECT_TRUE(Parts(old).empty());
+  EXPECT_EQ(Parts(folder).size(), 1u);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,23 +24,42 @@ namespace fs = std::filesystem;
 struct PartFile {
   std::string path;
   uint64_t bytes = 0;
-  uint64_t written_real_ns = 0;  // the file's time
+  uint64_t written_real_ns = 0;  // when it was last written into, by this machine's clock; not later than now
 };
 
 // What decides over a part.
 struct PartState {
-  uint64_t end_real_ns = 0;
-  bool readable = false, trimmed = false, stripped = false;
+  uint64_t since_real_ns = 0;  // its age counts from here
+  bool trimmed = false, stripped = false;
   std::vector<KeptSpan> spans;  // around the findings that are still to be kept
 };
 
-PartFile Look(const std::string& path) {
-  struct stat about {};
-  PartFile part{path, BytesOf(path), 0};
-  if (stat(path.c_str(), &about) == 0) {
-    part.written_real_ns =
-        static_cast<uint64_t>(about.st_mtim.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(about.st_mtim.tv_nsec);
+// Of the file and its log: what was committed last may be in the log only.
+uint64_t WrittenAt(const std::string& path) {
+  uint64_t written_ns = 0;
+  for (const char* suffix : {"", "-wal"}) {
+    struct stat about {};
+    if (stat((path + suffix).c_str(), &about) != 0 || about.st_mtim.tv_sec < 0) continue;
+    if (about.st_size == 0) continue;  // the log that a reader has opened
+    written_ns = std::max(written_ns, static_cast<uint64_t>(about.st_mtim.tv_sec) * 1'000'000'000 +
+                                          static_cast<uint64_t>(about.st_mtim.tv_nsec));
   }
+  return written_ns;
+}
+
+// This machine's clock was ahead when the file was written. It must not live for as long as that: its age counts from
+// now on.
+void SetWrittenAt(const std::string& path, uint64_t real_ns) {
+  const timespec time{static_cast<time_t>(real_ns / 1'000'000'000), static_cast<long>(real_ns % 1'000'000'000)};
+  const timespec times[] = {time, time};
+  for (const char* suffix : {"", "-wal"}) utimensat(AT_FDCWD, (path + suffix).c_str(), times, 0);
+}
+
+PartFile Look(const std::string& path, uint64_t now_real_ns) {
+  PartFile part{path, BytesOf(path), WrittenAt(path)};
+  if (part.written_real_ns <= now_real_ns) return part;
+  SetWrittenAt(path, now_real_ns);
+  part.written_real_ns = now_real_ns;
   return part;
 }
 
@@ -83,7 +103,7 @@ class Retention {
 // All parts but the one that may be written at the moment, oldest first.
 std::vector<PartFile> Retention::Candidates(const std::string& folder) const {
   std::vector<PartFile> parts;
-  for (const std::string& path : Parts(folder)) parts.push_back(Look(path));
+  for (const std::string& path : Parts(folder)) parts.push_back(Look(path, now_ns_));
   if (!parts.empty() && InUse(folder)) parts.pop_back();
   return parts;
 }
@@ -94,11 +114,13 @@ Result<PartState> Retention::Inspect(const PartFile& part) const {
   const auto summary = SummarisePart(*db);
   if (!summary) return tl::unexpected<Error>(summary.error());
   PartState state;
-  state.readable = true;
   state.trimmed = summary->trimmed;
   state.stripped = summary->trimmed && summary->events == 0;
-  state.end_real_ns = summary->end_real_ns != 0 ? summary->end_real_ns : part.written_real_ns;
-  const uint64_t kept_from_ns = Before(now_ns_, options_.findings_age);
+  // A host's clock may be wrong by any amount, and an imported trace may be of any age: neither makes a part older than
+  // its file. Where this machine's own clock was behind, as before it has the time from its network, the host's helps.
+  state.since_real_ns = part.written_real_ns;
+  if (summary->end_real_ns <= now_ns_) state.since_real_ns = std::max(part.written_real_ns, summary->end_real_ns);
+  if (state.since_real_ns < Before(now_ns_, options_.findings_age)) return state;
   const auto margin_ns = static_cast<uint64_t>(options_.findings_margin.count());
   auto findings = db->Prepare("SELECT start_ns, end_ns FROM main.finding");
   if (!findings) return tl::unexpected<Error>(std::move(findings.error()));
@@ -106,9 +128,6 @@ Result<PartState> Retention::Inspect(const PartFile& part) const {
     if (!row) return tl::unexpected<Error>(row.error());
     if (!*row) return state;
     const uint64_t start_ns = findings->Unsigned(0), end_ns = findings->Unsigned(1);
-    const auto real_ns = RealTime(*db, end_ns);
-    if (!real_ns) return tl::unexpected<Error>(real_ns.error());
-    if ((*real_ns != 0 ? *real_ns : state.end_real_ns) < kept_from_ns) continue;
     state.spans.push_back({Before(start_ns, options_.findings_margin),
                            end_ns > UINT64_MAX - margin_ns ? UINT64_MAX : end_ns + margin_ns});
   }
@@ -149,14 +168,14 @@ void Retention::ApplyAge(const std::string& folder) {
   if (options_.age.count() == 0) return;
   const uint64_t kept_from_ns = Before(now_ns_, options_.age);
   for (const PartFile& part : Candidates(folder)) {
+    if (part.written_real_ns >= kept_from_ns) continue;
     auto state = Inspect(part);
     if (!state) {
-      if (part.written_real_ns >= kept_from_ns) continue;
       changed_.insert(folder);
       Remove(part, "it is past its age and cannot be read: " + state.error().Text());
       continue;
     }
-    if (state->end_real_ns >= kept_from_ns) return;  // those behind it are younger
+    if (state->since_real_ns >= kept_from_ns) continue;
     Expire(part, *state, "it is past its age", false);
   }
 }

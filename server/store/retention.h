@@ -1,5 +1,8 @@
 // Why: the disk is finite. Old parts go, the oldest first, but what a finding rests on stays for longer than the events
 // around it: a part with findings is trimmed to their surroundings before it goes.
+//
+// A part is as old as the last write into its file, which is when its last events came in: the clocks of hosts, and the
+// dates of imported traces, make nothing older. Rewriting a part keeps its file's time.
 #pragma once
 
 #include <chrono>
@@ -14,9 +17,9 @@
 namespace wakewatch {
 
 struct RetentionOptions {
-  std::chrono::seconds age = std::chrono::hours(24 * 7);  // of a part's last event; 0: no limit
+  std::chrono::seconds age = std::chrono::hours(24 * 7);  // since a part's last write; 0: no limit
   uint64_t bytes_per_host_max = 20ull << 30;              // 0: no limit
-  std::chrono::seconds findings_age = std::chrono::hours(24 * 90);
+  std::chrono::seconds findings_age = std::chrono::hours(24 * 90);  // likewise
   std::chrono::nanoseconds findings_margin = std::chrono::seconds(2);  // kept on either side of a finding
 };
 

@@ -65,7 +65,17 @@ class RetentionTest : public testing::Test {
     EXPECT_EQ((*again)->List("").size(), (*catalogue)->List("").size());
     return done;
   }
-  uint64_t EndReal() const { return trace_.end_ns() + store_test::LiveTrace::kRealOffset; }
+  // When the last test data were written, as far as retention can tell.
+  static uint64_t NowNs() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<uint64_t>(std::chrono::nanoseconds(now).count());
+  }
+  static void MakeOlder(const std::string& part, std::chrono::hours age) {
+    using Clock = std::filesystem::file_time_type::clock;
+    for (const std::string& path : {part, part + "-wal"}) {
+      if (std::filesystem::exists(path)) std::filesystem::last_write_time(path, Clock::now() - age);
+    }
+  }
   static RetentionOptions NoMargin() {
     RetentionOptions options;
     options.findings_margin = std::chrono::nanoseconds(0);
@@ -79,13 +89,64 @@ class RetentionTest : public testing::Test {
 
 TEST_F(RetentionTest, WhatIsYoungStays) {
   Make("a", 3, {1});
-  EXPECT_TRUE(Apply({}, EndReal() + 6 * kDay).empty());
+  EXPECT_TRUE(Apply({}, NowNs() + 6 * kDay).empty());
   EXPECT_TRUE(Apply({}, 0).empty());
+}
+
+TEST_F(RetentionTest, APartIsAsOldAsItsFileWhateverItsHostsClockSays) {
+  struct Row {
+    std::string story;
+    int64_t clock_days;  // of the host's clock at the part's end, ahead of this machine's now
+    int64_t file_days;   // likewise, of the file's time
+    bool kept;
+  };
+  const Row rows[] = {{"a host whose clock is right", 0, 0, true},
+                      {"a host whose clock is eight days behind", -8, 0, true},
+                      {"a host whose clock began at its first power-on, or a trace of long ago", -9000, 0, true},
+                      {"a host whose clock is years ahead", 3000, 0, true},
+                      {"old", -8, -8, false},
+                      {"old, and the host's clock was behind", -9000, -8, false},
+                      {"old, and the host's clock was years ahead: it does not live for ever", 3000, -8, false},
+                      {"this machine had no time yet when it wrote the file, the host had", -1, -9000, true},
+                      {"neither had", -9000, -9000, false},
+                      {"this machine's clock was ahead: the age counts from now", -9000, 400, true}};
+  const uint64_t now_ns = NowNs();
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.story);
+    const std::string data = folder_.File(row.story), host = "a";
+    auto batches = trace_.Batches(1, MakeSession(host));
+    const auto end_real_ns = static_cast<uint64_t>(static_cast<int64_t>(now_ns) + row.clock_days * int64_t{kDay});
+    batches[0].clock_pairs = {{trace_.end_ns(), end_real_ns}};
+    const std::string folder = StoreAll(data, batches);
+    const std::string part = Parts(folder)[0];
+    MakeOlder(part, std::chrono::hours(-24 * row.file_days));
+    auto catalogue = Catalogue::Open(data);
+    ASSERT_TRUE(catalogue) << TextOf(catalogue);
+    // Not with the first look, and not with a later one.
+    for (const uint64_t later_ns : {uint64_t{0}, 6 * kDay}) {
+      if (later_ns != 0 && row.file_days < 0) continue;
+      ApplyRetention(catalogue->get(), {}, now_ns + later_ns, {});
+      EXPECT_EQ(std::filesystem::exists(part), row.kept) << later_ns / kDay << " days later";
+    }
+    ApplyRetention(catalogue->get(), {}, now_ns + 15 * kDay, {});
+    EXPECT_FALSE(std::filesystem::exists(part)) << "nothing lives for ever";
+  }
+}
+
+TEST_F(RetentionTest, FindingsOfAHostWhoseClockIsBehindStayAsLongAsOthers) {
+  const std::string folder = Make("a", 1, {0});  // by its clock pairs of 2023
+  const std::string part = Parts(folder)[0];
+  MakeOlder(part, std::chrono::hours(24 * 8));
+  EXPECT_THAT(Apply(NoMargin(), NowNs()), testing::ElementsAre("trimmed part-0001.db"));
+  MakeOlder(part, std::chrono::hours(24 * 89));
+  EXPECT_TRUE(Apply(NoMargin(), NowNs()).empty());
+  MakeOlder(part, std::chrono::hours(24 * 91));
+  EXPECT_THAT(Apply(NoMargin(), NowNs()), testing::ElementsAre("removed part-0001.db", "removed recording"));
 }
 
 TEST_F(RetentionTest, OldPartsGoAndFindingsKeepWhatSurroundsThem) {
   const std::string folder = Make("a", 4, {1});
-  const uint64_t now_ns = EndReal() + 8 * kDay;
+  const uint64_t now_ns = NowNs() + 8 * kDay;
   const auto parts = Parts(folder);
   EXPECT_THAT(Apply(NoMargin(), now_ns, {folder}),
               testing::ElementsAre("removed part-0001.db", "trimmed part-0002.db", "removed part-0003.db"));
@@ -98,7 +159,7 @@ TEST_F(RetentionTest, OldPartsGoAndFindingsKeepWhatSurroundsThem) {
   EXPECT_EQ(CountOf(parts[1], "SELECT count(*) FROM meta WHERE key = 'trimmed'"), 1);
   EXPECT_THAT(Apply(NoMargin(), now_ns), testing::ElementsAre("removed part-0004.db"));
   // After its time the finding goes as well, and the recording with it.
-  EXPECT_THAT(Apply(NoMargin(), EndReal() + 91 * kDay),
+  EXPECT_THAT(Apply(NoMargin(), NowNs() + 91 * kDay),
               testing::ElementsAre("removed part-0002.db", "removed recording"));
   EXPECT_FALSE(std::filesystem::exists(folder));
   EXPECT_FALSE(std::filesystem::exists(data_ + "/hosts/a"));
@@ -111,11 +172,11 @@ TEST_F(RetentionTest, TheOldestGoWhenAHostHasTooMuch) {
   for (const std::string& part : Parts(a)) bytes += std::filesystem::file_size(part);
   RetentionOptions options = NoMargin();
   options.bytes_per_host_max = bytes - 1;
-  EXPECT_THAT(Apply(options, EndReal(), {a}), testing::ElementsAre("trimmed part-0001.db"));
+  EXPECT_THAT(Apply(options, NowNs(), {a}), testing::ElementsAre("trimmed part-0001.db"));
   EXPECT_EQ(Parts(b).size(), 3u);
   // With no room at all the findings are left, and the part that is written.
   options.bytes_per_host_max = 1;
-  EXPECT_THAT(Apply(options, EndReal(), {a, b}),
+  EXPECT_THAT(Apply(options, NowNs(), {a, b}),
               testing::ElementsAre("removed part-0002.db", "trimmed part-0003.db", "removed part-0004.db",
                                    "removed part-0005.db", "stripped part-0001.db", "stripped part-0003.db",
                                    "removed part-0001.db", "removed part-0002.db"));
@@ -124,7 +185,7 @@ TEST_F(RetentionTest, TheOldestGoWhenAHostHasTooMuch) {
   EXPECT_EQ(CountOf(left[0], "SELECT count(*) FROM finding"), 1);
   EXPECT_EQ(CountOf(left[0], "SELECT count(*) FROM chunk"), 0);
   EXPECT_EQ(Parts(b).size(), 1u);
-  EXPECT_TRUE(Apply(options, EndReal(), {a, b}).empty());
+  EXPECT_TRUE(Apply(options, NowNs(), {a, b}).empty());
 }
 
 TEST_F(RetentionTest, NothingIsMeasuredAcrossWhatWasRemoved) {
@@ -223,13 +284,10 @@ TEST_F(RetentionTest, WithoutAClockTheFileSaysHowOldItIs) {
   for (Batch& batch : batches) batch.clock_pairs.clear();
   const std::string folder = StoreAll(data_, batches, TinyParts());
   const auto parts = Parts(folder);
-  using Clock = std::filesystem::file_time_type::clock;
-  std::filesystem::last_write_time(parts[0], Clock::now() - std::chrono::hours(24 * 9));
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto now_ns = static_cast<uint64_t>(std::chrono::nanoseconds(now).count());
+  MakeOlder(parts[0], std::chrono::hours(24 * 9));
   // Rewriting keeps a file's time.
   for (const std::string& part : parts) ASSERT_TRUE(SealPart(part));
-  EXPECT_THAT(Apply({}, now_ns), testing::ElementsAre("removed part-0001.db"));
+  EXPECT_THAT(Apply({}, NowNs()), testing::ElementsAre("removed part-0001.db"));
 }
 
 TEST_F(RetentionTest, PartsThatCannotBeReadGoByTheirFilesTime) {
@@ -238,13 +296,10 @@ TEST_F(RetentionTest, PartsThatCannotBeReadGoByTheirFilesTime) {
   auto catalogue = Catalogue::Open(data_);
   ASSERT_TRUE(catalogue);
   for (const size_t i : {0u, 1u}) std::ofstream(parts[i]) << "x";
-  using Clock = std::filesystem::file_time_type::clock;
-  std::filesystem::last_write_time(parts[0], Clock::now() - std::chrono::hours(24 * 9));
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  MakeOlder(parts[0], std::chrono::hours(24 * 9));
   RetentionOptions options;
   options.bytes_per_host_max = 1;
-  const auto steps =
-      ApplyRetention(catalogue->get(), options, static_cast<uint64_t>(std::chrono::nanoseconds(now).count()), {folder});
+  const auto steps = ApplyRetention(catalogue->get(), options, NowNs(), {folder});
   ASSERT_EQ(steps.size(), 2u);
   EXPECT_EQ(steps[0].action, Action::kRemoved);
   EXPECT_EQ(steps[0].path, parts[0]);
