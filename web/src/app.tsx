@@ -12,6 +12,7 @@ import { ProtocolsPage } from "./pages/protocols";
 import { ThreadPage } from "./pages/thread";
 import { ServerNow } from "./parts/clock";
 import { ConnectionMark, LostNote, SaidAbove } from "./parts/feed_note";
+import { SignedIn } from "./parts/signed_in";
 import { ThemeSwitch } from "./parts/theme";
 import { findingsAddress, kFleetAddress, protocolsAddress, useRoute, type Page } from "./router";
 import { kNoHosts, reduceHosts, type Hosts } from "./state/hosts";
@@ -96,6 +97,7 @@ export function App() {
           </a>
         </nav>
         <ConnectionMark feed={feed} />
+        <SignedIn feed={feed} />
         <ThemeSwitch />
       </header>
       <main ref={main} tabIndex={-1}>

@@ -5,6 +5,7 @@ import { AnalysisService } from "../gen/wakewatch/v1/analysis_pb";
 import { FindingService } from "../gen/wakewatch/v1/findings_pb";
 import { FleetService } from "../gen/wakewatch/v1/fleet_pb";
 import { ProtocolService } from "../gen/wakewatch/v1/protocol_pb";
+import type { Explained } from "./follow";
 
 const transport = createConnectTransport({ baseUrl: window.location.origin, useBinaryFormat: true });
 
@@ -28,10 +29,11 @@ const kDefinite = new Set([
   Code.Unauthenticated,
 ]);
 
-export function explain(error: unknown): { problem: string; definite: boolean } {
+export function explain(error: unknown): Explained {
   const known = ConnectError.from(error);
   const definite = kDefinite.has(known.code);
   // What fetch says of a server that is not there differs by browser and tells nothing.
   if (!definite && known.cause instanceof TypeError) return { problem: "the server cannot be reached", definite };
-  return { problem: known.rawMessage || Code[known.code] || "unknown error", definite };
+  const problem = known.rawMessage || Code[known.code] || "unknown error";
+  return { problem, definite, signedOut: known.code === Code.Unauthenticated };
 }

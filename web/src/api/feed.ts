@@ -6,7 +6,8 @@ export type Phase =
   | "ended" // the server had no more to say; it is asked again from time to time
   | "paused" // the page is hidden
   | "lost" // the connection broke or could not be made
-  | "refused"; // the server answered, and the answer is no
+  | "refused" // the server answered, and the answer is no
+  | "signed-out"; // it wants to know who asks: the session of this browser has ended, or never was
 
 export interface Feed {
   phase: Phase;
@@ -22,7 +23,7 @@ export type FeedEvent =
   | { kind: "message" }
   | { kind: "ended" }
   | { kind: "paused" }
-  | { kind: "failed"; atMs: number; retryAtMs: number; problem: string; definite: boolean };
+  | { kind: "failed"; atMs: number; retryAtMs: number; problem: string; definite: boolean; signedOut?: boolean };
 
 export const kNewFeed: Feed = {
   phase: "connecting",
@@ -46,7 +47,7 @@ export function reduceFeed(feed: Feed, event: FeedEvent): Feed {
       return { ...feed, phase: "paused" };
     case "failed":
       return {
-        phase: event.definite ? "refused" : "lost",
+        phase: event.signedOut ? "signed-out" : event.definite ? "refused" : "lost",
         hasData: feed.hasData,
         attempts: feed.attempts + 1,
         staleSinceMs: feed.staleSinceMs || event.atMs,
@@ -56,14 +57,19 @@ export function reduceFeed(feed: Feed, event: FeedEvent): Feed {
   }
 }
 
+/** Nothing comes until something changes. */
+export function isBroken({ phase }: Feed): boolean {
+  return phase === "lost" || phase === "refused" || phase === "signed-out";
+}
+
 /** Data that is on the screen and may be out of date. */
 export function isStale(feed: Feed): boolean {
-  return feed.hasData && (feed.phase === "lost" || feed.phase === "refused");
+  return feed.hasData && isBroken(feed);
 }
 
 /** The one that most needs to be told of several. */
 export function worstFeed(feeds: readonly Feed[]): Feed {
-  const order: Phase[] = ["lost", "refused", "connecting", "paused", "live", "ended"];
+  const order: Phase[] = ["signed-out", "lost", "refused", "connecting", "paused", "live", "ended"];
   let worst: Feed | undefined;
   for (const feed of feeds) {
     if (worst === undefined || order.indexOf(feed.phase) < order.indexOf(worst.phase)) worst = feed;

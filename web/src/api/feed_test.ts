@@ -34,6 +34,18 @@ describe("a feed", () => {
       false,
     ],
     ["tells a no from an absence", [failed(10, true)], { phase: "refused" }, false],
+    [
+      "tells an ended session from a no",
+      [{ kind: "message" }, { ...failed(10, true), signedOut: true } as FeedEvent],
+      { phase: "signed-out", staleSinceMs: 10 },
+      true,
+    ],
+    [
+      "is live again after somebody has signed in",
+      [{ ...failed(10, true), signedOut: true } as FeedEvent, { kind: "opening" }, { kind: "message" }],
+      { phase: "live", staleSinceMs: 0 },
+      false,
+    ],
     ["that ended keeps its data", [{ kind: "message" }, { kind: "ended" }], { phase: "ended", hasData: true }, false],
     [
       "that ended stays so while it is asked again",

@@ -3,12 +3,18 @@
 // to one HTTP/1.1 server and all its tabs share them.
 import type { FeedEvent } from "./feed";
 
+export interface Explained {
+  problem: string;
+  definite: boolean; // a no
+  signedOut?: boolean; // because nobody is signed in
+}
+
 export interface Source<T> {
   open(signal: AbortSignal): AsyncIterable<T>;
   take(message: T, first: boolean): void;
   feed(event: FeedEvent): void;
   /** Words for an error, and whether the server said no (as opposed to: was not there). */
-  explain(error: unknown): { problem: string; definite: boolean };
+  explain(error: unknown): Explained;
   /** Fails when the server is gone. Asked when a stream is silent, since a dead connection is silent too. */
   probe?(signal: AbortSignal): Promise<unknown>;
   silenceMs?: number;
@@ -111,10 +117,10 @@ export function follow<T>(source: Source<T>, around: Surroundings): { stop(): vo
       } catch (error) {
         if (stopped.signal.aborted) break;
         attempt = delivered ? 1 : attempt + 1;
-        const { problem, definite } = source.explain(error);
+        const explained = source.explain(error);
         const delay = retryDelayMs(attempt, around.random());
         const now = Date.now();
-        source.feed({ kind: "failed", atMs: now, retryAtMs: now + delay, problem, definite });
+        source.feed({ kind: "failed", atMs: now, retryAtMs: now + delay, ...explained });
         await pause(delay);
       }
     }

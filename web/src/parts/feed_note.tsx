@@ -1,7 +1,7 @@
 // What is shown instead of data, and above data that may be out of date.
 import { createContext, type ComponentChildren } from "preact";
 import { useContext } from "preact/hooks";
-import { isStale, type Feed } from "../api/feed";
+import { isBroken, isStale, type Feed, type Phase } from "../api/feed";
 import { retryAll, useNow } from "../api/hooks";
 import { visible } from "../text/visible";
 import { wallTime } from "../text/times";
@@ -11,6 +11,21 @@ function retryWords(feed: Feed, nowMs: number): string {
   if (feed.retryAtMs === 0) return "retrying now";
   const seconds = Math.max(0, Math.ceil((feed.retryAtMs - nowMs) / 1000));
   return seconds === 0 ? "retrying now" : `retrying in ${seconds} s`;
+}
+
+const kStaleWords: Partial<Record<Phase, string>> = {
+  lost: "Connection lost",
+  refused: "The server refused",
+  "signed-out": "You are signed out",
+};
+
+/** In a tab of its own, so that this page is where it was when its reader comes back; then it asks again by itself. */
+export function SignIn({ again }: { again?: boolean }) {
+  return (
+    <a class="sign-in" href="/login" target="_blank" rel="noopener">
+      {again ? "Sign in again" : "Sign in"}
+    </a>
+  );
 }
 
 /** Whether the page already says, above everything, that the connection is lost. */
@@ -23,9 +38,10 @@ export function LostNote({ feed }: { feed: Feed }) {
     <div class="note bad" role="status">
       <WarningGlyph />
       <span>
-        <strong>{feed.phase === "lost" ? "Connection lost" : "The server refused"}</strong>, {retryWords(feed, now)}.
-        What you see is as of {wallTime(BigInt(feed.staleSinceMs) * 1_000_000n, now)}.{" "}
-        <span class="quiet">{visible(feed.problem)}</span>
+        <strong>{kStaleWords[feed.phase]}</strong>
+        {feed.phase === "signed-out" ? "" : `, ${retryWords(feed, now)}`}. What you see is as of{" "}
+        {wallTime(BigInt(feed.staleSinceMs) * 1_000_000n, now)}.{" "}
+        {feed.phase === "signed-out" ? <SignIn again /> : <span class="quiet">{visible(feed.problem)}</span>}
       </span>
       <button type="button" onClick={retryAll}>
         Retry now
@@ -47,7 +63,20 @@ export function Fed(props: { feed: Feed; what: string; children: ComponentChildr
       </div>
     );
   }
-  if (feed.phase === "lost" || feed.phase === "refused") {
+  if (feed.phase === "signed-out") {
+    return (
+      <div class="empty" role="status">
+        <h2>Sign in to see this</h2>
+        <p>
+          The server asks everybody for a token. <SignIn />
+        </p>
+        <button type="button" onClick={retryAll}>
+          Retry now
+        </button>
+      </div>
+    );
+  }
+  if (isBroken(feed)) {
     return (
       <div class="empty" role="status">
         <h2>{feed.phase === "lost" ? "No connection to the server" : `The server gave no ${what}`}</h2>
@@ -87,6 +116,7 @@ export function ConnectionMark({ feed }: { feed: Feed }) {
     paused: ["paused", "tone-quiet"],
     lost: ["connection lost, retrying", "tone-bad"],
     refused: ["refused by the server", "tone-bad"],
+    "signed-out": ["signed out", "tone-bad"],
   };
   const [word, tone] = words[feed.phase];
   return (

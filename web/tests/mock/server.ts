@@ -17,6 +17,7 @@ import {
 import { FindingService, type Finding } from "../../src/gen/wakewatch/v1/findings_pb";
 import { filterFrom, groupsOf } from "./groups";
 import { FleetService, HostStatus, type Host } from "../../src/gen/wakewatch/v1/fleet_pb";
+import type { Role } from "../../src/gen/wakewatch/v1/options_pb";
 import { kNoFilter, matches } from "../../src/state/findings";
 import { buckets, finding, hosts, nowNs, quantiles, randomFrom, threads } from "./data";
 import { kChecks, schedulerRules, kObligations, kUndecidable } from "./model";
@@ -44,6 +45,10 @@ export class Mock {
   missed = 0n;
   /** While set, streams say nothing and calls are refused, but connections stay. */
   stalled = false;
+  /** Who calls; nobody is asked while the name is empty. */
+  caller: { name: string; roles: Role[]; signedIn: boolean } = { name: "", roles: [], signedIn: false };
+  /** While set, nobody is let in. */
+  signedOut = false;
   /** What the parts of every worst wait are short of its latency. */
   shortNs = 0n;
   /** Every request of GetDelays, in order. */
@@ -118,6 +123,16 @@ export class Mock {
       return;
     }
     const path = new URL(request.url ?? "/", "http://x").pathname;
+    if (path === "/login") {
+      response.setHeader("Content-Type", "text/html; charset=utf-8");
+      response.end("<!doctype html><title>Sign in</title><h1>A token, please</h1>");
+      return;
+    }
+    if (path === "/logout") {
+      this.signedOut = request.method === "POST";
+      response.writeHead(this.signedOut ? 303 : 405, { location: "/login" }).end();
+      return;
+    }
     if (path.startsWith("/wakewatch.v1.")) answer(request, response);
     else this.serveFile(path, response);
   }
@@ -178,7 +193,9 @@ export class Mock {
     router.service(FleetService, {
       listHosts: () => ({ hosts: self.hosts }),
       listRecordings: (request) => ({ recordings: recordings(self.known(request.host)) }),
+      getCaller: () => self.caller,
       async *watchHosts(_, context) {
+        if (self.signedOut) throw new ConnectError("this needs a token", Code.Unauthenticated);
         for (let first = true; !context.signal.aborted; first = false) {
           self.step();
           const changed = self.hosts.filter(({ status }) => first || status === HostStatus.STREAMING);
