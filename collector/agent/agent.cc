@@ -83,6 +83,7 @@ void Agent::Deliver(const std::atomic<bool>& stop, milliseconds timeout) {
   auto until = SteadyClock::now() + timeout;
   bool stopped = false;
   while (!uplink_.AwaitDelivery(kLook)) {
+    if (uplink_.stats().gave_up) return;
     if (stop.load() && !std::exchange(stopped, true)) {
       until = std::min(until, SteadyClock::now() + options_.stop_timeout);
     }
@@ -104,6 +105,7 @@ Status Agent::Take(Batch&& batch) {
     seen = state_.events_read + state_.events_lost;
   }
   uplink_.Offer(std::move(batch));
+  if (const UplinkStats up = uplink_.stats(); up.gave_up) return Fail(ErrorCode::kPermission, up.problem);
   ApplyWish();
   KeepBudget(seen);
   SpareQueue();

@@ -183,6 +183,23 @@ TEST(Agent, EndsInTimeWhenTheServerIsAway) {
   EXPECT_EQ(outcome.delivery.events_left, 10u);
 }
 
+TEST(Agent, ARefusalEndsARecordingThatSomebodyWaitsFor) {
+  FakeServer server;
+  server.Set({.answer_hello = {grpc::StatusCode::UNAUTHENTICATED, "this needs a token (make one)"}});
+  MadeUpRecorder::Changes changes;
+  AgentOptions options = Impatient(server);
+  options.uplink.gives_up_when_refused = true;
+  options.deliver_timeout = options.stop_timeout = std::chrono::hours(1);
+  Agent agent(std::make_unique<MadeUpRecorder>(10, &changes), options, {});
+  const std::atomic<bool> never{false};
+  const auto outcome = agent.Run(std::chrono::nanoseconds(0), never);
+  ASSERT_FALSE(outcome.recorded);
+  EXPECT_EQ(outcome.recorded.error().code, ErrorCode::kPermission);
+  EXPECT_THAT(outcome.recorded.error().Text(), HasSubstr("needs a token (make one)"));
+  EXPECT_FALSE(outcome.delivery.delivered);
+  EXPECT_EQ(server.Get(&FakeServer::hellos), 1);
+}
+
 TEST(BoundForService, BuffersAndMemoryStayBounded) {
   const struct {
     uint32_t cpus, buffer_kb, wanted_kb, subbuffer_kb;

@@ -3,6 +3,8 @@
 #include <grpcpp/grpcpp.h>
 #include <pthread.h>
 
+#include <algorithm>
+#include <atomic>
 #include <thread>
 #include <utility>
 
@@ -53,6 +55,26 @@ class GrpcStream final : public IngestStream {
         channel_(channel.channel),
         stub_(v1::IngestService::NewStub(channel_)) {
     channel.Authorize(&context_);
+  }
+  ~GrpcStream() override {
+    if (!reader_.joinable()) return;
+    Cancel();
+    (void)Close();
+  }
+
+  // A call that is begun waits for its connection, as long as gRPC pleases; so it is begun behind that.
+  bool Connect(std::chrono::milliseconds timeout) override {
+    constexpr std::chrono::milliseconds kLook{50};
+    const auto until = std::chrono::steady_clock::now() + timeout;
+    for (auto state = channel_->GetState(true);
+         state != GRPC_CHANNEL_READY && state != GRPC_CHANNEL_TRANSIENT_FAILURE && state != GRPC_CHANNEL_SHUTDOWN;
+         state = channel_->GetState(true)) {
+      const auto left = until - std::chrono::steady_clock::now();
+      if (cancelled_ || left.count() <= 0) return false;
+      // gRPC's deadlines are of this clock; ours is not.
+      channel_->WaitForStateChange(state,
+                                   std::chrono::system_clock::now() + std::min<std::chrono::nanoseconds>(left, kLook));
+    }
     stream_ = stub_->Stream(&context_);
     reader_ = std::thread([this] {
       pthread_setname_np(pthread_self(), "wakewatch-acks");
@@ -63,17 +85,16 @@ class GrpcStream final : public IngestStream {
       }
       handler_.ended();
     });
+    return true;
   }
-  ~GrpcStream() override {
-    if (!reader_.joinable()) return;
-    Cancel();
-    (void)Close();
-  }
-
   bool Write(const v1::IngestRequest& request) override { return stream_->Write(request); }
   void WritesDone() override { (void)stream_->WritesDone(); }
-  void Cancel() override { context_.TryCancel(); }
+  void Cancel() override {
+    cancelled_ = true;
+    context_.TryCancel();
+  }
   StreamEnding Close() override {
+    if (stream_ == nullptr) return {StreamEnd::kUnreachable, "no connection comes about"};
     reader_.join();
     const grpc::Status status = stream_->Finish();
     std::string why;
@@ -86,6 +107,7 @@ class GrpcStream final : public IngestStream {
   const ServerAccess access_;
   const Handler handler_;
   bool heard_ = false;  // of the reader
+  std::atomic<bool> cancelled_ = false;
   grpc::ClientContext context_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::IngestService::Stub> stub_;

@@ -2,6 +2,7 @@
 // thread of its own; it ends once, whoever ends it.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -36,14 +37,17 @@ class IngestStream {
  public:
   struct Handler {
     std::function<void(v1::IngestResponse&)> received;  // on the reading thread
-    std::function<void()> ended;                        // nothing more will be received
+    std::function<void()> ended;                        // nothing more will be received; not before Connect
   };
 
-  // Begins to connect, and does not wait for it. Errors: as OpenChannel.
+  // Does not wait for anything. Errors: as OpenChannel.
   static Result<std::unique_ptr<IngestStream>> Open(const std::string& server, const ServerAccess& access,
                                                     Handler handler);
   virtual ~IngestStream() = default;
 
+  // Comes first. Waits until there is a connection, or it is known that there is none, which Close then tells. False:
+  // neither in `timeout`, which bounds names that are not found and servers that do not answer, or it was cancelled.
+  virtual bool Connect(std::chrono::milliseconds timeout) = 0;
   // Blocks while the other side takes nothing. False: the stream has ended.
   virtual bool Write(const v1::IngestRequest& request) = 0;
   // Nothing more will be written.

@@ -17,7 +17,19 @@ std::string RemedyOf(StreamEnd end) {
   }
 }
 
+std::string TextOf(const StreamEnding& ending) {
+  const std::string text = ending.text.empty() ? "the server ended the stream" : ending.text;
+  const std::string remedy = RemedyOf(ending.end);
+  // Our servers say themselves what can be done, in parentheses.
+  const bool said = text.find('(') != std::string::npos || text.find("upgrade") != std::string::npos;
+  return remedy.empty() || said ? text : text + " (" + remedy + ")";
+}
+
 bool TakesPeople(StreamEnd end) { return end != StreamEnd::kUnreachable && end != StreamEnd::kClosed; }
+
+bool IsRefusal(StreamEnd end) {
+  return end == StreamEnd::kNotAllowed || end == StreamEnd::kVersions || end == StreamEnd::kNoSuchServer;
+}
 
 std::string VersionTrouble(const v1::Welcome& welcome) {
   const auto compare = [](const char* what, uint32_t theirs, uint32_t oldest, uint32_t newest) -> std::string {

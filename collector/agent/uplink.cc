@@ -71,7 +71,8 @@ class Uplink::Impl {
   UplinkStats stats() const;
   bool AwaitDelivery(milliseconds timeout) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, timeout, [this] { return Empty(); });
+    changed_.wait_for(lock, timeout, [this] { return over_ || Empty(); });
+    return Empty();
   }
   Outcome Finish(milliseconds timeout);
 
@@ -81,8 +82,8 @@ class Uplink::Impl {
   void Loop();
   void LoopUntilDone();
   StreamEnding Attempt(milliseconds* lasted);
-  void Serve(IngestStream* stream);
-  void SayProblem(const StreamEnding& ending);
+  void Serve(IngestStream* stream, SteadyClock::time_point welcome_by);
+  void SayProblem(const StreamEnding& ending, bool tries_again);
   // Fills *request with what is to be said next; false when there is nothing now. All with the lock held.
   bool TakeNext(v1::IngestRequest* request, SteadyClock::time_point* next_state);
   bool TakeBatch(v1::IngestRequest* request);
@@ -229,24 +230,25 @@ void Uplink::Impl::LoopUntilDone() {
     // The server may not have seen yet that the stream of the session before is over.
     const bool people = TakesPeople(ending.end) && !(session_just_opened_ && ending.end == StreamEnd::kHostClaimed);
     session_just_opened_ = false;
+    const bool gives_up = options_.gives_up_when_refused && IsRefusal(ending.end);
+    SayProblem(ending, !gives_up);
+    if (gives_up) {
+      stats_.gave_up = true;
+      return;
+    }
     const milliseconds wait = back_off_.Failed(lasted, people ? options_.slow_retry : milliseconds(0));
-    SayProblem(ending);
     changed_.wait_for(lock, wait, [this] { return Done(); });
   }
 }
 
-void Uplink::Impl::SayProblem(const StreamEnding& ending) {
-  std::string text = options_.server + ": " + (ending.text.empty() ? "the server ended the stream" : ending.text);
-  const std::string remedy = RemedyOf(ending.end);
-  // Our servers say themselves what can be done, in parentheses.
-  const bool said = ending.text.find('(') != std::string::npos || ending.text.find("upgrade") != std::string::npos;
-  if (!remedy.empty() && !said) text += " (" + remedy + ")";
+void Uplink::Impl::SayProblem(const StreamEnding& ending, bool tries_again) {
+  const std::string text = options_.server + ": " + TextOf(ending);
   stats_.problem = text;
   const auto now = SteadyClock::now();
   if (text == problem_said_ && now - problem_said_at_ < kSayAgainEvery) return;
   problem_said_ = text;
   problem_said_at_ = now;
-  spdlog::warn("{}", text);
+  if (tries_again) spdlog::warn("{}; it is tried again", text);
 }
 
 StreamEnding Uplink::Impl::Attempt(milliseconds* lasted) {
@@ -277,12 +279,15 @@ StreamEnding Uplink::Impl::Attempt(milliseconds* lasted) {
     const std::lock_guard lock(mutex_);
     stream_ = stream.get();
   }
-  if (stream->Write(hello)) Serve(stream.get());
+  // Both waits together.
+  const auto welcome_by = SteadyClock::now() + options_.welcome_timeout;
+  const bool connected = stream->Connect(options_.welcome_timeout);
+  if (connected && stream->Write(hello)) Serve(stream.get(), welcome_by);
   std::optional<StreamEnding> our_reason;
   {
     std::unique_lock lock(mutex_);
     // Cancelling a stream that the other side is about to end would hide why it does.
-    if (!our_reason_ && !stopping_) changed_.wait_for(lock, kClosePatience, [this] { return ended_ || stopping_; });
+    if (connected && !our_reason_ && !stopping_) changed_.wait_for(lock, kClosePatience, [this] { return ended_ || stopping_; });
     stream_ = nullptr;
     if (!ended_) stream->Cancel();
   }
@@ -295,10 +300,10 @@ StreamEnding Uplink::Impl::Attempt(milliseconds* lasted) {
   return our_reason_ ? *our_reason_ : ending;
 }
 
-void Uplink::Impl::Serve(IngestStream* stream) {
+void Uplink::Impl::Serve(IngestStream* stream, SteadyClock::time_point welcome_by) {
   std::unique_lock lock(mutex_);
   const auto over = [this] { return ended_ || stopping_ || our_reason_.has_value(); };
-  changed_.wait_for(lock, options_.welcome_timeout, [&] { return welcomed_at_ || over(); });
+  changed_.wait_until(lock, welcome_by, [&] { return welcomed_at_ || over(); });
   if (!welcomed_at_ && !over()) our_reason_ = {StreamEnd::kUnreachable, "the server does not answer"};
   auto next_state = SteadyClock::now();
   while (!over()) {

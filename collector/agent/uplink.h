@@ -27,8 +27,10 @@ struct UplinkOptions {
   uint64_t spool_bytes_max = 2ull << 30;
   BackOffLimits back_off;
   std::chrono::milliseconds slow_retry{10'000};       // after an answer that takes people to change
-  std::chrono::milliseconds welcome_timeout{10'000};  // for the server's first word
+  std::chrono::milliseconds welcome_timeout{10'000};  // for a connection and the server's first word
   std::chrono::milliseconds state_every{2'000};       // CollectorState
+  // Where somebody waits for the end: what only people can change ends the uplink at once, instead of being tried again.
+  bool gives_up_when_refused = false;
   // The stack of a task that the server asks for. None: it is told that there are none.
   std::function<TaskSnapshot(uint64_t request_id, int32_t pid, uint64_t trace_now_ns)> snapshot = {};
 };
@@ -43,6 +45,7 @@ struct CollectorReport {
 struct UplinkStats {
   bool connected = false;
   std::string problem;        // why there is no stream; empty: there is one, or none was tried yet
+  bool gave_up = false;       // see UplinkOptions; `problem` says why
   uint64_t streams = 0;       // that the server welcomed
   uint64_t batches_sent = 0;  // those sent again included
   uint64_t batches_acked = 0, batches_refused = 0;
@@ -74,7 +77,8 @@ class Uplink {
   void SetReport(CollectorReport report);
   UplinkStats stats() const;
 
-  // True when everything that was offered is acknowledged, refused or accounted for; false when it is not in `timeout`.
+  // True when everything that was offered is acknowledged, refused or accounted for; false when it is not in `timeout`,
+  // or at once when the uplink has given up.
   bool AwaitDelivery(std::chrono::milliseconds timeout);
 
   struct Outcome {

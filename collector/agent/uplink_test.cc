@@ -1,6 +1,10 @@
 #include "collector/agent/uplink.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 
@@ -230,6 +234,73 @@ TEST(Uplink, SaysWhatStandsInTheWayAndGoesOnTrying) {
     server.Set({});
     EXPECT_TRUE(uplink.Finish(kLong).delivered) << "and succeeds once it can";
     EXPECT_EQ(server.Get(&FakeServer::stored).size(), 1u);
+  }
+}
+
+// Connections are taken by the kernel, and nobody speaks on them.
+TEST(Uplink, AConnectionThatDoesNotComeAboutIsGivenUpAndTriedAgain) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), length), 0);
+  ASSERT_EQ(listen(listener, 64), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  FakeServer server;
+  UplinkOptions options = Impatient(server);
+  options.server = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  options.welcome_timeout = milliseconds(100);
+  Uplink uplink(options, {});
+  uplink.Offer(MakeBatch(1));
+  std::vector<int> connections;
+  // gRPC itself would wait 20 s for each, which is longer than this waits for five.
+  EXPECT_TRUE(Eventually([&] {
+    const int connection = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    if (connection >= 0) connections.push_back(connection);
+    return connections.size() >= 5;
+  }));
+  EXPECT_THAT(uplink.stats().problem, HasSubstr("no connection comes about"));
+  EXPECT_FALSE(uplink.stats().gave_up);
+  EXPECT_FALSE(uplink.Finish(milliseconds(0)).delivered) << "and a stop does not wait for it";
+  for (const int connection : connections) close(connection);
+  close(listener);
+}
+
+TEST(Uplink, WhoWaitsForTheEndIsToldOfARefusalAtOnce) {
+  const struct {
+    const char* story;
+    Script script;
+    bool gives_up;
+    const char* says;
+  } rows[] = {
+      {"nobody", {.answer_hello = {grpc::StatusCode::UNAUTHENTICATED, "this needs a token (make one)"}}, true, "token"},
+      {"another's host", {.answer_hello = {grpc::StatusCode::PERMISSION_DENIED, "not as that"}}, true, "not as that"},
+      {"no common version", {.answer_hello = {grpc::StatusCode::FAILED_PRECONDITION, "1 to 2"}}, true, "upgrade"},
+      {"no such service", {.answer_hello = {grpc::StatusCode::UNIMPLEMENTED, ""}}, true, "no Wakewatch server"},
+      {"the disk is full", {.answer_hello = {grpc::StatusCode::RESOURCE_EXHAUSTED, "no space"}}, false, "free space"},
+      {"the host is claimed", {.answer_hello = {grpc::StatusCode::ALREADY_EXISTS, "host-a"}}, false, "another live"},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.story);
+    FakeServer server;
+    server.Set(row.script);
+    UplinkOptions options = Impatient(server);
+    options.gives_up_when_refused = true;
+    Uplink uplink(options, {});
+    uplink.Offer(MakeBatch(1));
+    if (row.gives_up) {
+      EXPECT_FALSE(uplink.AwaitDelivery(std::chrono::hours(1)));
+      EXPECT_EQ(server.Get(&FakeServer::hellos), 1);
+    } else {
+      ASSERT_TRUE(Eventually([&] { return server.Get(&FakeServer::hellos) >= 3; })) << "it goes on trying";
+    }
+    EXPECT_EQ(uplink.stats().gave_up, row.gives_up);
+    EXPECT_THAT(uplink.stats().problem, HasSubstr(row.says));
+    const auto outcome = uplink.Finish(row.gives_up ? std::chrono::hours(1) : milliseconds(0));
+    EXPECT_FALSE(outcome.delivered);
+    EXPECT_EQ(outcome.batches_left, 1u);
+    EXPECT_THAT(outcome.problem, HasSubstr(row.says));
   }
 }
 

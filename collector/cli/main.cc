@@ -120,6 +120,9 @@ class Kernel {
 int ExitCodeOf(const CollectorOptions& options, const Agent::Outcome& outcome) {
   if (!outcome.recorded) {
     spdlog::error("{}", outcome.recorded.error().Text());
+    if (outcome.delivery.kept && outcome.delivery.batches_left > 0) {
+      spdlog::warn("{} batches are kept in {} for the next start", outcome.delivery.batches_left, options.spool);
+    }
     return kError;
   }
   const UplinkStats& up = outcome.state.uplink;
@@ -160,6 +163,7 @@ int Run(const CollectorOptions& options) {
   AgentOptions agent_options;
   agent_options.uplink.server = options.server;
   agent_options.uplink.access = server_access;
+  agent_options.uplink.gives_up_when_refused = options.once;
   agent_options.uplink.queue.bytes_max = options.queue_mib << 20;
   agent_options.uplink.snapshot = [&](uint64_t request_id, int32_t pid, uint64_t trace_now_ns) {
     return kernel.access()->Snapshot(request_id, pid, trace_now_ns);

@@ -140,7 +140,7 @@ void Define(CollectorOptions* options, CLI::App* app) {
   DefineWaiting(options, app);
   app->add_flag("--once", options->once,
                 "Record for --duration, deliver, and end: 0 when all of it was acknowledged, 1 when not, 3 when events "
-                "were lost");
+                "were lost. A server that refuses ends it at once; without --once it is asked again and again");
   // Its text is kept as it was given: it is printed with the configuration.
   app->add_option_function<std::string>(
          "--duration", [options](std::string text) { options->duration_ns = ParsedDuration(text).value_or(0); },

@@ -111,13 +111,16 @@ Status ImportVerb::ImportRemotely() const {
   UplinkOptions options;
   options.server = server_.server();
   options.access = server_.remote().access;
+  options.gives_up_when_refused = true;
   Uplink uplink(options, {});
   Progress progress("sent");
   const auto undelivered = [&] {
-    const std::string problem = uplink.stats().problem;
-    return Fail(Error{.code = ErrorCode::kIo,
-                      .cause = problem.empty() ? server_.server() + " did not acknowledge everything in time" : problem,
-                      .remedy = "is the server running there? wakewatch serve --help"});
+    const UplinkStats stats = uplink.stats();
+    if (stats.gave_up) return Fail(ErrorCode::kPermission, stats.problem);  // which says what can be done
+    return Fail(Error{
+        .code = ErrorCode::kIo,
+        .cause = stats.problem.empty() ? server_.server() + " did not acknowledge everything in time" : stats.problem,
+        .remedy = "is the server running there? wakewatch serve --help"});
   };
   for (Batch& batch : *batches) {
     if (StopFlag().load()) return Fail(ErrorCode::kInterrupted, "interrupted");
