@@ -1,7 +1,6 @@
 #include "collector/agent/stream_problems.h"
 
-#include "analysis/chunk/chunk.h"
-#include "proto/wire/batch_codec.h"
+#include "proto/wire/versions.h"
 
 namespace wakewatch {
 
@@ -32,14 +31,8 @@ bool IsRefusal(StreamEnd end) {
 }
 
 std::string VersionTrouble(const v1::Welcome& welcome) {
-  const auto compare = [](const char* what, uint32_t theirs, uint32_t oldest, uint32_t newest) -> std::string {
-    if (theirs >= oldest && theirs <= newest) return {};
-    return std::string("the server chose version ") + std::to_string(theirs) + " of the " + what +
-           ", this collector speaks " + std::to_string(oldest) + " to " + std::to_string(newest) + ": upgrade " +
-           (theirs > newest ? "this collector" : "the server");
-  };
-  std::string text = compare("protocol", welcome.wire_version(), kWireVersionOldest, kWireVersionNewest);
-  return text.empty() ? compare("chunk format", welcome.chunk_version(), kChunkVersion, kChunkVersion) : text;
+  const std::string text = WrongChoice("protocol", welcome.wire_version(), kWireVersions);
+  return text.empty() ? WrongChoice("chunk format", welcome.chunk_version(), kChunkVersions) : text;
 }
 
 std::string Printable(const std::string& text) {

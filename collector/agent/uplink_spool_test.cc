@@ -8,6 +8,7 @@
 #include "collector/agent/fake_server_test.h"
 #include "collector/agent/uplink.h"
 #include "collector/test_folder.h"
+#include "proto/wire/versions.h"
 
 namespace wakewatch {
 namespace {
@@ -16,6 +17,7 @@ using agent_test::Eventually;
 using agent_test::FakeServer;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr seconds kLong{30};
@@ -170,6 +172,47 @@ TEST(UplinkSpool, OverItsCapEventsAreDroppedAndCounted) {
   EXPECT_EQ(stored + lost, 10 * kBatches);
   EXPECT_EQ(lost, uplink.stats().events_dropped);
   EXPECT_EQ(stored, uplink.stats().events_acked);
+}
+
+// The server first, or the collector first: until the other one follows, what was recorded waits on the disk.
+TEST(UplinkSpool, WithoutACommonVersionNothingIsLostUntilTheUpgrade) {
+  const struct {
+    const char* story;
+    agent_test::Script script;
+    const char* says;
+  } rows[] = {
+      {"the server went ahead",
+       {.answer_hello = {grpc::StatusCode::FAILED_PRECONDITION, NoCommonVersion("protocol", kWireVersions, {2, 3})}},
+       "upgrade the collector"},
+      {"the collector went ahead",
+       {.answer_hello = {grpc::StatusCode::FAILED_PRECONDITION,
+                         NoCommonVersion("chunk format", kChunkVersions, {0, 0})}},
+       "upgrade the server"},
+      {"the server chose without looking", {.wire_version = kWireVersionNewest + 1}, "upgrade this collector"},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.story);
+    FakeServer server;
+    TestFolder folder;
+    server.Set(row.script);
+    for (const char* session : {"one", "two"}) {
+      Uplink uplink(Spooled(server, folder), {});
+      for (uint64_t i = 1; i <= 30; ++i) uplink.Offer(MakeBatch(i, session));
+      const int before = server.Get(&FakeServer::hellos);
+      ASSERT_TRUE(Eventually([&] { return server.Get(&FakeServer::hellos) >= before + 2; })) << "it goes on trying";
+      EXPECT_THAT(uplink.stats().problem, HasSubstr(row.says));
+      const auto outcome = uplink.Finish(milliseconds(1));
+      EXPECT_FALSE(outcome.delivered);
+      EXPECT_TRUE(outcome.kept);
+    }
+    EXPECT_THAT(server.Get(&FakeServer::stored), IsEmpty());
+    server.Set({});  // the other one is upgraded
+    Uplink uplink(Spooled(server, folder), {});
+    for (uint64_t i = 1; i <= 5; ++i) uplink.Offer(MakeBatch(i, "three"));
+    EXPECT_TRUE(uplink.Finish(kLong).delivered);
+    ExpectStored(server, {{"one", 30}, {"two", 30}, {"three", 5}});
+    EXPECT_EQ(uplink.stats().events_dropped, 0u);
+  }
 }
 
 TEST(UplinkSpool, ADamagedSpoolNeverKeepsACollectorFromStarting) {

@@ -324,6 +324,23 @@ TEST(Uplink, ABatchOverTheServersLimitLosesItsEventsOnly) {
   EXPECT_EQ(uplink.stats().events_dropped, 20u);
 }
 
+TEST(Uplink, ANewerServerMaySayWhatThisCollectorDoesNotKnow) {
+  Script script;
+  script.requests.resize(2);
+  script.requests[0].GetReflection()->MutableUnknownFields(&script.requests[0])->AddLengthDelimited(99, "later");
+  script.requests[1].mutable_profile()->set_profile("light");
+  script.requests[1].GetReflection()->MutableUnknownFields(&script.requests[1])->AddVarint(98, 7);
+  FakeServer server;
+  server.Set(script);
+  std::atomic<int> asked = 0;
+  Uplink uplink(Impatient(server), {.profile_asked = [&](const std::string&, const std::string&) { ++asked; }});
+  for (uint64_t i = 1; i <= 3; ++i) uplink.Offer(MakeBatch(i));
+  ASSERT_TRUE(Eventually([&] { return asked == 1; }));
+  EXPECT_TRUE(uplink.Finish(kLong).delivered);
+  EXPECT_THAT(server.Get(&FakeServer::wrong), IsEmpty());
+  EXPECT_EQ(server.Get(&FakeServer::streams), 1);
+}
+
 TEST(Uplink, TellsItsState) {
   FakeServer server;
   Uplink uplink(Impatient(server), {});

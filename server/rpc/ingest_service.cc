@@ -10,6 +10,7 @@
 
 #include "analysis/chunk/chunk.h"
 #include "proto/wire/batch_codec.h"
+#include "proto/wire/versions.h"
 #include "server/live/replay.h"
 #include "server/rpc/call_guard.h"
 #include "server/rpc/status.h"
@@ -19,12 +20,7 @@ namespace {
 
 constexpr uint32_t kWindowBatches = 8;
 
-// The highest version that both sides know; none: there is no common one.
-std::optional<uint32_t> Common(const v1::VersionRange& theirs, uint32_t oldest, uint32_t newest) {
-  const uint32_t best = std::min(theirs.newest(), newest);
-  if (best < std::max(theirs.oldest(), oldest)) return std::nullopt;
-  return best;
-}
+VersionSpan SpanOf(const v1::VersionRange& range) { return {range.oldest(), range.newest()}; }
 
 // What workers say to one collector. It outlives the stream, and says nothing once the stream is over.
 class StreamDelivery;
@@ -129,14 +125,11 @@ void IngestStream::ReadOn() {
 }
 
 bool IngestStream::Begin(const v1::Hello& hello) {
-  const auto wire = Common(hello.wire(), kWireVersionOldest, kWireVersionNewest);
-  const auto chunk = Common(hello.chunk(), kChunkVersion, kChunkVersion);
+  const VersionSpan wires = SpanOf(hello.wire()), chunks = SpanOf(hello.chunk());
+  const auto wire = CommonVersion(wires, kWireVersions), chunk = CommonVersion(chunks, kChunkVersions);
   if (!wire || !chunk) {
-    const std::string what = !wire ? "protocol" : "chunk format";
-    const bool theirs_older =
-        (!wire ? hello.wire().newest() < kWireVersionOldest : hello.chunk().newest() < kChunkVersion);
-    Close({grpc::StatusCode::FAILED_PRECONDITION,
-           "no common version of the " + what + "; upgrade the " + (theirs_older ? "collector" : "server")});
+    Close({grpc::StatusCode::FAILED_PRECONDITION, !wire ? NoCommonVersion("protocol", wires, kWireVersions)
+                                                        : NoCommonVersion("chunk format", chunks, kChunkVersions)});
     return false;
   }
   wire_version_ = *wire;

@@ -148,24 +148,6 @@ TEST_F(Ingest, AStreamBeginsWithHello) {
   EXPECT_EQ(collector.End().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
-TEST_F(Ingest, RefusesVersionsItDoesNotSpeak) {
-  TestServer server(data());
-  const SessionInfo session = *Batches().front().session;
-  struct Row {
-    uint32_t wire, chunk;
-    const char* says;
-  };
-  for (const Row& row : {Row{kWireVersionNewest + 1, kChunkVersion, "upgrade the server"},
-                         Row{0, kChunkVersion, "upgrade the collector"},
-                         Row{kWireVersionNewest, kChunkVersion + 1, "upgrade the server"}}) {
-    Collector collector(&server);
-    collector.Hello(session, row.wire, row.chunk);
-    const grpc::Status status = collector.End();
-    EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
-    EXPECT_THAT(status.error_message(), HasSubstr(row.says));
-  }
-}
-
 TEST_F(Ingest, RefusesHostsThatAreNoNames) {
   TestServer server(data());
   for (const char* name : {"", "..", "../../etc", "a/b", "a b", "-x", ".hidden"}) {
