@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Why: holds the source tree to house_rules.py, and shows on small trees that each rule can fail."""
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -70,6 +71,29 @@ class Rules(unittest.TestCase):
         self.check(house_rules.rpcs_without_role,
                    {"proto/s.proto": rpc % " {\n    option (role) = ROLE_READ;\n  }"},
                    {"proto/s.proto": rpc % ";"}, "rpc Get has no role")
+
+    def test_an_rpc_without_a_role_fails_the_build(self):
+        rpc = "service S {\n  rpc Get(GetRequest) returns (stream GetResponse)%s\n}\nmessage M { int32 a = 1 [lazy = true]; }\n"
+        role = " {\n    option (role) = %s;\n  }"
+        rows = [("a role", rpc % role % "ROLE_READ", True),
+                ("a role and another option", rpc % " { option deprecated = true; option (role) = ROLE_ADMIN; }", True),
+                ("two in a row", rpc % role % "ROLE_READ" + rpc % role % "ROLE_INGEST", True),
+                ("none", rpc % ";", False),
+                ("an empty body", rpc % " {}", False),
+                ("the one that is none", rpc % role % "ROLE_UNSPECIFIED", False),
+                ("only in a comment", rpc % " {\n    // option (role) = ROLE_READ;\n  }", False),
+                ("the second of two", rpc % role % "ROLE_READ" + rpc % ";", False),
+                ("another option's braces", rpc % " { option (x) = { y: 1 }; option (role) = ROLE_READ; }", False)]
+        script = os.path.join(ROOT, "cmake", "proto_roles.cmake")
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "s.proto")
+            for story, text, good in rows:
+                with self.subTest(story):
+                    with open(path, "w", encoding="utf-8") as file:
+                        file.write(text)
+                    done = subprocess.run(["cmake", "-DWAKEWATCH_PROTO=" + path, "-P", script], capture_output=True, check=False)
+                    self.assertEqual(good, done.returncode == 0, done.stderr)
+                    self.assertEqual(good, b"s.proto" not in done.stderr)
 
     def test_a_check_that_is_not_listed(self):
         check = {"analysis/checks/late.h": "class Late : public Check {\n"}
