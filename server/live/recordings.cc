@@ -189,7 +189,9 @@ Result<WaitsRead> Recordings::MeasuredAgain(const RecordingName& name, const Rec
   return WaitsRead{.row = std::move(report->row), .watermark_ns = report->watermark_ns};
 }
 
-Result<TimelineAnswer> Recordings::Timeline(const RecordingName& name, const TimelineRequest& request) {
+template <typename Answer>
+Result<Answer> Recordings::AskTimeline(const RecordingName& name,
+                                       const std::function<Result<Answer>(TimelineQuery*)>& ask) {
   auto parts = Parts(name);
   if (!parts) return Fail(std::move(parts.error()));
   if (parts->empty()) return Fail(ErrorCode::kNotFound, "nothing of this recording is stored yet");
@@ -210,11 +212,19 @@ Result<TimelineAnswer> Recordings::Timeline(const RecordingName& name, const Tim
     if (!query) return Fail(std::move(query.error()));
     idle = {*std::move(parts), *std::move(query)};
   }
-  auto answer = idle.query->Run(request);
+  auto answer = ask(idle.query.get());
   const std::lock_guard lock(idle_mutex_);
   idle_.push_front(std::move(idle));
   if (idle_.size() > kIdleQueriesMax) idle_.pop_back();
   return answer;
+}
+
+Result<TimelineAnswer> Recordings::Timeline(const RecordingName& name, const TimelineRequest& request) {
+  return AskTimeline<TimelineAnswer>(name, [&](TimelineQuery* query) { return query->Run(request); });
+}
+
+Result<TimelineDetail> Recordings::TimelineDetails(const RecordingName& name, const TimelineDetailQuestion& question) {
+  return AskTimeline<TimelineDetail>(name, [&](TimelineQuery* query) { return query->Detail(question); });
 }
 
 Result<Recordings::Unstored> Recordings::Look(const RecordingName& name) const {

@@ -98,6 +98,8 @@ class Recordings {
 
   // What each CPU did in a span.
   Result<TimelineAnswer> Timeline(const RecordingName& name, const TimelineRequest& request);
+  // What happened in a short span, of what is stored so far.
+  Result<TimelineDetail> TimelineDetails(const RecordingName& name, const TimelineDetailQuestion& question);
 
   Fleet& fleet() const { return *fleet_; }
 
@@ -131,6 +133,9 @@ class Recordings {
   Result<WaitsRead> MeasuredAgain(const RecordingName& name, const RecordingSpan& span,
                                   const std::function<bool()>& stop,
                                   const std::function<void(const MeasuredWait&)>& visit);
+  // What `ask` makes of the recording's query, which is kept open for the next question.
+  template <typename Answer>
+  Result<Answer> AskTimeline(const RecordingName& name, const std::function<Result<Answer>(TimelineQuery*)>& ask);
   std::string FolderOf(const RecordingRow& row) const;
   std::optional<RecordingReport> FromCache(const RecordingRow& row);
   void Keep(const RecordingReport& answer, bool live);

@@ -12,6 +12,7 @@
 #include "server/rpc/chain_messages.h"
 #include "server/rpc/report_messages.h"
 #include "server/rpc/status.h"
+#include "server/rpc/timeline_messages.h"
 #include "server/rpc/wait_messages.h"
 #include "server/rpc/watch.h"
 
@@ -255,6 +256,16 @@ grpc::Status AnalysisService::GetTimeline(grpc::ServerContext*, const v1::GetTim
   response->set_end_ns(answer->end_ns);
   response->set_bin_ns(answer->bin_ns);
   for (const TimelineLane& lane : answer->lanes) ToMessage(lane, response->add_lanes());
+  return grpc::Status::OK;
+}
+
+grpc::Status AnalysisService::GetTimelineDetail(grpc::ServerContext*, const v1::GetTimelineDetailRequest* request,
+                                                v1::GetTimelineDetailResponse* response) {
+  TimelineDetailQuestion question = FromMessage(*request);
+  question.deadline = std::chrono::steady_clock::now() + limits_.timeline_time_max;
+  const auto detail = recordings_->TimelineDetails(NameOf(request->recording()), question);
+  if (!detail) return ToStatus(detail.error());
+  ToMessage(*detail, response);
   return grpc::Status::OK;
 }
 

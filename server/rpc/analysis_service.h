@@ -28,6 +28,8 @@ class AnalysisService final : public v1::AnalysisService::Service {
                       grpc::ServerWriter<v1::RenderResponse>* writer) override;
   grpc::Status GetTimeline(grpc::ServerContext* context, const v1::GetTimelineRequest* request,
                            v1::GetTimelineResponse* response) override;
+  grpc::Status GetTimelineDetail(grpc::ServerContext* context, const v1::GetTimelineDetailRequest* request,
+                                 v1::GetTimelineDetailResponse* response) override;
   grpc::Status GetDelays(grpc::ServerContext* context, const v1::GetDelaysRequest* request,
                          v1::GetDelaysResponse* response) override;
   grpc::Status ListWaits(grpc::ServerContext* context, const v1::ListWaitsRequest* request,

@@ -48,6 +48,7 @@ Status TimelineFile::Prepare() {
       {&gap_before_, gap_columns + "WHERE cpu = ?1 AND start_ns < ?2 ORDER BY start_ns DESC LIMIT 1"},
       {&gap_from_, gap_columns + "WHERE cpu = ?1 AND start_ns >= ?2 ORDER BY start_ns LIMIT 1"},
       {&comm_, "SELECT comm FROM main.thread WHERE pid = ?1 ORDER BY first_seen_ns DESC LIMIT 1"},
+      {&symbol_, "SELECT name FROM main.symbol WHERE address = ?1"},
       {&frontier_, "SELECT ts_ns FROM main.frontier WHERE cpu = ?1"},
   };
   for (const auto& [statement, sql] : statements) {
@@ -219,6 +220,16 @@ Result<std::string> TimelineFile::CommOf(int32_t pid) {
   return comm;
 }
 
+Result<std::string> TimelineFile::SymbolOf(uint64_t address) {
+  symbol_.Reset();
+  symbol_.Bind(address);
+  const auto row = symbol_.Step();
+  if (!row) return tl::unexpected<Error>(row.error());
+  std::string name = *row ? symbol_.Text(0) : std::string();
+  symbol_.Reset();
+  return name;
+}
+
 Status TimelineFile::LoadChunkFormats() {
   const auto sets = LoadFormats(db_);
   if (!sets) return tl::unexpected<Error>(sets.error());
@@ -255,15 +266,25 @@ Result<const TimelineChunk*> TimelineFile::Chunk(const ChunkRow& row) {
   Status status = Read(row);
   if (!status && status.error().code == ErrorCode::kUnsupported) {
     // While a recording grows, formats may join those that were there when they were read.
-    const auto sets = db_.Integer("SELECT count(*) FROM main.formats");
-    if (!sets) return tl::unexpected<Error>(sets.error());
-    if (static_cast<uint64_t>(*sets) != formats_->all().size()) {
-      STORE_TRY(LoadChunkFormats());
-      status = Read(row);
-    }
+    STORE_TRY(UpdateFormats());
+    status = Read(row);
   }
   if (status) return &chunks_.front();
   if (ChunkLoader::ConcernsOneChunk(status.error())) return nullptr;
+  return tl::unexpected<Error>(std::move(status.error()));
+}
+
+Status TimelineFile::UpdateFormats() {
+  if (!loader_) return LoadChunkFormats();
+  const auto sets = db_.Integer("SELECT count(*) FROM main.formats");
+  if (!sets) return tl::unexpected<Error>(sets.error());
+  return static_cast<uint64_t>(*sets) == formats_->all().size() ? Status() : LoadChunkFormats();
+}
+
+Result<bool> TimelineFile::Load(const ChunkRow& row, LoadedChunk* chunk) {
+  Status status = loader_->Load(row, chunk);
+  if (status) return true;
+  if (ChunkLoader::ConcernsOneChunk(status.error())) return false;
   return tl::unexpected<Error>(std::move(status.error()));
 }
 

@@ -65,6 +65,12 @@ class TimelineFile {
   static int64_t Cost(const ChunkRow& row);
   // The chunk, valid until the next call. Null: it cannot be read.
   Result<const TimelineChunk*> Chunk(const ChunkRow& row);
+  // Reads the formats that joined since they were read last; what Load gave before is void.
+  Status UpdateFormats();
+  // All of it, after UpdateFormats in the same state of the file. False: it cannot be read.
+  Result<bool> Load(const ChunkRow& row, LoadedChunk* chunk);
+  // Of a function; empty: not known.
+  Result<std::string> SymbolOf(uint64_t address);
 
  private:
   explicit TimelineFile(Database db) : db_(std::move(db)) {}
@@ -78,7 +84,7 @@ class TimelineFile {
   Database db_;
   bool has_table_ = false;
   Statement rows_, first_chunk_, chunks_before_, chunks_between_, gap_before_, gap_from_, gaps_between_, frontier_,
-      comm_;
+      comm_, symbol_;
   std::optional<ChunkFormatsList> formats_;  // once a chunk was wanted
   std::optional<ChunkLoader> loader_;
   std::list<TimelineChunk> chunks_;  // read before, the last used in front

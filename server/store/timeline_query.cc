@@ -10,6 +10,7 @@
 
 #include "analysis/report/timeline_build.h"
 #include "server/store/recording.h"
+#include "server/store/timeline_detail_read.h"
 #include "server/store/timeline_part.h"
 #include "server/store/timeline_rows.h"
 #include "server/store/timeline_walk.h"
@@ -109,6 +110,14 @@ Status AddGapsOf(Files files, const TimelineAnswer& answer, const TimelineDeadli
   return {};
 }
 
+Error EmptySpan(uint64_t start_ns, uint64_t end_ns) {
+  return Error{ErrorCode::kInvalidArgument,
+               "the span from " + std::to_string(start_ns) + " to " + std::to_string(end_ns) + " ns is empty",
+               {},
+               {},
+               "its end must be behind its start, in ns of the trace clock"};
+}
+
 // Of grid.level.
 uint64_t FirstBin(const TimelineGrid& grid) { return grid.start_ns >> TimelineShift(grid.level); }
 uint64_t LastBin(const TimelineGrid& grid) { return (grid.end_ns() - 1) >> TimelineShift(grid.level); }
@@ -117,8 +126,10 @@ class FileTimelineQuery : public TimelineQuery {
  public:
   explicit FileTimelineQuery(std::vector<TimelinePart> parts) : parts_(std::move(parts)), files_(parts_.size()) {}
   Result<TimelineAnswer> Run(const TimelineRequest& request) override;
+  Result<TimelineDetail> Detail(const TimelineDetailQuestion& question) override;
 
  private:
+  Status Begin(const TimelineRequest& request, Question* question);
   Status OpenPart(size_t part, Question* question);
   Status OpenParts(const TimelineRequest& request, Question* question);
   // Opens earlier parts until one has an event of `cpu` at or before `start_ns`.
@@ -224,23 +235,22 @@ Status FileTimelineQuery::Understand(const TimelineRequest& request, Question* q
   return {};
 }
 
-Result<TimelineAnswer> FileTimelineQuery::Run(const TimelineRequest& request) {
+Status FileTimelineQuery::Begin(const TimelineRequest& request, Question* question) {
   const bool all = request.start_ns == 0 && request.end_ns == 0;
   if (!all && (request.start_ns >= request.end_ns || request.start_ns >= kTimelineEndNs)) {
-    return Fail(Error{
-        ErrorCode::kInvalidArgument,
-        "the span from " + std::to_string(request.start_ns) + " to " + std::to_string(request.end_ns) + " ns is empty",
-        {},
-        {},
-        "its end must be behind its start, in ns of the trace clock"});
+    return Fail(EmptySpan(request.start_ns, request.end_ns));
   }
+  question->start_ns = request.start_ns;
+  question->end_ns = all ? kTimelineEndNs : std::min(request.end_ns, kTimelineEndNs);
+  question->deadline = request.deadline;
+  STORE_TRY(CheckDeadline(question->deadline));
+  STORE_TRY(OpenParts(request, question));
+  return Understand(request, question);
+}
+
+Result<TimelineAnswer> FileTimelineQuery::Run(const TimelineRequest& request) {
   Question question;
-  question.start_ns = request.start_ns;
-  question.end_ns = all ? kTimelineEndNs : std::min(request.end_ns, kTimelineEndNs);
-  question.deadline = request.deadline;
-  STORE_TRY(CheckDeadline(question.deadline));
-  STORE_TRY(OpenParts(request, &question));
-  STORE_TRY(Understand(request, &question));
+  STORE_TRY(Begin(request, &question));
 
   // Without rows it is not known how many switches there are before they were read.
   std::optional<TimelineAnswer> answer;
@@ -416,6 +426,21 @@ Status FileTimelineQuery::Name(const Question& question, TimelineLane* lane) {
     }
   }
   return {};
+}
+
+Result<TimelineDetail> FileTimelineQuery::Detail(const TimelineDetailQuestion& asked) {
+  STORE_TRY(CheckDetailRequest(asked));
+  if (asked.start_ns >= asked.end_ns) return Fail(EmptySpan(asked.start_ns, asked.end_ns));
+  Question question;
+  STORE_TRY(Begin({asked.start_ns, asked.end_ns, 0, {}, asked.deadline}, &question));
+  TimelineDetailRequest request = asked;
+  request.end_ns = question.end_ns;
+  const auto walks = Plan({request.start_ns, request.end_ns - request.start_ns, 1, 0}, &question);
+  if (!walks) return tl::unexpected<Error>(walks.error());
+  if (walks->size() < question.cpus.size()) return TooMuchDetail(request);
+  const DetailFiles files{question.files.all(), question.first_part == 0};
+  for (TimelineFile* file : files.files) STORE_TRY(file->UpdateFormats());
+  return TimelineDetailReader(request, files, question.cpus, *walks, question.deadline).Run();
 }
 
 Status FileTimelineQuery::AddGaps(const Question& question, TimelineAnswer* answer) {

@@ -12,6 +12,7 @@
 
 #include "analysis/base/result.h"
 #include "analysis/report/timeline.h"
+#include "analysis/report/timeline_detail.h"
 
 namespace wakewatch {
 
@@ -58,6 +59,10 @@ struct TimelineAnswer {
   std::vector<TimelineLane> lanes;    // by CPU
 };
 
+struct TimelineDetailQuestion : TimelineDetailRequest {
+  std::optional<std::chrono::steady_clock::time_point> deadline = {};
+};
+
 // Holds the files open between questions, read-only. For one thread at a time.
 class TimelineQuery {
  public:
@@ -69,6 +74,11 @@ class TimelineQuery {
   // opening a recording answers. A chunk that cannot be read is unknown time. Of a recording without rows a wide view
   // is computed from all its events, once for as long as it does not grow.
   virtual Result<TimelineAnswer> Run(const TimelineRequest& request) = 0;
+
+  // What happened in a short span, thing by thing, with names. Of a span with more events than can be read at once
+  // there is too much of everything. Errors: kInvalidArgument (an empty span, a pid that is not above 0, too many of
+  // them or of CPUs), kDeadline, and what opening a recording answers.
+  virtual Result<TimelineDetail> Detail(const TimelineDetailQuestion& question) = 0;
 };
 
 }  // namespace wakewatch

@@ -6,9 +6,6 @@
 namespace wakewatch {
 namespace {
 
-// How many chunks in front of the span are looked through for the switch to the task that runs when it begins.
-constexpr size_t kChunksBackMax = 8;
-
 // As RecordingReader has it: a gap's place is between two chunks.
 bool GapComesFirst(const TimelineGap& gap, const ChunkRow& chunk) {
   if (gap.start_ns != chunk.first_ns) return gap.start_ns < chunk.first_ns;
@@ -72,14 +69,14 @@ Status TimelineWalk::ChooseFrom(TimelineFile* file, uint32_t cpu, std::vector<Ch
   size_t next = 0;
   const auto add_chunks_before = [&](const TimelineGap* gap) {
     for (; next < chunks.size() && (gap == nullptr || !GapComesFirst(*gap, chunks[next])); ++next) {
-      items_.push_back({file, false, chunks[next], 0});
+      items_.push_back({file, false, chunks[next], 0, 0});
     }
   };
   const auto gaps = file->GapsBetween(cpu, gaps_from_ns, end_ns_, events_left);
   if (!gaps) return tl::unexpected<Error>(gaps.error());
   for (const TimelineGap& gap : *gaps) {
     add_chunks_before(&gap);
-    items_.push_back({file, true, {}, gap.start_ns});
+    items_.push_back({file, true, {}, gap.start_ns, gap.end_ns});
   }
   add_chunks_before(nullptr);
   return {};

@@ -43,14 +43,20 @@ class TimelineWalk {
   // False: the sink had enough.
   Result<bool> Run(const TimelineDeadline& deadline, TimelineSink* sink) const;
 
- private:
   // A chunk, or a gap.
   struct Item {
     TimelineFile* file = nullptr;
     bool is_gap = false;
     ChunkRow chunk;
     uint64_t gap_ns = 0;
+    uint64_t gap_end_ns = 0;  // UINT64_MAX: the file does not say
   };
+  // What there is to read in the order of time, from up to kChunksBackMax chunks in front of the span on.
+  static constexpr size_t kChunksBackMax = 8;
+  const std::vector<Item>& items() const { return items_; }
+  uint64_t known_end_ns() const { return known_end_ns_; }
+
+ private:
   Status Choose(std::span<TimelineFile* const> files, uint32_t cpu, int64_t* events_left);
   Status ChooseFrom(TimelineFile* file, uint32_t cpu, std::vector<ChunkRow> chunks, int64_t* events_left);
   Result<size_t> First(const TimelineDeadline& deadline) const;
