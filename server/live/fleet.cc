@@ -41,6 +41,8 @@ Result<std::unique_ptr<Fleet>> Fleet::Open(const FleetOptions& options) {
   if (!catalogue) return Fail(std::move(catalogue.error()));
   for (const std::string& warning : (*catalogue)->warnings()) options.log(warning, true);
   fleet->catalogue_ = std::move(*catalogue);
+  fleet->annotations_ = Annotations::Open(options.data_folder);
+  for (const std::string& warning : fleet->annotations_->warnings()) options.log(warning, true);
   fleet->verdicts_ = std::make_unique<ShippedVerdicts>(ShippedVerdicts::Options{
       .time_max = options.shipped_check_max,
       .known = fleet->catalogue_->Verdicts(),

@@ -22,6 +22,7 @@
 #include "server/live/finding_feed.h"
 #include "server/live/host.h"
 #include "server/live/shipped_verdicts.h"
+#include "server/store/annotations.h"
 #include "server/store/catalogue.h"
 #include "server/store/retention.h"
 
@@ -78,6 +79,7 @@ class Fleet {
   // Null: it has not streamed since this server began.
   std::shared_ptr<Host> Find(const std::string& name) const;
   Catalogue& catalogue() { return *catalogue_; }
+  Annotations& annotations() { return *annotations_; }
   FindingFeed& findings() { return feed_; }
   const ShippedVerdicts& verdicts() const { return *verdicts_; }
   const FleetOptions& options() const { return options_; }
@@ -92,6 +94,7 @@ class Fleet {
 
   const FleetOptions options_;
   std::unique_ptr<Catalogue> catalogue_;
+  std::unique_ptr<Annotations> annotations_;
   std::unique_ptr<ShippedVerdicts> verdicts_;
   FormatSets sets_;
   FindingFeed feed_;

@@ -4,6 +4,8 @@
 #include <set>
 #include <string>
 
+#include "server/live/real_clock.h"
+#include "server/rpc/call_guard.h"
 #include "server/rpc/report_messages.h"
 #include "server/rpc/status.h"
 #include "server/rpc/watch.h"
@@ -31,6 +33,24 @@ FindingFilter FilterOf(const v1::ListFindingsRequest& request) {
   return filter;
 }
 
+// The same, for one of the hosts: what is muted is muted on a host.
+FindingFilter FilterFor(FindingFilter filter, const v1::ListFindingsRequest& request, const std::string& host,
+                        const Recordings& recordings) {
+  if (request.without_muted()) filter.without_groups = recordings.fleet().annotations().Muted(host);
+  return filter;
+}
+
+void ToMessage(const Annotation& annotation, v1::FindingAnnotation* message) {
+  message->set_host(annotation.host);
+  message->set_group_id(annotation.group_id);
+  message->set_triage(annotation.triage == Triage::kMuted          ? v1::TRIAGE_MUTED
+                      : annotation.triage == Triage::kAcknowledged ? v1::TRIAGE_ACKNOWLEDGED
+                                                                   : v1::TRIAGE_UNSPECIFIED);
+  message->set_note(annotation.note);
+  message->set_author(annotation.author);
+  message->set_changed_real_ns(annotation.changed_real_ns);
+}
+
 // The hosts that are asked about.
 grpc::Status HostsOf(const v1::ListFindingsRequest& request, const Recordings& recordings,
                      std::set<std::string>* hosts) {
@@ -54,7 +74,7 @@ grpc::Status FindingService::ListFindings(grpc::ServerContext*, const v1::ListFi
   const FindingFilter filter = FilterOf(*request);
   std::vector<FoundFinding> all;
   for (const std::string& host : hosts) {
-    auto found = recordings_->Findings({host, request->recording()}, filter);
+    auto found = recordings_->Findings({host, request->recording()}, FilterFor(filter, *request, host, *recordings_));
     // Of all hosts, one whose recording is gone has no findings.
     if (!found && request->host().empty() && found.error().code == ErrorCode::kNotFound) continue;
     if (!found) return ToStatus(found.error());
@@ -79,7 +99,7 @@ grpc::Status FindingService::ListFindingGroups(grpc::ServerContext*, const v1::L
   const FindingFilter filter = FilterOf(asked);
   std::vector<Recordings::FoundGroup> all;
   for (const std::string& host : hosts) {
-    auto found = recordings_->FindingGroups({host, asked.recording()}, filter);
+    auto found = recordings_->FindingGroups({host, asked.recording()}, FilterFor(filter, asked, host, *recordings_));
     if (!found && asked.host().empty() && found.error().code == ErrorCode::kNotFound) continue;
     if (!found) return ToStatus(found.error());
     response->set_total(response->total() + found->total);
@@ -130,6 +150,34 @@ grpc::Status FindingService::WatchFindings(grpc::ServerContext* context, const v
     first = false;
   }
   return watch.End();
+}
+
+grpc::Status FindingService::AnnotateFindings(grpc::ServerContext* context, const v1::AnnotateFindingsRequest* request,
+                                              v1::AnnotateFindingsResponse* response) {
+  const v1::FindingAnnotation& said = request->annotation();
+  Annotation annotation{.host = said.host(),
+                        .group_id = said.group_id(),
+                        .note = said.note(),
+                        .author = CallerOf(*context, limits_.access, {Need::kRole, Role::kAdmin}).caller.token_id,
+                        .changed_real_ns = RealNowNs()};
+  switch (said.triage()) {
+    case v1::TRIAGE_UNSPECIFIED: break;
+    case v1::TRIAGE_ACKNOWLEDGED: annotation.triage = Triage::kAcknowledged; break;
+    case v1::TRIAGE_MUTED: annotation.triage = Triage::kMuted; break;
+    default: return {grpc::StatusCode::INVALID_ARGUMENT, "this server does not know that triage"};
+  }
+  if (auto kept = recordings_->fleet().annotations().Put(annotation); !kept) return ToStatus(kept.error());
+  ToMessage(annotation, response->mutable_annotation());
+  return grpc::Status::OK;
+}
+
+grpc::Status FindingService::ListAnnotations(grpc::ServerContext*, const v1::ListAnnotationsRequest* request,
+                                             v1::ListAnnotationsResponse* response) {
+  const auto annotations =
+      recordings_->fleet().annotations().List(request->host(), request->group_id(), limits_.message_bytes_max / 2);
+  if (!annotations) return ToStatus(annotations.error());
+  for (const Annotation& annotation : *annotations) ToMessage(annotation, response->add_annotations());
+  return grpc::Status::OK;
 }
 
 }  // namespace wakewatch

@@ -20,6 +20,10 @@ class FindingService final : public v1::FindingService::Service {
                           v1::GetFindingResponse* response) override;
   grpc::Status WatchFindings(grpc::ServerContext* context, const v1::WatchFindingsRequest* request,
                              grpc::ServerWriter<v1::WatchFindingsResponse>* writer) override;
+  grpc::Status AnnotateFindings(grpc::ServerContext* context, const v1::AnnotateFindingsRequest* request,
+                                v1::AnnotateFindingsResponse* response) override;
+  grpc::Status ListAnnotations(grpc::ServerContext* context, const v1::ListAnnotationsRequest* request,
+                               v1::ListAnnotationsResponse* response) override;
 
  private:
   Recordings* const recordings_;

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "server/store/annotations.h"
 #include "server/store/new_part.h"
 #include "server/store/part_files.h"
 #include "server/store/session_store.h"
@@ -89,11 +90,24 @@ Status CopyRecording(const std::string& folder, const std::string& target, const
   return {};
 }
 
+// As SQLite sees it: a server may be writing to it.
+Status CopyAnnotations(const std::string& data_folder, const std::string& to, BackupReport* report) {
+  std::error_code error;
+  const std::string from = AnnotationsPath(data_folder);
+  if (!fs::exists(from, error)) return {};
+  auto status = CopyPart(from, AnnotationsPath(to));
+  if (status || IsAboutTarget(status.error(), to)) return status;
+  report->failed.push_back(std::move(status.error()));
+  return {};
+}
+
 Status CopySmallFiles(const std::string& data_folder, const std::string& to) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(data_folder, error)) {
     const std::string name = entry.path().filename().string();
-    if (!entry.is_regular_file(error) || name.starts_with("catalogue.db")) continue;
+    if (!entry.is_regular_file(error) || name.starts_with("catalogue.db") || name.starts_with("annotations.db")) {
+      continue;
+    }
     std::error_code failed;
     fs::copy_file(entry.path(), to + "/" + name, failed);  // with its permissions
     if (failed) return Fail(ErrnoError(failed.value(), "copying to", to + "/" + name));
@@ -116,6 +130,7 @@ Result<BackupReport> BackUp(const std::string& data_folder, const std::string& t
       STORE_TRY(CopyRecording(hosts + inside, HostsFolder(to) + inside, to, &report, progress));
     }
   }
+  STORE_TRY(CopyAnnotations(data_folder, to, &report));
   STORE_TRY(CopySmallFiles(data_folder, to));
   return report;
 }

@@ -15,13 +15,13 @@ namespace wakewatch {
 
 struct BackupReport {
   uint64_t parts = 0, bytes = 0;
-  std::vector<Error> failed;  // parts that could not be read; the others are there
+  std::vector<Error> failed;  // files that could not be read; the others are there
 };
 
-// Copies the recordings of `data_folder`, and the small files beside them (tokens), to the new folder `to`. Not the
-// catalogue, which is made again, and not what was put away. `progress` is called after each part. Errors:
-// kInvalidArgument (`to` has something in it, or lies inside `data_folder`), kNoSpace and kIo about `to`; then what was
-// copied so far is there, each file whole.
+// Copies the recordings of `data_folder`, the annotations and the small files beside them (tokens), to the new folder
+// `to`. Not the catalogue, which is made again, not what was put away and not uploads that are under way. `progress` is
+// called after each part. Errors: kInvalidArgument (`to` has something in it, or lies inside `data_folder`), kNoSpace
+// and kIo about `to`; then what was copied so far is there, each file whole.
 Result<BackupReport> BackUp(const std::string& data_folder, const std::string& to,
                             const std::function<void(const BackupReport&)>& progress = {});
 

@@ -18,8 +18,8 @@ constexpr const char* kWhere =
     " AND (?4 = 0 OR pid = ?4) AND start_ns BETWEEN ?5 AND ?6"
     " AND CASE confidence WHEN 'proven' THEN 2 WHEN 'strong' THEN 1 ELSE 0 END >= ?7 AND (?8 = 0 OR kind <> 'user')"
     " AND (?9 = '' OR group_id = ?9) AND open BETWEEN ?10 AND ?11"
-    " AND id NOT IN (SELECT value FROM json_each(?12))";
-constexpr int kLimitParameter = 13;
+    " AND id NOT IN (SELECT value FROM json_each(?12)) AND group_id NOT IN (SELECT value FROM json_each(?13))";
+constexpr int kLimitParameter = 14;
 constexpr const char* kColumns =
     "id, group_id, check_name, class, confidence, pid, comm, cpu, start_ns, end_ns, waited_ns, waker_pid, waker_comm, "
     "explanation, kind, rule, assumption, would_raise, open";
@@ -89,10 +89,18 @@ Status ReadSnapshots(const Database& db, Finding* finding) {
   }
 }
 
+// Ids are letters, digits, '-' and '_'.
+std::string JsonOf(const std::set<std::string>& ids) {
+  std::string text;
+  for (const std::string& id : ids) text += (text.empty() ? "\"" : ",\"") + id + '"';
+  return "[" + text + "]";
+}
+
 // A recording's findings: those of its parts, one part after the other from the newest on, and newer ones.
 class Search {
  public:
-  Search(const std::vector<std::string>& parts, const FindingFilter& filter) : parts_(parts), filter_(filter) {}
+  Search(const std::vector<std::string>& parts, const FindingFilter& filter)
+      : parts_(parts), filter_(filter), without_groups_(JsonOf(filter.without_groups)) {}
 
   // Decides which of them take the place of what is stored.
   Status Take(std::span<const Finding> newer);
@@ -121,6 +129,7 @@ class Search {
   const FindingFilter& filter_;
   std::map<std::string, const Finding*> newer_;  // by id
   std::string superseded_ = "[]";                // their ids, as JSON
+  const std::string without_groups_;             // as JSON
   bool last_ = true;
   std::optional<Database> behind_;  // the part behind the one at hand
 };
@@ -157,7 +166,7 @@ Result<Statement> Search::Prepare(const Database& db, const std::string& columns
   // What is open where a part ends was carried into the next.
   statement->Bind(filter_.id, filter_.check, filter_.cls, filter_.pid, signed_ns(filter_.since_ns),
                   signed_ns(filter_.until_ns), static_cast<int>(filter_.confidence_min), filter_.kernel_only,
-                  filter_.group, filter_.open_only, last_, superseded_);
+                  filter_.group, filter_.open_only, last_, superseded_, without_groups_);
   return statement;
 }
 
@@ -269,10 +278,10 @@ Status FillWorst(const Search& search, const Database& db, std::vector<StoredFin
 
 bool FindingFilter::Matches(const Finding& finding) const {
   return (id.empty() || finding.id == id) && (group.empty() || finding.group_id == group) &&
-         (check.empty() || finding.check == check) && (cls.empty() || finding.cls == cls) &&
-         finding.confidence >= confidence_min && (pid == 0 || finding.pid == pid) &&
-         (!kernel_only || finding.kind != "user") && (!open_only || finding.open) && finding.start_ns >= since_ns &&
-         finding.start_ns <= until_ns;
+         !without_groups.contains(finding.group_id) && (check.empty() || finding.check == check) &&
+         (cls.empty() || finding.cls == cls) && finding.confidence >= confidence_min &&
+         (pid == 0 || finding.pid == pid) && (!kernel_only || finding.kind != "user") && (!open_only || finding.open) &&
+         finding.start_ns >= since_ns && finding.start_ns <= until_ns;
 }
 
 bool FindingFilter::Before(const Finding& a, const Finding& b) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,9 +14,10 @@
 namespace wakewatch {
 
 struct FindingFilter {
-  std::string id;          // empty: any
-  std::string group;       // empty: any
-  std::string check, cls;  // empty: all
+  std::string id;                        // empty: any
+  std::string group;                     // empty: any
+  std::set<std::string> without_groups;  // ids of groups that are left out
+  std::string check, cls;                // empty: all
   Confidence confidence_min = Confidence::kSuspicious;
   int32_t pid = 0;                               // 0: all
   bool kernel_only = false;                      // leaves those of user tasks out

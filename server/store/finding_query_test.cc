@@ -138,6 +138,16 @@ TEST_F(FindingQueryTest, FindingsInGroups) {
   filter = {};
   filter.group = "g-rare";
   EXPECT_THAT(lines(filter), ElementsAre("g-rare 1 open 0 worst c woken from 199 to 199 strong", "1 of 1"));
+  filter = {};
+  filter.without_groups = {"g-hog", "g-unknown"};
+  EXPECT_THAT(lines(filter), ElementsAre("g-rare 1 open 0 worst c woken from 199 to 199 strong", "1 of 1"));
+  // Of what is not stored yet too.
+  EXPECT_THAT(lines(filter, {MadeFinding("e", "hog", true, 90)}),
+              ElementsAre("g-rare 1 open 0 worst c woken from 199 to 199 strong", "1 of 1"));
+  const auto page = QueryFindings(Parts(store->folder()), filter);
+  ASSERT_TRUE(page) << TextOf(page);
+  EXPECT_EQ(page->total, 1u);
+  EXPECT_EQ(page->findings.size(), 1u);
 }
 
 TEST_F(FindingQueryTest, FindingsMadeAgainGetTheirSnapshots) {

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kNoteSuffix = ".txt";
 
-std::string NoteText(const std::string& part, const Error& error) {
+std::string NoteText(const std::string& part, bool is_part, const Error& error) {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};
   gmtime_r(&now, &utc);
@@ -24,9 +24,11 @@ std::string NoteText(const std::string& part, const Error& error) {
   std::strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%SZ", &utc);
   return "Put away by wakewatch at " + std::string(time) + ", since it could not be read.\nIt was: " + part +
          "\nWhat was wrong: " + error.Text() +
-         "\nThe recording goes on without it; reports of it have a gap in its place.\n"
-         "What can be saved: sqlite3 THIS-FILE .recover | sqlite3 saved.db; wakewatch report saved.db\n"
-         "From a backup: stop the server, put the part back where it was, start the server.\n"
+         (is_part ? "\nThe recording goes on without it; reports of it have a gap in its place.\n"
+                    "What can be saved: sqlite3 THIS-FILE .recover | sqlite3 saved.db; wakewatch report saved.db\n"
+                  : "\nThe server began a new one.\n"
+                    "What can be saved: sqlite3 THIS-FILE .recover | sqlite3 saved.db\n") +
+         "From a backup: stop the server, put the file back where it was, start the server.\n"
          "Once nobody needs it, remove it together with this note.\n";
 }
 
@@ -38,8 +40,10 @@ Result<std::string> PutAway(const std::string& data_folder, const std::string& p
   const std::string folder = QuarantineFolder(data_folder);
   STORE_TRY(MakeFolders(folder));
   const fs::path path(part);
-  const std::string name = path.parent_path().parent_path().filename().string() + "-" +
-                           path.parent_path().filename().string() + "-" + path.filename().string();
+  const bool is_part = PartNumber(part).has_value();
+  const std::string name = is_part ? path.parent_path().parent_path().filename().string() + "-" +
+                                         path.parent_path().filename().string() + "-" + path.filename().string()
+                                   : path.filename().string();
   std::string target = folder + "/" + name;
   std::error_code ignored;
   for (int n = 2; fs::exists(target, ignored) && n < 10'000; ++n)
@@ -51,7 +55,7 @@ Result<std::string> PutAway(const std::string& data_folder, const std::string& p
     if (failed && *suffix == '\0') return Fail(ErrnoError(failed.value(), "moving it away", target));
   }
   // A note that cannot be written (a full disk) is in the server's log all the same.
-  std::ofstream(target + std::string(kNoteSuffix)) << NoteText(part, error);
+  std::ofstream(target + std::string(kNoteSuffix)) << NoteText(part, is_part, error);
   return target;
 }
 

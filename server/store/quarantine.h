@@ -12,7 +12,8 @@ namespace wakewatch {
 // DATA/quarantine
 std::string QuarantineFolder(const std::string& data_folder);
 
-// Moves a part with its log to DATA/quarantine/HOST-RECORDING-PART and writes the note beside it, called as it is with
+// Moves a part with its log to DATA/quarantine/HOST-RECORDING-PART, or a file of the data folder itself to
+// DATA/quarantine/NAME, and writes the note beside it, called as it is with
 // ".txt" behind. Answers where it is now. Error: it stays where it was.
 Result<std::string> PutAway(const std::string& data_folder, const std::string& part, const Error& error);
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "analysis/base/bytes.h"
+#include "server/store/annotations.h"
 #include "server/store/chunk_loader.h"
 #include "server/store/part_files.h"
 #include "server/store/quarantine.h"
@@ -61,16 +62,6 @@ Status CheckHeader(const std::string& path) {
     return Fail(Damage(ErrorCode::kTruncated,
                        "it has " + std::to_string(bytes) + " bytes of " + std::to_string(pages * page_bytes), path));
   }
-  return {};
-}
-
-Status CheckPages(const Database& db) {
-  auto check = db.Prepare("PRAGMA integrity_check(1)");
-  if (!check) return tl::unexpected<Error>(std::move(check.error()));
-  const auto row = check->Step();
-  if (!row) return tl::unexpected<Error>(row.error());
-  const std::string found = *row ? check->Text(0) : std::string("no answer");
-  if (found != "ok") return Fail(Damage(ErrorCode::kCorrupt, "its pages contradict one another: " + found, db.path()));
   return {};
 }
 
@@ -156,7 +147,27 @@ void CheckCatalogue(const std::string& path, StoreCheck* check) {
   check->damaged.push_back(std::move(status.error()));
 }
 
+void CheckAnnotationsOf(const std::string& data_folder, CheckDepth depth, StoreCheck* check) {
+  auto status = CheckAnnotations(data_folder, depth == CheckDepth::kFull);
+  if (status) return;
+  const bool damaged =
+      status.error().code != ErrorCode::kUnsupported || !HasSqliteHeader(AnnotationsPath(data_folder), false);
+  if (damaged)
+    status.error().remedy = "the server puts it away at its next start; take it from a backup, if there is one";
+  (damaged ? check->damaged : check->unreadable).push_back(std::move(status.error()));
+}
+
 }  // namespace
+
+Status CheckPages(const Database& db) {
+  auto check = db.Prepare("PRAGMA integrity_check(1)");
+  if (!check) return tl::unexpected<Error>(std::move(check.error()));
+  const auto row = check->Step();
+  if (!row) return tl::unexpected<Error>(row.error());
+  const std::string found = *row ? check->Text(0) : std::string("no answer");
+  if (found != "ok") return Fail(Damage(ErrorCode::kCorrupt, "its pages contradict one another: " + found, db.path()));
+  return {};
+}
 
 bool IsDamage(const std::string& part, const Error& error) {
   switch (error.code) {
@@ -203,6 +214,7 @@ Status CheckLog(const std::string& path) {
 StoreCheck CheckStore(const std::string& data_folder, CheckDepth depth) {
   StoreCheck check;
   CheckCatalogue(data_folder + "/catalogue.db", &check);
+  CheckAnnotationsOf(data_folder, depth, &check);
   const std::string hosts = HostsFolder(data_folder);
   for (const std::string& host : FoldersIn(hosts)) {
     for (const std::string& id : FoldersIn(hosts + "/" + host)) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analysis/base/result.h"
+#include "server/store/sqlite.h"
 
 namespace wakewatch {
 
@@ -22,14 +23,17 @@ Status CheckPart(const std::string& path, CheckDepth depth);
 // stand behind such a frame, so the log was damaged later, and they are lost. No log, or an empty one, is fine.
 Status CheckLog(const std::string& path);
 
+// What SQLite says of all pages of an open file. Error kCorrupt.
+Status CheckPages(const Database& db);
+
 // True for errors after which a part is of no use where it is.
 bool IsDamage(const std::string& part, const Error& error);
 
-// All that is wrong below a data folder, file by file: the catalogue, the parts and their logs. For people: each error
-// names its file and what to do.
+// All that is wrong below a data folder, file by file: the catalogue, the annotations, the parts and their logs. For
+// people: each error names its file and what to do.
 struct StoreCheck {
   uint64_t recordings = 0, parts = 0, bytes = 0;
-  std::vector<Error> damaged;                        // parts and catalogue
+  std::vector<Error> damaged;                        // parts, catalogue and annotations
   std::vector<Error> lost_logs;                      // transactions behind damage in a log
   std::vector<Error> unreadable;                     // not damaged, but not readable here either
   std::vector<std::string> unfinished, quarantined;  // files
