@@ -82,12 +82,13 @@ Result<std::unique_ptr<TraceInput>> InputOption::Open() const {
   return OpenTraceOrRecording(path_, options);
 }
 
-SpanOptions::SpanOptions(VerbOptions* options) {
+SpanOptions::SpanOptions(VerbOptions* options, const std::string& prefix)
+    : since_name_("--" + prefix + "since"), until_name_("--" + prefix + "until") {
   const auto add = [&](const std::string& name, const std::string& help, std::string* value) {
     options->Text({.names = name, .help = help, .type = "TIME", .check = CheckedBy(ParseTimePoint)}, value);
   };
-  add("--since", "Leave out what starts before: 41.5 (trace seconds) or '2026-11-21 14:03'", &since_);
-  add("--until", "Leave out what starts after", &until_);
+  add(since_name_, "Leave out what starts before: 41.5 (trace seconds) or '2026-11-21 14:03'", &since_);
+  add(until_name_, "Leave out what starts after", &until_);
 }
 
 Status SpanOptions::Fill(const TraceMetadata& metadata, EngineOptions* options) const {
@@ -106,7 +107,7 @@ Status SpanOptions::Fill(const TraceMetadata& metadata, EngineOptions* options) 
   if (auto status = resolve(since_, &options->since_ns); !status) return status;
   if (auto status = resolve(until_, &options->until_ns); !status) return status;
   if (options->since_ns > options->until_ns) {
-    return Fail(ErrorCode::kInvalidArgument, "--until " + until_ + " is before --since " + since_);
+    return Fail(ErrorCode::kInvalidArgument, until_name_ + " " + until_ + " is before " + since_name_ + " " + since_);
   }
   return {};
 }
@@ -116,7 +117,8 @@ Status SpanOptions::Fill(RemoteView* view) const {
   const auto until = until_.empty() ? Result<TimePoint>(TimePoint()) : ParseTimePoint(until_);
   if (!since || !until) return Fail(!since ? since.error() : until.error());
   if (!since_.empty() && !until_.empty() && since->wall != until->wall) {
-    return Fail(ErrorCode::kInvalidArgument, "--since and --until must both be trace times or both wall times");
+    return Fail(ErrorCode::kInvalidArgument,
+                since_name_ + " and " + until_name_ + " must both be trace times or both wall times");
   }
   view->since_ns = since->ns;
   view->until_ns = until->ns;

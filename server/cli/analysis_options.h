@@ -57,10 +57,10 @@ class ServerOption {
   RemoteServer remote_;
 };
 
-// --since, --until.
+// --since, --until; with a prefix "before-" they are --before-since, --before-until.
 class SpanOptions {
  public:
-  explicit SpanOptions(VerbOptions* options);
+  explicit SpanOptions(VerbOptions* options, const std::string& prefix = "");
   bool given() const { return !since_.empty() || !until_.empty(); }
   // Errors: kInvalidArgument, for a wall time on an input that has no clock pairs, or an end before its begin.
   Status Fill(const TraceMetadata& metadata, EngineOptions* options) const;
@@ -68,6 +68,7 @@ class SpanOptions {
   Status Fill(RemoteView* view) const;
 
  private:
+  const std::string since_name_, until_name_;
   std::string since_, until_;
 };
 

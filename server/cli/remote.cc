@@ -14,6 +14,7 @@
 #include "proto/wire/batch_codec.h"
 #include "server/cli/values.h"
 #include "server/rpc/chain_messages.h"
+#include "server/rpc/compare_messages.h"
 #include "server/rpc/protocol_messages.h"
 #include "server/rpc/report_messages.h"
 
@@ -283,6 +284,23 @@ Result<ChainAnswer> FindChainRemotely(const RemoteServer& server, const RemoteVi
   request.set_task(task);
   v1::GetChainResponse response;
   const grpc::Status status = stub->GetChain(&context, request, &response);
+  if (!status.ok()) return Fail(FromStatus(server, status));
+  return FromMessage(response);
+}
+
+Result<Comparison> CompareRemotely(const RemoteServer& server, const RemoteView& before, const RemoteView& after,
+                                   bool user_tasks) {
+  const auto channel = ChannelTo(server);
+  if (!channel) return Fail(channel.error());
+  const auto stub = v1::AnalysisService::NewStub(channel->channel);
+  grpc::ClientContext context;
+  channel->Authorize(&context);
+  v1::CompareRequest request;
+  FillRef(before, request.mutable_before());
+  FillRef(after, request.mutable_after());
+  request.set_user_tasks(user_tasks);
+  v1::CompareResponse response;
+  const grpc::Status status = stub->Compare(&context, request, &response);
   if (!status.ok()) return Fail(FromStatus(server, status));
   return FromMessage(response);
 }

@@ -12,6 +12,7 @@
 
 #include "analysis/base/result.h"
 #include "analysis/report/chain_view.h"
+#include "analysis/report/compare.h"
 #include "analysis/report/report_filter.h"
 #include "analysis/report/report_view.h"
 #include "proto/wire/client_channel.h"
@@ -59,6 +60,10 @@ Result<QueryEnd> QueryRemotely(const RemoteServer& server, const RemoteRecording
 
 // As FindChain. Of `view` the recording and the span count.
 Result<ChainAnswer> FindChainRemotely(const RemoteServer& server, const RemoteView& view, const std::string& task);
+
+// As Compare. Of the views the recordings and the spans count.
+Result<Comparison> CompareRemotely(const RemoteServer& server, const RemoteView& before, const RemoteView& after,
+                                   bool user_tasks);
 
 // What `wakewatch list hosts` and `list recordings` show.
 Result<Listing> ListHostsRemotely(const RemoteServer& server);

@@ -4,6 +4,7 @@
 #include "server/cli/cert.h"
 #include "server/cli/chain.h"
 #include "server/cli/check.h"
+#include "server/cli/diff.h"
 #include "server/cli/docs.h"
 #include "server/cli/doctor.h"
 #include "server/cli/findings.h"
@@ -29,6 +30,7 @@ std::vector<std::unique_ptr<Verb>> MakeVerbs(CommandLine* line) {
   verbs.push_back(std::make_unique<ModelVerb>(line));
   verbs.push_back(std::make_unique<FindingsVerb>(line));
   verbs.push_back(std::make_unique<ChainVerb>(line));
+  verbs.push_back(std::make_unique<DiffVerb>(line));
   verbs.push_back(std::make_unique<CheckVerb>(line));
   verbs.push_back(std::make_unique<QueryVerb>(line));
   verbs.push_back(std::make_unique<ListVerb>(line));

@@ -127,7 +127,7 @@ Result<RecordingReport> Recordings::Analyse(const RecordingName& name, const Rec
   }
   AttachSnapshots(wakewatch::Parts(FolderOf(*row)), &report->findings);
   const uint64_t end_ns = report->end_ns;
-  return RecordingReport{std::make_shared<const Report>(std::move(*report)), *row, end_ns};
+  return RecordingReport{std::make_shared<const Report>(std::move(*report)), *row, end_ns, *since_ns, *until_ns};
 }
 
 Result<ChainAnswer> Recordings::Chain(const RecordingName& name, const RecordingSpan& span, const std::string& task,

@@ -39,6 +39,7 @@ struct RecordingReport {
   std::shared_ptr<const Report> report;
   RecordingRow row;
   uint64_t watermark_ns = 0;
+  uint64_t since_ns = 0, until_ns = UINT64_MAX;  // of the trace clock: the span that it is about
 };
 
 // How waits were found.

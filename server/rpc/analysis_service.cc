@@ -5,11 +5,13 @@
 #include <utility>
 
 #include "analysis/checks/checks_list.h"
+#include "analysis/report/compare.h"
 #include "analysis/report/delay_table.h"
 #include "analysis/report/report_filter.h"
 #include "analysis/report/report_json.h"
 #include "analysis/report/report_view.h"
 #include "server/rpc/chain_messages.h"
+#include "server/rpc/compare_messages.h"
 #include "server/rpc/report_messages.h"
 #include "server/rpc/status.h"
 #include "server/rpc/timeline_messages.h"
@@ -122,9 +124,13 @@ std::function<bool()> AnalysisService::Stop(grpc::ServerContext* context) const 
 }
 
 Result<RecordingReport> AnalysisService::ReportOf(grpc::ServerContext* context, const v1::RecordingRef& ref) {
+  return ReportOf(ref, Stop(context));
+}
+
+Result<RecordingReport> AnalysisService::ReportOf(const v1::RecordingRef& ref, const std::function<bool()>& stop) {
   const RecordingSpan span = SpanOf(ref);
   if (span.all()) return recordings_->Summary(NameOf(ref));
-  return recordings_->Analyse(NameOf(ref), span, recordings_->fleet().options().live.engine, Stop(context));
+  return recordings_->Analyse(NameOf(ref), span, recordings_->fleet().options().live.engine, stop);
 }
 
 Result<RecordingReport> AnalysisService::WithFindings(grpc::ServerContext* context, const v1::RecordingRef& ref) {
@@ -353,6 +359,26 @@ grpc::Status AnalysisService::GetChain(grpc::ServerContext* context, const v1::G
   if (!answer) return ToStatus(answer.error());
   response->set_recording(row->id);
   ToMessage(*answer, response);
+  return grpc::Status::OK;
+}
+
+grpc::Status AnalysisService::Compare(grpc::ServerContext* context, const v1::CompareRequest* request,
+                                      v1::CompareResponse* response) {
+  for (const v1::RecordingRef* const ref : {&request->before(), &request->after()}) {
+    if (ref->until_ns() == 0 || ref->until_ns() > ref->since_ns()) continue;
+    return ToStatus({ErrorCode::kInvalidArgument, "a span that is to be compared ends before it begins"});
+  }
+  const auto stop = Stop(context);  // both must be ready by the one deadline
+  const auto before = ReportOf(request->before(), stop);
+  if (!before) return ToStatus(before.error());
+  const auto after = ReportOf(request->after(), stop);
+  if (!after) return ToStatus(after.error());
+  const auto part = [](const RecordingReport& of) {
+    return ComparedPart{of.row.host, of.row.id, *of.report, of.since_ns, of.until_ns};
+  };
+  const auto comparison = wakewatch::Compare(part(*before), part(*after), request->user_tasks());
+  if (!comparison) return ToStatus(comparison.error());
+  ToMessage(*comparison, response);
   return grpc::Status::OK;
 }
 

@@ -38,10 +38,13 @@ class AnalysisService final : public v1::AnalysisService::Service {
                         v1::GetModelResponse* response) override;
   grpc::Status GetChain(grpc::ServerContext* context, const v1::GetChainRequest* request,
                         v1::GetChainResponse* response) override;
+  grpc::Status Compare(grpc::ServerContext* context, const v1::CompareRequest* request,
+                       v1::CompareResponse* response) override;
 
  private:
   // The summary of all of it, or an analysis of the span that was asked for.
   Result<RecordingReport> ReportOf(grpc::ServerContext* context, const v1::RecordingRef& ref);
+  Result<RecordingReport> ReportOf(const v1::RecordingRef& ref, const std::function<bool()>& stop);
   // The same with all findings.
   Result<RecordingReport> WithFindings(grpc::ServerContext* context, const v1::RecordingRef& ref);
   // The analysis that was asked for is to be given up.

@@ -11,8 +11,8 @@ import sys
 
 from command import ERROR, FINDINGS, FINE, GAPS, LOST, PATIENCE_S, USAGE, WAKEWATCH, Command, main
 
-VERBS = ("record", "import", "backup", "report", "latency", "model", "findings", "chain", "check", "query", "list",
-         "doctor")
+VERBS = ("record", "import", "backup", "report", "latency", "model", "findings", "chain", "diff", "check", "query",
+         "list", "doctor")
 
 
 class Help(Command):
@@ -59,6 +59,7 @@ class Usage(Command):
                           ("record", "--buffer-kb", "1"), ("record", "--duration", "-3s"), ("list", "cats"),
                           ("list", "events"), ("list", "kinds", "x"), ("query", "x"), ("chain", "x"),
                           ("chain", "x", "--task", "1", "--until", "soon"), ("check",), ("check", "a", "--all"),
+                          ("diff", "a"), ("diff", "a", "b", "--before-since", "soon"), ("diff", "a", "b", "c"),
                           ("check", "--list", "--all"), ("check", "x", "--memory", "arm"), ("check", "x", "--states", "0"),
                           ("check", "x", "--json", "--memory", "both"), ("check", "x", "--role", "a=1"),
                           ("check", "--diagnose", "--show"), ("check", "x", "--diagnose", "--memory", "both"),
@@ -109,7 +110,7 @@ class Usage(Command):
 
 
 class BadInput(Command):
-    READERS = (("report",), ("latency",), ("findings",), ("list", "events"), ("chain", "--task", "1"))
+    READERS = (("report",), ("latency",), ("findings",), ("list", "events"), ("chain", "--task", "1"), ("diff", __file__))
 
     def test_files_that_are_no_trace(self):
         rows = (("missing", None), ("empty", b""), ("text", b"hello\n"), ("zeros", bytes(100000)),
@@ -347,6 +348,48 @@ class Answers(Command):
         done = self.run_it("report", self.trace(), "--json", expect=GAPS)
         json.loads(done.stdout)
         self.assertEqual(b"", done.stderr, "progress belongs on a terminal")
+
+
+class Diffs(Command):
+    def middle(self):
+        trace = json.loads(self.run_it("report", self.trace(), "--json", expect=GAPS).stdout)["trace"]
+        return "%.9f" % ((trace["start_ns"] + trace["end_ns"]) / 2e9)
+
+    def test_a_trace_and_itself(self):
+        answer = json.loads(self.run_it("diff", self.trace(), self.trace(), "--json", expect=GAPS).stdout)
+        self.assertEqual(1, answer["schema_version"])
+        self.assertTrue(answer["threads"] and answer["softirq"])
+        changes = {row["wakeup_latency_ns"]["change"] for row in answer["threads"]}
+        self.assertLessEqual(changes, {"none measured", "too few to tell", "no sure change"})
+        for row in answer["threads"]:
+            self.assertEqual(row["threads_before"], row["threads_after"], row["name"])
+            times = row["wakeup_latency_ns"]
+            self.assertEqual(times["before"], times["after"], row["name"])
+            self.assertEqual(times["p"] is None, times["change"] in ("none measured", "too few to tell"), row["name"])
+            self.assertNotEqual("user", row["kind"])
+        everything = json.loads(self.run_it("diff", self.trace(), self.trace(), "--all", "--json").stdout)
+        self.assertIn("user", {row["kind"] for row in everything["threads"]})
+
+    def test_two_spans_of_a_trace(self):
+        middle = self.middle()
+        spans = ("--before-until", middle, "--after-since", middle)
+        answer = json.loads(self.run_it("diff", self.trace(), self.trace(), *spans, "--json", expect=GAPS).stdout)
+        self.assertLess(answer["before"]["start_ns"], answer["before"]["end_ns"])
+        self.assertLessEqual(answer["before"]["end_ns"], answer["after"]["start_ns"])
+        rows = list(csv.DictReader(io.StringIO(
+            self.run_it("diff", self.trace(), self.trace(), *spans, "--format", "csv").stdout.decode())))
+        self.assertEqual(("trace", "lost_events"), (rows[0]["subject"], rows[0]["measure"]))
+        for row in rows:
+            self.assertTrue(row["n_before"] and row["n_after"], row)
+            self.assertNotIn(None, row, "a field too many")
+        text = self.run_it("diff", self.trace(), self.trace(), *spans).stdout.decode()
+        self.assertIn("!!! EVENTS WERE LOST", text)
+        self.assertLess(text.index("!!! EVENTS"), text.index("THREADS"))
+
+    def test_a_span_with_nothing_in_it(self):
+        self.refused("diff", self.trace(), self.trace(), "--after-since", "999999999", code=ERROR, says=("as after",))
+        self.refused("diff", self.trace(), self.trace(), "--before-since", "2", "--before-until", "1", code=USAGE,
+                     says=("--before-until", "--before-since"))
 
 
 class Recordings(Command):

@@ -199,6 +199,22 @@ class ServedAnswers(Serving):
             self.assertIn(mine.returncode, (FINE, GAPS), mine.stderr)
         self.refused("chain", "sim-0", "--server", server.grpc, "--task", "nobody", says=("nobody",))
 
+    def test_a_comparison_over_the_network(self):
+        server = self.served()
+        folder = self.session_folder(server)
+        start_ns = json.loads(self.run_it("report", folder, "--json", expect=GAPS).stdout)["trace"]["start_ns"]
+        middle = "%.9f" % (start_ns / 1e9 + 1)
+        for options in ((), ("--before-until", middle, "--after-since", middle)):
+            mine = json.loads(self.run_it("diff", folder, folder, "--json", *options, expect=GAPS).stdout)
+            asked = json.loads(self.run_it("diff", "sim-0", "sim-0", "--json", "--server", server.grpc, *options,
+                                           expect=GAPS).stdout)
+            for document in (mine, asked):
+                for side in ("before", "after"):
+                    document[side].pop("host")
+                    document[side].pop("recording")
+            self.assertEqual(mine, asked, options)
+        self.refused("diff", "sim-0", "nobody", "--server", server.grpc, says=("nobody",))
+
     def test_sql_over_the_network(self):
         server = self.served()
         part = os.path.join(self.session_folder(server), "part-0001.db")
