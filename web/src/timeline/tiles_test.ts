@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import { bestOf, keyOf, levelFor, neighboursOf, parentOf, tileEndNs, tilesAt, tileStartNs, type Tile } from "./tiles";
+
+const kOriginNs = 86_352_000_000_123n;
+
+describe("tiles", () => {
+  it.each([
+    [{ start: 0, end: 1024 }, 10],
+    [{ start: 0, end: 1025 }, 11],
+    [{ start: 0, end: 3 }, 10],
+    [{ start: 0, end: 1e18 }, 52],
+  ])("of %o are of level %d", (view, level) => expect(levelFor(view)).toBe(level));
+
+  it("cover a view with two at most, wherever it is", () => {
+    for (let i = 0; i < 500; i++) {
+      const start = i * 777_777;
+      const view = { start, end: start + 1000 + i * i * 31 };
+      const tiles = tilesAt(levelFor(view), view, kOriginNs);
+      expect(tiles.length).toBeGreaterThan(0);
+      expect(tiles.length).toBeLessThanOrEqual(2);
+      expect(tileStartNs(tiles[0]!)).toBeLessThanOrEqual(kOriginNs + BigInt(view.start));
+      expect(tileEndNs(tiles.at(-1)!)).toBeGreaterThanOrEqual(kOriginNs + BigInt(view.end));
+    }
+  });
+
+  it("lie in their parents and have neighbours", () => {
+    const tile: Tile = { level: 20, index: 7 };
+    expect(tileStartNs(parentOf(tile))).toBeLessThanOrEqual(tileStartNs(tile));
+    expect(tileEndNs(parentOf(tile))).toBe(tileEndNs(tile));
+    expect(neighboursOf([tile]).map(keyOf)).toEqual(["20/8", "20/6", "21/3"]);
+    expect(neighboursOf([{ level: 20, index: 0 }]).map(keyOf)).toEqual(["20/1", "21/0"]);
+    expect(neighboursOf([])).toEqual([]);
+  });
+});
+
+describe("the best picture that is there", () => {
+  const view = { start: 0, end: 2048 };
+  const picture = (...keys: string[]) =>
+    bestOf(11, view, 0n, (tile) => (keys.includes(keyOf(tile)) ? keyOf(tile) : undefined));
+
+  it.each<[string, string[], { value: string; from: number; to: number }[]]>([
+    ["is its own tile", ["11/0", "12/0"], [{ value: "11/0", from: 0, to: 2048 }]],
+    ["is a coarser one, of which only this part counts", ["14/0"], [{ value: "14/0", from: 0, to: 2048 }]],
+    [
+      "is made of finer ones",
+      ["10/0", "10/1"],
+      [
+        { value: "10/0", from: 0, to: 1024 },
+        { value: "10/1", from: 1024, to: 2048 },
+      ],
+    ],
+    ["has holes where nothing came", ["10/1"], [{ value: "10/1", from: 1024, to: 2048 }]],
+    ["is nothing at first", [], []],
+  ])("%s", (_, keys, pieces) => expect(picture(...keys)).toEqual(pieces));
+
+  it("mixes what came with what stands in", () => {
+    const across = bestOf(10, { start: 100, end: 1100 }, 0n, (tile) =>
+      ["10/0", "12/0"].includes(keyOf(tile)) ? keyOf(tile) : undefined,
+    );
+    expect(across).toEqual([
+      { value: "10/0", from: 0, to: 1024 },
+      { value: "12/0", from: 1024, to: 2048 },
+    ]);
+  });
+});
