@@ -13,10 +13,13 @@ import { ThreadPage } from "./pages/thread";
 import { ServerNow } from "./parts/clock";
 import { ConnectionMark, LostNote, SaidAbove } from "./parts/feed_note";
 import { SignedIn } from "./parts/signed_in";
+import { lazyPage } from "./parts/lazy";
 import { ThemeSwitch } from "./parts/theme";
-import { findingsAddress, kFleetAddress, protocolsAddress, useRoute, type Page } from "./router";
+import { findingsAddress, kFleetAddress, protocolsAddress, sqlAddress, useRoute, type Page } from "./router";
 import { kNoHosts, reduceHosts, type Hosts } from "./state/hosts";
 import { visible } from "./text/visible";
+
+const SqlPage = lazyPage(() => import("./sql/sql_page").then((module) => module.SqlPage));
 
 function titleOf(page: Page): string {
   switch (page.name) {
@@ -36,6 +39,8 @@ function titleOf(page: Page): string {
       return `Protocol ${visible(page.protocol)}`;
     case "check":
       return "Check a protocol";
+    case "sql":
+      return "SQL";
     case "unknown":
       return "No such page";
   }
@@ -95,6 +100,9 @@ export function App() {
           >
             Protocols
           </a>
+          <a href={sqlAddress()} aria-current={page.name === "sql" ? "page" : undefined}>
+            SQL
+          </a>
         </nav>
         <ConnectionMark feed={feed} />
         <SignedIn feed={feed} />
@@ -115,6 +123,7 @@ export function App() {
           {page.name === "protocols" && <ProtocolsPage query={query} />}
           {page.name === "protocol" && <ProtocolPage key={key} name={page.protocol} />}
           {page.name === "check" && <CheckPage />}
+          {page.name === "sql" && <SqlPage hosts={hosts} query={query} />}
           {page.name === "unknown" && <UnknownPage path={page.path} />}
         </SaidAbove.Provider>
       </main>

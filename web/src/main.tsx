@@ -6,6 +6,8 @@ import "./style/table.css";
 import "./style/parts.css";
 import "./style/split.css";
 import "./style/protocol.css";
+import "./style/sql.css";
+import "./style/menu.css";
 
 adoptPath();
 render(<App />, document.getElementById("app")!);

@@ -13,6 +13,7 @@ export type Page =
   | { name: "protocols" }
   | { name: "protocol"; protocol: string }
   | { name: "check" }
+  | { name: "sql" }
   | { name: "unknown"; path: string };
 
 export interface Route {
@@ -52,6 +53,7 @@ function pageOf(parts: (string | undefined)[]): Page | undefined {
   if (head === "findings" && first === undefined) return { name: "findings" };
   if (head === "protocols" && first === undefined) return { name: "protocols" };
   if (head === "check" && first === undefined) return { name: "check" };
+  if (head === "sql" && first === undefined) return { name: "sql" };
   if (head === "protocol" && first !== undefined && second === undefined) return { name: "protocol", protocol: first };
   if (head === "finding" && first !== undefined && second !== undefined)
     return { name: "finding", host: first, id: second };
@@ -107,6 +109,10 @@ export function protocolAddress(protocol: string): string {
 }
 
 export const kCheckAddress = "#/check";
+
+export function sqlAddress(query: Query = {}): string {
+  return withQuery("/sql", query);
+}
 
 /** Changes the part after '?' of the page that is shown; no new entry in the browser's history. */
 export function replaceQuery(changes: Query): void {

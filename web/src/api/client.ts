@@ -6,6 +6,7 @@ import { FindingService } from "../gen/wakewatch/v1/findings_pb";
 import { FleetService } from "../gen/wakewatch/v1/fleet_pb";
 import { ProtocolService } from "../gen/wakewatch/v1/protocol_pb";
 import type { Explained } from "./follow";
+import { SqlService } from "../gen/wakewatch/v1/sql_pb";
 
 const transport = createConnectTransport({ baseUrl: window.location.origin, useBinaryFormat: true });
 
@@ -14,6 +15,7 @@ export const analysis = createClient(AnalysisService, transport);
 export const findings = createClient(FindingService, transport);
 
 export const protocols = createClient(ProtocolService, transport);
+export const sql = createClient(SqlService, transport);
 
 export const kUnaryMs = 20_000;
 export const kCheckMs = 60_000; // longer than the server lets a check run

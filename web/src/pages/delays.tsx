@@ -10,7 +10,7 @@ import { Table, type Column } from "../parts/table";
 import { Foreign } from "../parts/text";
 import { useSort } from "../parts/use_sort";
 import { hostAddress, replaceQuery, threadAddress } from "../router";
-import { splitOf, sumOfSplits } from "../state/buckets";
+import { bucketCells, splitOf, sumOfSplits } from "../state/buckets";
 import { delayTotals } from "../state/delays";
 import type { HostEntry } from "../state/hosts";
 import { traceTime } from "../text/times";
@@ -25,6 +25,7 @@ const threadColumn = (query: URLSearchParams): Column<DelayRow> => ({
   title: "Thread",
   rem: 13,
   value: (row) => row.comm,
+  also: [{ name: "pid", raw: (row) => row.pid }],
   cell: (row) => (
     <a href={threadAddress(row.host, row.pid, carried(query))}>
       <Foreign text={row.comm} /> <span class="quiet">{row.pid}</span>
@@ -56,7 +57,13 @@ const kCause: Column<DelayRow> = {
   cell: (row) => <Foreign text={row.cause} empty="not known" />,
 };
 const kFigures: readonly Column<DelayRow>[] = [
-  { id: "spent", title: "Spent on", rem: 12, cell: (row) => <SplitBar split={splitOf(row.buckets)} slim /> },
+  {
+    id: "spent",
+    title: "Spent on",
+    rem: 12,
+    cell: (row) => <SplitBar split={splitOf(row.buckets)} slim />,
+    also: bucketCells((row: DelayRow) => row.buckets),
+  },
   ...quantileColumns<DelayRow>("latency", "Latency", (row) => row.latency, ["n", "p50Ns", "p99Ns", "maxNs"]),
   {
     id: "sum",
@@ -64,6 +71,8 @@ const kFigures: readonly Column<DelayRow>[] = [
     group: "Latency",
     rem: 6,
     numeric: true,
+    unit: "ns",
+    exportAs: "latency_sum",
     value: (row) => row.latencySumNs,
     cell: (row) => duration(row.latencySumNs),
   },
@@ -80,6 +89,7 @@ const kFigures: readonly Column<DelayRow>[] = [
     group: "Excess",
     rem: 6,
     numeric: true,
+    unit: "ns",
     value: (row) => row.excessSumNs,
     cell: (row) => duration(row.excessSumNs),
   },
@@ -212,6 +222,11 @@ function Answer({ chosen, query, grouping, userTasks, pid }: AnswerProps) {
         rowKey={(row) => `${row.pid} ${row.comm} ${row.kind} ${row.cause}`}
         sort={sort}
         onSort={onSort}
+        partly={
+          state !== undefined && BigInt(state.rows.length) < state.rowsTotal
+            ? `those with the largest sum of excess, of ${count(state.rowsTotal)}`
+            : undefined
+        }
         empty="No wait was measured here. Waits that touch a gap are unknown and not counted."
       />
     </Fed>

@@ -9,7 +9,7 @@ import { Table, type Column } from "../parts/table";
 import { Foreign, Task, When } from "../parts/text";
 import { useSort } from "../parts/use_sort";
 import { findingAddress, findingsAddress } from "../router";
-import { openWords, whenNs, type Filter } from "../state/findings";
+import { confidenceName, openWords, whenNs, type Filter } from "../state/findings";
 import { traceTime } from "../text/times";
 import { count, duration, plural } from "../text/units";
 
@@ -28,6 +28,10 @@ function columnsFor(open: ReadonlySet<string>, turn: (key: string) => void): Col
       title: "Thread",
       rem: 13,
       value: (group) => worstOf(group).comm,
+      also: [
+        { name: "pid", raw: (group) => worstOf(group).pid },
+        { name: "group", raw: (group) => group.groupId },
+      ],
       cell: (group) => {
         const key = groupKey(group);
         return (
@@ -50,6 +54,7 @@ function columnsFor(open: ReadonlySet<string>, turn: (key: string) => void): Col
       title: "Confidence",
       rem: 7.5,
       value: (group) => group.confidence,
+      raw: (group) => confidenceName(group.confidence),
       cell: (group) => <ConfidenceMark confidence={group.confidence} />,
     },
     {
@@ -72,6 +77,7 @@ function columnsFor(open: ReadonlySet<string>, turn: (key: string) => void): Col
       rem: 10,
       hint: "Of a lost wakeup the usual one",
       value: (group) => worstOf(group).wakerComm,
+      also: [{ name: "waker_pid", raw: (group) => worstOf(group).wakerPid ?? null }],
       cell: (group) => {
         const { wakerPid, wakerComm } = worstOf(group);
         return wakerPid === undefined ? <span class="quiet">–</span> : <Task comm={wakerComm} pid={wakerPid} />;
@@ -88,6 +94,7 @@ function columnsFor(open: ReadonlySet<string>, turn: (key: string) => void): Col
     {
       id: "open",
       title: "Now",
+      exportAs: "open",
       rem: 7.5,
       value: (group) => group.open,
       cell: (group) =>
@@ -102,6 +109,8 @@ function columnsFor(open: ReadonlySet<string>, turn: (key: string) => void): Col
       title: "Worst",
       rem: 6,
       numeric: true,
+      unit: "ns",
+      also: [{ name: "worst_id", raw: (group) => worstOf(group).id }],
       value: (group) => worstOf(group).waitedNs,
       cell: (group) => (
         <a href={findingAddress(worstOf(group).host, worstOf(group).id)}>{duration(worstOf(group).waitedNs)}</a>
@@ -113,6 +122,10 @@ function columnsFor(open: ReadonlySet<string>, turn: (key: string) => void): Col
       rem: 13.5,
       numeric: true,
       hint: "The start of the latest on the host's wall clock",
+      exportAs: "last_start_real",
+      unit: "ns",
+      raw: (group) => (group.lastStartRealNs === 0n ? null : group.lastStartRealNs),
+      also: [{ name: "last_start_trace_ns", raw: (group) => group.lastStartNs }],
       value: (group) => group.lastStartRealNs || group.lastStartNs,
       cell: (group) => <Began realNs={group.lastStartRealNs} traceNs={group.lastStartNs} />,
     },
@@ -174,6 +187,7 @@ export function FindingGroups({ filter, query, anyHost, onClasses }: Props) {
         sort={sort}
         onSort={onSort}
         onOpen={(group) => turn(groupKey(group))}
+        partly={groups.length < total ? `of ${count(total)} groups` : undefined}
         more={(group) => (open.has(groupKey(group)) ? <Occurrences group={group} filter={filter} /> : undefined)}
         empty="Nothing was found that matches. Waits below the thresholds are no findings; they are in the threads' figures."
       />

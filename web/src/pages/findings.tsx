@@ -12,6 +12,7 @@ import { useSort } from "../parts/use_sort";
 import { findingAddress, replaceQuery } from "../router";
 import {
   filterOf,
+  confidenceName,
   findingKey,
   kConfidences,
   kNoLiveFindings,
@@ -35,6 +36,14 @@ const kColumns: readonly Column<Finding>[] = [
     title: "When",
     rem: 13.5,
     numeric: true,
+    exportAs: "start_real",
+    unit: "ns",
+    also: [
+      { name: "start_trace_ns", raw: (one) => one.startNs },
+      { name: "id", raw: (one) => one.id },
+      { name: "recording", raw: (one) => one.recording },
+    ],
+    raw: (one) => (one.startRealNs === 0n ? null : one.startRealNs),
     value: whenNs,
     hint: "Its start on the host's wall clock",
     cell: (one) => (
@@ -49,6 +58,7 @@ const kColumns: readonly Column<Finding>[] = [
     title: "Confidence",
     rem: 7.5,
     value: (one) => one.confidence,
+    raw: (one) => confidenceName(one.confidence),
     cell: (one) => <ConfidenceMark confidence={one.confidence} />,
   },
   { id: "check", title: "Check", rem: 10, value: (one) => one.check, cell: (one) => <Foreign text={one.check} /> },
@@ -64,14 +74,24 @@ const kColumns: readonly Column<Finding>[] = [
     title: "Thread",
     rem: 11,
     value: (one) => one.comm,
+    also: [{ name: "pid", raw: (one) => one.pid }],
     cell: (one) => <Task comm={one.comm} pid={one.pid} />,
   },
-  { id: "cpu", title: "CPU", rem: 3.5, numeric: true, value: (one) => one.cpu ?? -1, cell: (one) => one.cpu ?? "–" },
+  {
+    id: "cpu",
+    title: "CPU",
+    rem: 3.5,
+    numeric: true,
+    value: (one) => one.cpu ?? -1,
+    raw: (one) => one.cpu ?? null,
+    cell: (one) => one.cpu ?? "–",
+  },
   {
     id: "waited",
     title: "Waited",
     rem: 6,
     numeric: true,
+    unit: "ns",
     value: (one) => one.waitedNs,
     cell: (one) => duration(one.waitedNs),
   },
@@ -80,12 +100,15 @@ const kColumns: readonly Column<Finding>[] = [
     title: "Over",
     rem: 6.5,
     value: (one) => Number(one.open),
+    exportAs: "open",
+    raw: (one) => one.open,
     cell: (one) => (one.open ? <OpenMark words={openWords(one.check)} /> : <span class="quiet">yes</span>),
   },
   {
     id: "explanation",
     title: "Explanation",
     rem: 24,
+    raw: (one) => one.explanation,
     cell: (one) => (
       <span title={visible(one.explanation)}>
         <Foreign text={one.explanation} empty="–" />
@@ -191,6 +214,9 @@ function FindingList({ filter, query, columns, anyHost }: ListProps) {
           sort={sort}
           onSort={onSort}
           onOpen={open}
+          partly={
+            rows.length < total ? `${worstFirst ? "the longest waits" : "the newest"} of ${count(total)}` : undefined
+          }
           empty="Nothing was found that matches. Waits below the thresholds are no findings; they are in the threads' figures."
         />
       </Fed>

@@ -30,6 +30,7 @@ const kColumns: readonly Column<HostEntry>[] = [
     title: "Status",
     rem: 8.5,
     value: ({ host }) => host.status,
+    raw: ({ host }) => HostStatus[host.status].toLowerCase(),
     cell: ({ host }) => <StatusMark status={host.status} />,
   },
   {
@@ -54,6 +55,7 @@ const kColumns: readonly Column<HostEntry>[] = [
   },
   {
     id: "events",
+    exportAs: "events_per_s",
     title: "Events/s",
     rem: 10,
     numeric: true,
@@ -68,6 +70,7 @@ const kColumns: readonly Column<HostEntry>[] = [
   },
   {
     id: "bytes",
+    exportAs: "bytes_per_s",
     title: "Bytes/s",
     rem: 5.5,
     numeric: true,
@@ -80,6 +83,8 @@ const kColumns: readonly Column<HostEntry>[] = [
     rem: 5.5,
     numeric: true,
     hint: "Between now and what has been analysed",
+    unit: "ns",
+    raw: ({ host }) => (host.status === HostStatus.STREAMING ? host.lagNs : null),
     value: ({ host }) => (host.status === HostStatus.STREAMING ? host.lagNs : -1n),
     cell: ({ host }) =>
       host.status === HostStatus.STREAMING ? (
@@ -96,6 +101,7 @@ const kColumns: readonly Column<HostEntry>[] = [
     rem: 6.5,
     numeric: true,
     value: ({ host }) => host.lostEvents,
+    also: [{ name: "lost_unknown", raw: ({ host }) => host.lostUnknown }],
     hint: "Events lost before they were stored; ≥: some losses were not counted",
     cell: ({ host }) => (
       <Figure
@@ -133,6 +139,7 @@ const kColumns: readonly Column<HostEntry>[] = [
   },
   {
     id: "queue",
+    exportAs: "queue_bytes",
     title: "Queue",
     rem: 5.5,
     numeric: true,

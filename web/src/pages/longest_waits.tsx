@@ -7,7 +7,7 @@ import type { Chosen } from "../parts/recording";
 import { SplitBar } from "../parts/split";
 import { Table, type Column } from "../parts/table";
 import { Foreign, Task } from "../parts/text";
-import { splitOf } from "../state/buckets";
+import { bucketCells, splitOf } from "../state/buckets";
 import { traceTime } from "../text/times";
 import { count, duration, plural } from "../text/units";
 
@@ -20,6 +20,7 @@ const kColumns: readonly Column<Wait>[] = [
     title: "Began at, s",
     rem: 12,
     numeric: true,
+    unit: "ns",
     value: (wait) => wait.startNs,
     hint: "Trace time",
     cell: (wait) => traceTime(wait.startNs),
@@ -29,6 +30,7 @@ const kColumns: readonly Column<Wait>[] = [
     title: "Latency",
     rem: 6.5,
     numeric: true,
+    unit: "ns",
     value: (wait) => wait.latencyNs,
     cell: (wait) => duration(wait.latencyNs),
   },
@@ -37,6 +39,7 @@ const kColumns: readonly Column<Wait>[] = [
     title: "Excess",
     rem: 6.5,
     numeric: true,
+    unit: "ns",
     value: (wait) => wait.excessNs,
     cell: (wait) => duration(wait.excessNs),
   },
@@ -53,6 +56,7 @@ const kColumns: readonly Column<Wait>[] = [
     title: "Spent on",
     rem: 14,
     cell: (wait) => <SplitBar split={splitOf(wait.buckets, wait.latencyNs)} slim />,
+    also: bucketCells((wait: Wait) => wait.buckets),
   },
   {
     id: "cause",
@@ -74,6 +78,7 @@ const kColumns: readonly Column<Wait>[] = [
     title: "Woken by",
     rem: 13,
     value: (wait) => wait.wakerComm,
+    also: [{ name: "waker_pid", raw: (wait) => (wait.wakerPid < 0 ? null : wait.wakerPid) }],
     cell: (wait) =>
       wait.wakerPid >= 0 ? (
         <Task comm={wait.wakerComm} pid={wait.wakerPid} />
@@ -105,6 +110,7 @@ export function LongestWaits({ chosen, query, pid }: { chosen: Chosen; query: UR
         rowKey={(wait) => String(wait.startNs)}
         sort={sort}
         onSort={setSort}
+        partly={BigInt(waits.length) < (state?.waitsTotal ?? 0n) ? `of ${count(state!.waitsTotal)} waits` : undefined}
         empty="No wait was measured here."
       />
     </Fed>

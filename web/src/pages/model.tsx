@@ -44,6 +44,7 @@ function columnsFor(open: ReadonlySet<string>, turn: (name: string) => void): Co
     {
       id: "title",
       title: "What it says",
+      raw: (rule) => rule.title,
       rem: 44,
       cell: (rule) => (
         <span title={visible(rule.title)}>
@@ -59,6 +60,7 @@ function columnsFor(open: ReadonlySet<string>, turn: (name: string) => void): Co
       numeric: true,
       // A control is broken by design and stands below what is broken without one.
       value: (rule) => (id === "violations" && rule.negativeControl ? -1n : rule[id]),
+      raw: (rule) => rule[id],
       cell: (rule) => (
         <span class={id === "violations" && isBroken(rule) ? "strong-bad" : undefined}>{count(rule[id])}</span>
       ),

@@ -22,6 +22,13 @@ export function quantileColumns<R>(
     // A single column must hold the name of its group.
     rem: which.length === 1 ? 6.6 : 5.7,
     numeric: true,
+    ...(one === "n" ? {} : { unit: "ns" as const }),
+    raw: (row: R) => {
+      const quantiles = of(row);
+      return quantiles === undefined || (quantiles.n === 0n && one !== "n") ? null : quantiles[one];
+    },
+    // A quantile is never exported without its n.
+    also: which.includes("n") ? [] : [{ name: `${prefix}_n`, raw: (row: R) => of(row)?.n ?? 0n }],
     value: (row: R) => {
       const quantiles = of(row);
       return quantiles === undefined || (quantiles.n === 0n && one !== "n") ? -1n : quantiles[one];

@@ -39,6 +39,7 @@ const kColumns: readonly Column<Row>[] = [
     title: "Kind",
     rem: 7,
     value: ({ thread }) => thread.kind,
+    also: [{ name: "kind_source", raw: ({ thread }) => thread.kindSource }],
     hint: "What kind of kernel thread, and how we know",
     cell: ({ thread }) => (
       <span title={`known by ${thread.kindSource || "nothing"}`}>
@@ -94,6 +95,8 @@ const kColumns: readonly Column<Row>[] = [
     title: "On CPU",
     rem: 6,
     numeric: true,
+    unit: "ns",
+    exportAs: "on_cpu",
     value: ({ thread }) => thread.onCpuNs,
     cell: ({ thread }) => duration(thread.onCpuNs),
   },

@@ -4,22 +4,24 @@ interface Props {
   label: string;
   value: string;
   names: readonly string[];
-  all: string;
+  /** Of all of them; without it one must be chosen. */
+  all?: string;
+  wordsOf?(name: string): string;
   onChange(value: string): void;
 }
 
 /** One of some names, or all of them. */
-export function Choice({ label, value, names, all, onChange }: Props) {
+export function Choice({ label, value, names, all, wordsOf = visible, onChange }: Props) {
   // A value that the address names stays choosable though the server does not list it.
   const options = value === "" || names.includes(value) ? names : [value, ...names];
   return (
     <label>
       {label}
       <select aria-label={label} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
-        <option value="">{all}</option>
+        {all !== undefined && <option value="">{all}</option>}
         {options.map((name) => (
           <option key={name} value={name}>
-            {visible(name)}
+            {wordsOf(name)}
           </option>
         ))}
       </select>

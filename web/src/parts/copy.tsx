@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 
 /** The clipboard of a page that came over plain HTTP is closed; the old way works there. */
-async function toClipboard(text: string): Promise<boolean> {
+export async function toClipboard(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
@@ -16,10 +16,10 @@ async function toClipboard(text: string): Promise<boolean> {
   }
 }
 
-export function CopyButton({ text, what }: { text: string; what: string }) {
+export function CopyButton({ text, what }: { text: string | (() => string); what: string }) {
   const [said, setSaid] = useState("");
   const copy = async () => {
-    setSaid((await toClipboard(text)) ? "Copied" : "Could not copy");
+    setSaid((await toClipboard(typeof text === "string" ? text : text())) ? "Copied" : "Could not copy");
     setTimeout(() => setSaid(""), 2000);
   };
   return (

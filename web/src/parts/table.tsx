@@ -1,8 +1,11 @@
 // One table for every list: sortable, with a header that stays, and drawing only the rows in view when there are many.
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Cell } from "../state/export";
 import { nextSort, sorted, type Sort, type Value } from "../state/sort";
-import { shownRows } from "../state/window";
+import { covers, seenRows, shownRows, type Shown } from "../state/window";
+import { ExportMenu } from "./export_menu";
+import { exported } from "./exported";
 
 export interface Column<R> {
   id: string;
@@ -15,6 +18,12 @@ export interface Column<R> {
   /** What the column is sorted by; without it, it is not. */
   value?(row: R): Value;
   cell(row: R): ComponentChildren;
+  /** What an export says of it; without it, `value`. */
+  raw?(row: R): Cell;
+  exportAs?: string; // its name there; without it, `id`
+  unit?: "ns"; // of what is exported; it ends its name
+  /** What the export has besides, such as the n of a quantile for which the page has no room. */
+  also?: readonly { name: string; raw(row: R): Cell }[];
 }
 
 interface Props<R> {
@@ -30,6 +39,8 @@ interface Props<R> {
   /** A second line below a row. */
   more?(row: R): ComponentChildren;
   empty: ComponentChildren;
+  /** What is missing from the rows, told beside their export. */
+  partly?: string | undefined;
 }
 
 const kWindowedFrom = 200;
@@ -38,73 +49,94 @@ const kRowPx = 30; // .grid td of the style sheet
 export function Table<R>(props: Props<R>) {
   const { columns, rows, rowKey, sort } = props;
   const column = columns.find(({ id }) => id === sort.column);
-  const inOrder = useMemo(() => {
-    const value = column?.value;
-    return value === undefined ? [...rows] : sorted(rows, value, rowKey, sort.descending);
-  }, [rows, column, sort.descending]);
   const windowed = rows.length > kWindowedFrom && props.more === undefined;
+  const inOrder = useOrder(rows, column?.value, rowKey, sort.descending, windowed);
   const scroller = useRef<HTMLDivElement>(null);
-  const view = useView(scroller, windowed);
-  const { first, last } = windowed
-    ? shownRows(inOrder.length, kRowPx, view.scrollPx, view.heightPx)
-    : { first: 0, last: inOrder.length };
+  const { first, last } = useWindow(scroller, windowed, inOrder.length);
   const width = columns.reduce((sum, { rem }) => sum + rem, 0);
   const grouped = columns.some(({ group }) => group !== undefined);
   return (
-    <div
-      class="scroller"
-      ref={scroller}
-      tabIndex={windowed ? 0 : undefined}
-      role={windowed ? "region" : undefined}
-      aria-label={windowed ? props.caption : undefined}
-    >
-      <table class="grid" style={{ minWidth: `${width}rem` }} aria-rowcount={inOrder.length + (grouped ? 2 : 1)}>
-        <caption class="hidden">{props.caption}</caption>
-        <colgroup>
-          {columns.map(({ id, rem }) => (
-            <col key={id} style={{ width: `${rem}rem` }} />
-          ))}
-        </colgroup>
-        <thead>
-          {grouped && (
-            <tr class="groups">
-              {groupsOf(columns).map(({ name, span }, i) =>
-                name === undefined ? (
-                  <td key={i} colSpan={span} />
-                ) : (
-                  <th key={i} colSpan={span} scope="colgroup">
-                    {name}
-                  </th>
-                ),
-              )}
-            </tr>
-          )}
-          <tr>
-            {columns.map((one) => (
-              <Head key={one.id} column={one} sort={sort} onSort={props.onSort} />
+    <div class="table">
+      {rows.length > 0 && (
+        <ExportMenu
+          caption={props.caption}
+          rows={inOrder.length}
+          partly={props.partly}
+          make={() => exported(columns, inOrder)}
+        />
+      )}
+      <div
+        class="scroller"
+        ref={scroller}
+        tabIndex={windowed ? 0 : undefined}
+        role={windowed ? "region" : undefined}
+        aria-label={windowed ? props.caption : undefined}
+      >
+        <table class="grid" style={{ minWidth: `${width}rem` }} aria-rowcount={inOrder.length + (grouped ? 2 : 1)}>
+          <caption class="hidden">{props.caption}</caption>
+          <colgroup>
+            {columns.map(({ id, rem }) => (
+              <col key={id} style={{ width: `${rem}rem` }} />
             ))}
-          </tr>
-        </thead>
-        <tbody>
-          {first > 0 && <tr class="filler" aria-hidden="true" style={{ height: `${first * kRowPx}px` }} />}
-          {inOrder.slice(first, last).map((row, i) => {
-            const key = rowKey(row);
-            return <Row key={key} id={key} row={row} index={first + i + (grouped ? 3 : 2)} {...props} />;
-          })}
-          {last < inOrder.length && (
-            <tr class="filler" aria-hidden="true" style={{ height: `${(inOrder.length - last) * kRowPx}px` }} />
-          )}
-          {inOrder.length === 0 && (
+          </colgroup>
+          <thead>
+            {grouped && (
+              <tr class="groups">
+                {groupsOf(columns).map(({ name, span }, i) =>
+                  name === undefined ? (
+                    <td key={i} colSpan={span} />
+                  ) : (
+                    <th key={i} colSpan={span} scope="colgroup">
+                      {name}
+                    </th>
+                  ),
+                )}
+              </tr>
+            )}
             <tr>
-              <td class="none" colSpan={columns.length}>
-                {props.empty}
-              </td>
+              {columns.map((one) => (
+                <Head key={one.id} column={one} sort={sort} onSort={props.onSort} />
+              ))}
             </tr>
-          )}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {first > 0 && <tr class="filler" aria-hidden="true" style={{ height: `${first * kRowPx}px` }} />}
+            {inOrder.slice(first, last).map((row, i) => {
+              const key = rowKey(row);
+              return <Row key={key} id={key} row={row} index={first + i + (grouped ? 3 : 2)} {...props} />;
+            })}
+            {last < inOrder.length && (
+              <tr class="filler" aria-hidden="true" style={{ height: `${(inOrder.length - last) * kRowPx}px` }} />
+            )}
+            {inOrder.length === 0 && (
+              <tr>
+                <td class="none" colSpan={columns.length}>
+                  {props.empty}
+                </td>
+              </tr>
+            )}
+          </tbody>
+        </table>
+      </div>
     </div>
   );
+}
+
+/** The rows sorted; a live table of many is sorted from where its rows stood. */
+function useOrder<R>(
+  rows: readonly R[],
+  value: ((row: R) => Value) | undefined,
+  rowKey: (row: R) => string,
+  descending: boolean,
+  many: boolean,
+): readonly R[] {
+  const places = useRef<ReadonlyMap<Value, number>>();
+  return useMemo(() => {
+    if (value === undefined) return rows;
+    const inOrder = sorted(rows, value, rowKey, descending, places.current);
+    places.current = many ? new Map(inOrder.map((row, i) => [rowKey(row), i])) : undefined;
+    return inOrder;
+  }, [rows, value, descending, many]);
 }
 
 function groupsOf<R>(columns: readonly Column<R>[]): { name: string | undefined; span: number }[] {
@@ -177,11 +209,20 @@ function Row<R>(props: Props<R> & { id: string; row: R; index: number }) {
   );
 }
 
-function useView(scroller: { current: HTMLDivElement | null }, windowed: boolean) {
-  const [view, setView] = useState({ scrollPx: 0, heightPx: 900 });
+/** Which rows are drawn. A scroll draws anew only when it leaves what is drawn. */
+function useWindow(scroller: { current: HTMLDivElement | null }, windowed: boolean, rows: number): Shown {
+  const view = useRef({ scrollPx: 0, heightPx: 900 });
+  const [, drawAnew] = useState(0);
+  const { scrollPx, heightPx } = view.current;
+  const drawn = windowed ? shownRows(rows, kRowPx, scrollPx, heightPx) : { first: 0, last: rows };
+  const now = useRef({ drawn, rows });
+  now.current = { drawn, rows };
   const read = () => {
     const element = scroller.current;
-    if (element !== null) setView({ scrollPx: element.scrollTop, heightPx: element.clientHeight });
+    if (element === null) return;
+    view.current = { scrollPx: element.scrollTop, heightPx: element.clientHeight };
+    const seen = seenRows(now.current.rows, kRowPx, element.scrollTop, element.clientHeight);
+    if (!covers(now.current.drawn, seen)) drawAnew((n) => n + 1);
   };
   useLayoutEffect(() => {
     if (windowed) read();
@@ -197,5 +238,5 @@ function useView(scroller: { current: HTMLDivElement | null }, windowed: boolean
       observer.disconnect();
     };
   }, [windowed]);
-  return view;
+  return drawn;
 }

@@ -73,3 +73,8 @@ export function sumOfSplits(splits: readonly Split[]): Split {
     missingNs: splits.reduce((sum, { missingNs }) => sum + missingNs, 0n),
   };
 }
+
+/** Each part as a column of an export; what is not known of them is no 0. */
+export function bucketCells<R>(of: (row: R) => DelayBuckets | undefined) {
+  return kBuckets.map(({ key, id }) => ({ name: `${id}_ns`, raw: (row: R): bigint | null => of(row)?.[key] ?? null }));
+}

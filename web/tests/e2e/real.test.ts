@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { kExamples } from "../../src/sql/examples";
 import { launch, watchTrouble, type Trouble } from "./browser";
 import { ask, call, openTarget, splitTable, type Target } from "./target";
 
@@ -194,6 +195,26 @@ describe("real: the scheduler's rules", () => {
     for (const rule of rules) {
       const row = rowsOf(page).filter({ has: page.getByRole("button", { name: rule.name, exact: true }) });
       expect((await row.locator("td").nth(1).innerText()).replaceAll("\u202f", "")).toBe(rule.checked ?? "0");
+    }
+  });
+});
+
+describe("real: SQL", () => {
+  it("runs every example on a recording, and the schema has what they name", async () => {
+    const { name } = (await listHosts()).find(({ status }) => status !== "HOST_STATUS_STREAMING") ?? streaming;
+    await page.goto(`${target.url}/#/sql?host=${encodeURIComponent(name)}`);
+    await page.getByRole("button", { name: "Columns of waits" }).waitFor();
+    for (const example of kExamples) {
+      await page.getByRole("button", { name: example.name, exact: true }).click();
+      await expect.poll(() => page.getByRole("textbox", { name: "Query", exact: true }).inputValue()).toBe(example.sql);
+      await page
+        .locator(".sql-told, .note.bad")
+        .getByText(/rows? in [\d.]+|Compare names/)
+        .first()
+        .waitFor();
+      expect(await page.getByRole("alert").count(), example.name).toBe(0);
+      const columns = await page.locator("table.grid thead th").count();
+      expect(columns, example.name).toBeGreaterThan(2);
     }
   });
 });

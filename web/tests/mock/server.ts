@@ -22,7 +22,9 @@ import { kNoFilter, matches } from "../../src/state/findings";
 import { buckets, finding, hosts, nowNs, quantiles, randomFrom, threads } from "./data";
 import { kChecks, schedulerRules, kObligations, kUndecidable } from "./model";
 import { ProtocolService } from "../../src/gen/wakewatch/v1/protocol_pb";
+import { SqlService } from "../../src/gen/wakewatch/v1/sql_pb";
 import { checkOf, kProtocols, textOf } from "./protocols";
+import { answer as answerOf, kSchema } from "./sql";
 import { chainOf, delays, recordings, waits, worst } from "./waits";
 
 // Stricter than what the dashboard needs to be served with: no HTML may be made out of strings at all.
@@ -253,6 +255,10 @@ export class Mock {
         return { protocol, text: textOf(protocol) };
       },
       checkProtocol: (request) => checkOf(request),
+    });
+    router.service(SqlService, {
+      getSchema: () => kSchema,
+      query: (request, context) => answerOf(request, (ms) => self.pause(ms, context)),
     });
     router.service(AnalysisService, {
       listThreads: (request) => self.threadsOf(request.recording?.host, request.userTasks),
