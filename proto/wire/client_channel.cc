@@ -33,6 +33,12 @@ Result<std::string> ReadFile(const std::string& path, const HeldFiles& held) {
 }
 
 Result<std::string> ReadToken(const std::string& path, const HeldFiles& held) {
+  if (path.rfind("ww1.", 0) == 0) {
+    // Not named: what is said ends in logs.
+    return Fail(Error{.code = ErrorCode::kInvalidArgument,
+                      .cause = "what --token-file names is a token, and not the file that holds one",
+                      .remedy = "put it into a file that only its owner may read, and name that"});
+  }
   struct stat info {};
   if (stat(path.c_str(), &info) == 0 && (info.st_mode & S_IROTH) != 0) {
     return Fail(Error{.code = ErrorCode::kPermission,
