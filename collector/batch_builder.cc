@@ -80,6 +80,14 @@ void BatchBuilder::SetAside(uint64_t from_ns, uint64_t until_ns, const std::vect
   }
 }
 
+void BatchBuilder::BeginWithGap(uint32_t cpu, uint64_t lost, uint64_t from_ns) {
+  Stream* const stream = Of(cpu);
+  if (stream == nullptr) return;
+  const Marked marked = stream->marked;
+  OpenGap(stream, {cpu, from_ns, UINT64_MAX, lost, GapCause::kCollector});
+  stream->marked = marked;
+}
+
 void BatchBuilder::AddGap(uint32_t cpu, uint64_t lost, GapCause cause) {
   if (Stream* const stream = Of(cpu)) OpenGap(stream, {cpu, stream->last_ns, UINT64_MAX, lost, cause});
 }

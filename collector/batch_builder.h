@@ -25,6 +25,9 @@ class BatchBuilder {
 
   // Decodes one page of `cpu`, one of those given above, and encodes its events.
   void AddPage(uint32_t cpu, Bytes page);
+  // The recording of `cpu` begins at `from_ns`, and a gap with it: what an earlier one left unread, which is none of
+  // what the kernel loses of this one.
+  void BeginWithGap(uint32_t cpu, uint64_t lost, uint64_t from_ns);
   // A gap behind all that is known of `cpu`. It ends at the CPU's next event, or where a frontier says that none came.
   void AddGap(uint32_t cpu, uint64_t lost, GapCause cause);
   // Nothing more will be read of `cpu`: a gap from here to the end.

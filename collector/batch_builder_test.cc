@@ -157,6 +157,28 @@ TEST_F(BatchBuilderTest, ALossInFrontOfTheFirstEventIsAGapFromTheBeginning) {
   EXPECT_EQ(batch.gaps[0].lost, 174u);
 }
 
+TEST_F(BatchBuilderTest, WhatAKilledRecorderLeftIsAGapInFrontOfTheFirstEvent) {
+  builder_->BeginWithGap(0, 12, 500);
+  builder_->BeginWithGap(0, 3, 500);  // of another that was killed before
+  builder_->BeginWithGap(2, kLostUnknown, 500);
+  builder_->BeginWithGap(7, 1, 500);  // a CPU that this recording does not have
+  builder_->AddPage(0, Page(1000, 5));
+  builder_->AddPage(2, Page(2000, 5, 4));  // this recording's own loss, right behind it
+  Batch batch;
+  builder_->TakeInto({3000, 2900, false}, &batch);
+  ASSERT_THAT(batch.gaps, SizeIs(2));
+  EXPECT_EQ(batch.gaps[0].cpu, 0u);
+  EXPECT_EQ(batch.gaps[0].start_ns, 500u);
+  EXPECT_EQ(batch.gaps[0].end_ns, 1000u);
+  EXPECT_EQ(batch.gaps[0].lost, 15u);
+  EXPECT_EQ(batch.gaps[0].cause, GapCause::kCollector);
+  EXPECT_EQ(batch.gaps[1].lost, kLostUnknown);
+  EXPECT_EQ(batch.gaps[1].end_ns, 2000u);
+  // What the kernel says that it lost is compared with the marks of this recording only.
+  EXPECT_EQ(builder_->marked(0).lost, 0u);
+  EXPECT_EQ(builder_->marked(2).lost, 4u);
+}
+
 TEST_F(BatchBuilderTest, ACpuThatIsReadNoMoreIsDarkToTheEnd) {
   builder_->AddPage(0, Page(1000, 10));
   builder_->EndCpu(0);

@@ -31,11 +31,12 @@ struct InstanceSetup {
   std::vector<uint32_t> cpus;  // that have a buffer, in order
   bool has_probes = false;     // this kernel takes some
   PlacedProbes probes;
-  std::string evidence;  // why it takes none
+  std::string evidence;             // why it takes none
+  std::vector<LeftOver> left_over;  // by collectors that were killed
   Warnings warnings;
   static void Fields(auto& self, auto& archive) {
     archive(self.clock, self.subbuffer_bytes, self.buffer_bytes_per_cpu, self.cpus, self.has_probes, self.probes,
-            self.evidence, self.warnings);
+            self.evidence, self.left_over, self.warnings);
   }
 };
 

@@ -24,7 +24,7 @@ LocalAccess::~LocalAccess() { (void)Remove(); }
 Result<InstanceSetup> LocalAccess::Prepare(const InstanceWish& wish) {
   if (session_) return Fail(ErrorCode::kConflict, "the instance was prepared already");
   InstanceSetup setup;
-  auto session = TracefsSession::Create(tracefs_, prefix_, &setup.warnings, owner_);
+  auto session = TracefsSession::Create(tracefs_, prefix_, &setup.warnings, owner_, &setup.left_over);
   if (!session) return Fail(session.error());
   session_ = *std::move(session);
   const auto buffers = ConfigureBuffers(session_->path(), wish.buffers, &setup.warnings);

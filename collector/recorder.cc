@@ -100,6 +100,7 @@ class TracefsRecorder final : public Recorder {
   std::optional<ProfileRequest> request_;
   std::optional<std::string> pause_request_;
   std::vector<uint32_t> cpus_;  // that have a buffer
+  std::vector<LeftOver> left_over_;
   std::optional<BatchBuilder> builder_;
   std::optional<SessionLog> log_;
   std::optional<SessionInfo> opening_;  // until the first batch
@@ -124,6 +125,7 @@ Status TracefsRecorder::PrepareInstance() {
   setup_ = BufferSetup{*clock, setup->subbuffer_bytes, setup->buffer_bytes_per_cpu};
   cpus_ = std::move(setup->cpus);
   totals_.evidence = std::move(setup->evidence);
+  if (options_.continues_after_kill) left_over_ = std::move(setup->left_over);
   if (setup->has_probes) {
     probes_ = std::make_unique<ProbeControl>(std::move(setup->probes), options_.probe_limits,
                                              [this] { return access_->ProbeHits(); });
@@ -298,6 +300,10 @@ Status TracefsRecorder::Begin() {
   if (!options_.host.empty()) opening_->host = options_.host;
   drops_seen_.resize(cpus_.back() + 1);
   builder_.emplace(formats_->table, cpus_, options_.compression, options_.chunk_events_max);
+  for (const LeftOver& left : left_over_) {
+    // What was overwritten may have been counted by the one that was killed, up to there.
+    builder_->BeginWithGap(left.cpu, left.overwritten > 0 ? kLostUnknown : left.unread, setup_->clock.NowNs());
+  }
   builder_->symbols().ReadBy([this]() -> Result<std::string> {
     const auto symbols = access_->OpenSymbols();
     if (!symbols) return Fail(symbols.error());

@@ -28,6 +28,8 @@ struct RecorderOptions {
   std::string instance_prefix = "wakewatch";
   std::string host = {};             // in the session; empty: this machine's name
   std::string profile = "standard";  // see EventProfiles()
+  // Begin with a gap where a recorder of this prefix was killed: a host's stream goes on in this recording.
+  bool continues_after_kill = false;
   // ChangeProfile will be used: the formats of all profiles travel in the first batch.
   bool changeable_profile = false;
   std::vector<std::string> extra_events = {};  // "sched/sched_stat_runtime"

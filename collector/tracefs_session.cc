@@ -1,5 +1,6 @@
 #include "collector/tracefs_session.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -173,30 +174,53 @@ std::optional<InstanceOwner> ParseInstanceName(const std::string& prefix, std::s
   return InstanceOwner{static_cast<int32_t>(number[0]), number[1]};
 }
 
-void ReapInstances(const std::string& tracefs, const std::string& prefix, const std::string& proc, Warnings* warnings) {
+std::vector<LeftOver> ReadLeftOver(const std::string& instance) {
+  std::vector<LeftOver> left;
+  const auto names = ListFolder(instance + "/per_cpu");
+  if (!names) return left;
+  for (const std::string& name : *names) {
+    uint64_t cpu = 0;
+    if (!name.starts_with("cpu") || !ParseUnsigned(std::string_view(name).substr(3), &cpu) || cpu > UINT16_MAX)
+      continue;
+    const auto text = ReadTextFile(instance + "/per_cpu/" + name + "/stats");
+    const auto stats = text ? ParseCpuStats(static_cast<uint32_t>(cpu), *text) : std::nullopt;
+    if (!stats) continue;
+    const uint64_t overwritten = stats->overrun + stats->commit_overrun + stats->dropped;
+    if (stats->entries + overwritten > 0) left.push_back({stats->cpu, stats->entries, overwritten});
+  }
+  std::sort(left.begin(), left.end(), [](const LeftOver& a, const LeftOver& b) { return a.cpu < b.cpu; });
+  return left;
+}
+
+std::string TextOf(const std::vector<LeftOver>& left) {
+  uint64_t unread = 0, overwritten = 0;
+  std::string cpus;
+  for (const LeftOver& cpu : left) {
+    unread += cpu.unread;
+    overwritten += cpu.overwritten;
+    if (cpu.unread == 0) continue;
+    cpus += (cpus.empty() ? " (CPU " : ", CPU ") + std::to_string(cpu.cpu) + ": " + std::to_string(cpu.unread);
+  }
+  return std::to_string(unread) + " events were never read" + cpus + (cpus.empty() ? "" : ")") + " and " +
+         std::to_string(overwritten) + " were overwritten or freed";
+}
+
+void ReapInstances(const std::string& tracefs, const std::string& prefix, const std::string& proc, Warnings* warnings,
+                   std::vector<LeftOver>* left) {
   const auto names = ListFolder(tracefs + "/instances");
   if (!names) return;
   for (const std::string& name : *names) {
     const auto owner = ParseInstanceName(prefix, name);
     if (!owner || ProcessLives(proc, owner->pid, owner->start_ticks)) continue;
     const std::string path = tracefs + "/instances/" + name;
-    uint64_t unread = 0, lost = 0;
-    if (const auto cpus = ListFolder(path + "/per_cpu")) {
-      for (const std::string& cpu : *cpus) {
-        const auto text = ReadTextFile(path + "/per_cpu/" + cpu + "/stats");
-        const auto stats = text ? ParseCpuStats(0, *text) : std::nullopt;
-        if (!stats) continue;
-        unread += stats->entries;
-        lost += stats->overrun + stats->commit_overrun + stats->dropped;
-      }
-    }
-    if (rmdir(path.c_str()) == 0) {
-      warnings->push_back(path + ": left by process " + std::to_string(owner->pid) +
-                          ", which has ended, and removed; " + std::to_string(unread) +
-                          " events in it were never read and " + std::to_string(lost) + " were overwritten");
-    } else {
+    const std::vector<LeftOver> held = ReadLeftOver(path);
+    if (rmdir(path.c_str()) != 0) {
       warnings->push_back(ErrnoError(errno, "left by another process and not removed", path).Text());
+      continue;
     }
+    warnings->push_back(path + ": left by process " + std::to_string(owner->pid) +
+                        ", which has ended, and removed; in it " + TextOf(held));
+    if (left != nullptr) left->insert(left->end(), held.begin(), held.end());
   }
 }
 
@@ -247,7 +271,8 @@ std::optional<CpuStats> ParseCpuStats(uint32_t cpu, std::string_view text) {
 }
 
 Result<std::unique_ptr<TracefsSession>> TracefsSession::Create(const std::string& tracefs, const std::string& prefix,
-                                                               Warnings* warnings, std::optional<InstanceOwner> owner) {
+                                                               Warnings* warnings, std::optional<InstanceOwner> owner,
+                                                               std::vector<LeftOver>* left) {
   if (prefix.empty() || prefix.find('/') != std::string::npos || prefix.front() == '.') {
     return Fail(Error{ErrorCode::kInvalidArgument,
                       "\"" + prefix + "\" cannot be the beginning of an instance's name",
@@ -255,7 +280,7 @@ Result<std::unique_ptr<TracefsSession>> TracefsSession::Create(const std::string
                       {},
                       "use letters, digits and dashes"});
   }
-  ReapInstances(tracefs, prefix, "/proc", warnings);
+  ReapInstances(tracefs, prefix, "/proc", warnings, left);
   if (!owner) {
     const auto self = ThisProcess();
     if (!self) return Fail(self.error());
@@ -277,6 +302,12 @@ Result<std::unique_ptr<TracefsSession>> TracefsSession::Create(const std::string
                     "end some of its recordings"});
 }
 
+// Where a kernel has not got this, a killed recording goes on into its own buffers, and is reaped like any other.
+TracefsSession::TracefsSession(std::string path) : path_(std::move(path)) {
+  if (!WriteTextFile(path_ + "/options/disable_on_free", "1")) return;
+  free_buffer_ = Descriptor(open((path_ + "/free_buffer").c_str(), O_WRONLY | O_CLOEXEC));
+}
+
 TracefsSession::~TracefsSession() { (void)Remove(); }
 
 Status TracefsSession::Remove() {
@@ -284,6 +315,7 @@ Status TracefsSession::Remove() {
   // Best effort: whatever fails here, removing the instance turns its events off.
   (void)WriteTextFile(path_ + "/tracing_on", "0");
   (void)WriteTextFile(path_ + "/events/enable", "0");
+  free_buffer_.Close();
   if (rmdir(path_.c_str()) != 0) {
     Error error = ErrnoError(errno, "cannot remove the tracing instance", path_);
     error.remedy = "rmdir it when nothing reads from it any more; the next recording tries so too";

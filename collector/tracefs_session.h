@@ -12,6 +12,7 @@
 
 #include "analysis/base/result.h"
 #include "analysis/trace/reader.h"
+#include "collector/descriptor.h"
 #include "collector/trace_clock.h"
 
 namespace wakewatch {
@@ -36,10 +37,24 @@ Result<InstanceOwner> ThisProcess();
 std::string InstanceName(const std::string& prefix, InstanceOwner owner, unsigned n);
 std::optional<InstanceOwner> ParseInstanceName(const std::string& prefix, std::string_view name);
 
-// Removes instances of ours whose process is gone. What they still held is counted and named in a warning. An instance
-// that is in use (also by a process of another pid namespace, which looks dead from here) is left as it is: the kernel
-// refuses to remove one whose files are open.
-void ReapInstances(const std::string& tracefs, const std::string& prefix, const std::string& proc, Warnings* warnings);
+// What the buffer of a CPU holds that nobody will read.
+struct LeftOver {
+  uint32_t cpu = 0;
+  uint64_t unread = 0;  // events
+  // Or dropped, or freed, since the instance was made: some of them its own recording may have counted.
+  uint64_t overwritten = 0;
+  static void Fields(auto& self, auto& archive) { archive(self.cpu, self.unread, self.overwritten); }
+};
+// Of the CPUs that have any, in order.
+std::vector<LeftOver> ReadLeftOver(const std::string& instance);
+// "12 events were never read (CPU 0: 9, CPU 3: 3) and 5 were overwritten or freed"
+std::string TextOf(const std::vector<LeftOver>& left);
+
+// Removes instances of ours whose process is gone. What they still held is not read: it is counted, named in a warning,
+// and added to *left, where that is wanted. An instance that is in use (also by a process of another pid namespace,
+// which looks dead from here) is left as it is: the kernel refuses to remove one whose files are open.
+void ReapInstances(const std::string& tracefs, const std::string& prefix, const std::string& proc, Warnings* warnings,
+                   std::vector<LeftOver>* left = nullptr);
 
 struct BufferSettings {
   uint32_t buffer_kb_per_cpu = 8192;
@@ -59,9 +74,11 @@ std::optional<CpuStats> ParseCpuStats(uint32_t cpu, std::string_view text);
 
 class TracefsSession {
  public:
-  // Reaps left-overs and makes the instance. Nothing is recorded yet. `owner` is in its name; none: this process.
+  // Reaps left-overs, as ReapInstances, and makes the instance. Nothing is recorded yet. `owner` is in its name; none:
+  // this process.
   static Result<std::unique_ptr<TracefsSession>> Create(const std::string& tracefs, const std::string& prefix,
-                                                        Warnings* warnings, std::optional<InstanceOwner> owner = {});
+                                                        Warnings* warnings, std::optional<InstanceOwner> owner = {},
+                                                        std::vector<LeftOver>* left = nullptr);
   // Stops and removes the instance, if Remove has not done so.
   ~TracefsSession();
   TracefsSession(const TracefsSession&) = delete;
@@ -84,9 +101,12 @@ class TracefsSession {
   Result<CpuStats> ReadStats(uint32_t cpu) const;
 
  private:
-  explicit TracefsSession(std::string path) : path_(std::move(path)) {}
+  explicit TracefsSession(std::string path);
 
   std::string path_;
+  // While it is open the instance is ours. When the kernel closes it, because this process was killed, it stops the
+  // recording and frees the buffers: nothing but an empty instance is left until the next start.
+  Descriptor free_buffer_;
   bool removed_ = false;
 };
 

@@ -181,13 +181,42 @@ TEST(TracefsSession, ReapsOnlyWhatDeadProcessesOfItsPrefixLeft) {
   const std::string busy = InstanceName("wakewatch", {self->pid, self->start_ticks + 2}, 0);
   tracefs.Write("instances/" + busy + "/tracing_on", "1");  // rmdir of a folder with files fails, as for one in use
   Warnings warnings;
-  ReapInstances(tracefs.path(), "wakewatch", "/proc", &warnings);
+  tracefs.Write("instances/" + busy + "/per_cpu/cpu0/stats", "entries: 5\n");
+  std::vector<LeftOver> left;
+  ReapInstances(tracefs.path(), "wakewatch", "/proc", &warnings, &left);
+  EXPECT_THAT(left, IsEmpty()) << "what is in use may yet be read";
   EXPECT_THAT(*ListFolder(tracefs.path() + "/instances"),
               ::testing::UnorderedElementsAre(alive, busy, "other-1-2", "wakewatch", "foo"));
   EXPECT_EQ(tracefs.Read("instances/" + busy + "/tracing_on"), "1") << "an instance in use is not switched off";
   ASSERT_THAT(warnings, SizeIs(2));
   EXPECT_THAT(warnings[0], HasSubstr(reused));
   EXPECT_THAT(warnings[1], HasSubstr("not removed"));
+}
+
+std::string StatsText(uint64_t entries, uint64_t overrun, uint64_t dropped) {
+  return "entries: " + std::to_string(entries) + "\noverrun: " + std::to_string(overrun) +
+         "\ncommit overrun: 0\nbytes: 10\noldest event ts:     1.0\nnow ts:     2.0\ndropped events: " +
+         std::to_string(dropped) + "\nread events: 77\n";
+}
+
+TEST(TracefsSession, WhatAnInstanceHeldIsCountedByCpu) {
+  TestFolder tracefs;
+  EXPECT_THAT(ReadLeftOver(tracefs.path() + "/none"), IsEmpty());
+  tracefs.Write("i/per_cpu/cpu10/stats", StatsText(3, 0, 0));
+  tracefs.Write("i/per_cpu/cpu2/stats", StatsText(9, 4, 1));
+  tracefs.Write("i/per_cpu/cpu3/stats", StatsText(0, 7, 0));
+  tracefs.Write("i/per_cpu/cpu4/stats", StatsText(0, 0, 0));
+  tracefs.Write("i/per_cpu/cpu5/stats", "nonsense");
+  tracefs.Write("i/per_cpu/cpux/stats", StatsText(1, 1, 1));
+  const auto left = ReadLeftOver(tracefs.path() + "/i");
+  ASSERT_THAT(left, SizeIs(3));
+  EXPECT_EQ(left[0].cpu, 2u);
+  EXPECT_EQ(left[0].unread, 9u);
+  EXPECT_EQ(left[0].overwritten, 5u);
+  EXPECT_EQ(left[1].cpu, 3u);
+  EXPECT_EQ(left[2].cpu, 10u);
+  EXPECT_EQ(TextOf(left), "12 events were never read (CPU 2: 9, CPU 10: 3) and 12 were overwritten or freed");
+  EXPECT_EQ(TextOf({}), "0 events were never read and 0 were overwritten or freed");
 }
 
 TEST(TracefsSession, RefusesAPrefixThatLeadsElsewhere) {

@@ -32,6 +32,7 @@ uint64_t SteadyNs() {
 void BoundForService(uint32_t cpus, RecorderOptions* options) {
   cpus = std::max(cpus, 1u);
   options->changeable_profile = true;
+  options->continues_after_kill = true;
   options->buffer_kb_per_cpu = std::min(options->buffer_kb_per_cpu, std::max(kBuffersKbMax / cpus, kBufferKbMin));
   // At least four sub-buffers: one is written, one is read, and some must be left for what comes meanwhile.
   options->subbuffer_kb = std::min(options->subbuffer_kb, std::max(options->buffer_kb_per_cpu / 4, 4u));

@@ -28,7 +28,7 @@ struct AgentOptions {
 };
 
 // What of `options` is bounded for a service that nobody watches: kernel buffers of 64 MiB in all, and as little memory
-// as `cpus` CPUs allow. Makes the profile changeable.
+// as `cpus` CPUs allow. Makes the profile changeable, and says what a killed one left.
 void BoundForService(uint32_t cpus, RecorderOptions* options);
 
 // What the agent is doing, for metrics.

@@ -287,7 +287,8 @@ StreamEnding Uplink::Impl::Attempt(milliseconds* lasted) {
   {
     std::unique_lock lock(mutex_);
     // Cancelling a stream that the other side is about to end would hide why it does.
-    if (connected && !our_reason_ && !stopping_) changed_.wait_for(lock, kClosePatience, [this] { return ended_ || stopping_; });
+    const bool ends = connected && !our_reason_ && !stopping_;
+    if (ends) changed_.wait_for(lock, kClosePatience, [this] { return ended_ || stopping_; });
     stream_ = nullptr;
     if (!ended_) stream->Cancel();
   }

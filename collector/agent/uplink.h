@@ -29,7 +29,7 @@ struct UplinkOptions {
   std::chrono::milliseconds slow_retry{10'000};       // after an answer that takes people to change
   std::chrono::milliseconds welcome_timeout{10'000};  // for a connection and the server's first word
   std::chrono::milliseconds state_every{2'000};       // CollectorState
-  // Where somebody waits for the end: what only people can change ends the uplink at once, instead of being tried again.
+  // Where somebody waits for the end: what only people can change ends the uplink at once.
   bool gives_up_when_refused = false;
   // The stack of a task that the server asks for. None: it is told that there are none.
   std::function<TaskSnapshot(uint64_t request_id, int32_t pid, uint64_t trace_now_ns)> snapshot = {};

@@ -75,6 +75,18 @@ void Broker::Serve(int socket) {
   }
 }
 
+std::vector<LeftOver> Broker::StopAndCount() {
+  std::vector<LeftOver> left;
+  if (!prepared_ || !access_->SetTracing(false)) return left;  // it was removed in order
+  for (const uint32_t cpu : cpus_) {
+    const auto stats = access_->ReadStats(cpu);
+    if (!stats) continue;
+    const uint64_t overwritten = stats->overrun + stats->commit_overrun + stats->dropped;
+    if (stats->entries + overwritten > 0) left.push_back({cpu, stats->entries, overwritten});
+  }
+  return left;
+}
+
 Status Broker::Respond(int socket, uint32_t sequence, Result<Answer> answer) {
   Descriptor passed;
   std::vector<uint8_t> body;

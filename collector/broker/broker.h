@@ -32,6 +32,8 @@ class Broker {
   void Serve(int socket);
 
   uint64_t refused() const { return refused_; }
+  // What the other side, which is gone, has not read; empty: it has left nothing. Stops the recording.
+  std::vector<LeftOver> StopAndCount();
 
  private:
   struct Answer {

@@ -90,6 +90,9 @@ int RunBroker(const BrokerStart& start, InstanceOwner owner, int socket) {
   limits.client = owner.pid;
   Broker broker(limits, access->get());
   broker.Serve(socket);
+  if (const auto left = broker.StopAndCount(); !left.empty()) {
+    Say("the other half has ended before its recording had; in the instance " + TextOf(left));
+  }
   RemoveAll(access->get());
   if (broker.refused() > 0) Say(std::to_string(broker.refused()) + " requests made no sense and were refused");
   return 0;

@@ -42,7 +42,13 @@ class BrokerTest : public ::testing::Test {
   void TearDown() override {
     socket_.Close();
     client_.reset();
-    thread_.join();  // hangs where the broker does not see that the other side is gone
+    if (thread_.joinable()) thread_.join();  // hangs where the broker does not see that the other side is gone
+  }
+  // As when the other half is killed.
+  void LoseTheOtherHalf() {
+    socket_.Close();
+    client_.reset();
+    thread_.join();
   }
   BrokerClient& client() {
     if (!client_) client_ = std::make_unique<BrokerClient>(std::move(socket_));
@@ -76,6 +82,25 @@ class BrokerTest : public ::testing::Test {
   std::unique_ptr<BrokerClient> client_;
 };
 
+TEST_F(BrokerTest, WhatAKilledHalfHasNotReadIsCountedBehindIt) {
+  ASSERT_TRUE(client().Prepare({}));
+  ASSERT_TRUE(client().SetTracing(true));
+  LoseTheOtherHalf();
+  const auto left = broker_->StopAndCount();
+  EXPECT_THAT(fake_.calls(), ElementsAre("prepare", "start", "stop", "stats 0", "stats 3"));
+  ASSERT_THAT(left, SizeIs(2));
+  EXPECT_EQ(left[0].unread, 0u);
+  EXPECT_EQ(left[0].overwritten, uint64_t{1} << 60);
+  EXPECT_EQ(left[1].cpu, 3u);
+  EXPECT_EQ(left[1].unread, 3u);
+}
+
+TEST_F(BrokerTest, WithoutAnInstanceNothingIsLeft) {
+  LoseTheOtherHalf();
+  EXPECT_THAT(broker_->StopAndCount(), SizeIs(0));
+  EXPECT_THAT(fake_.calls(), SizeIs(0));
+}
+
 TEST_F(BrokerTest, EveryVerbGoesThereAndBack) {
   InstanceWish wish;
   wish.probes = true;
@@ -89,6 +114,10 @@ TEST_F(BrokerTest, EveryVerbGoesThereAndBack) {
   EXPECT_EQ(setup->probes.missing[0].cause, "inlined");
   EXPECT_EQ(setup->probes.cost_ns, 700u);
   EXPECT_THAT(setup->warnings, ElementsAre("left over"));
+  ASSERT_THAT(setup->left_over, SizeIs(1));
+  EXPECT_EQ(setup->left_over[0].cpu, 3u);
+  EXPECT_EQ(setup->left_over[0].unread, 12u);
+  EXPECT_EQ(setup->left_over[0].overwritten, 5u);
 
   EXPECT_THAT(client().Select({"workqueue", "sched/sched_switch"})->present, SizeIs(2));
   EXPECT_EQ(client().EventFile("wakewatch/ttwu/format").value_or(""), "text of wakewatch/ttwu/format");

@@ -31,6 +31,7 @@ class FakeAccess final : public KernelAccess {
     setup.probes.probes = {{"ttwu", "try_to_wake_up", false, "pid=$arg1:s32"}};
     setup.probes.missing = {{"complete", "inlined"}};
     setup.probes.cost_ns = 700;
+    setup.left_over = {{3, 12, 5}};
     setup.warnings = {"left over"};
     return setup;
   }
@@ -64,6 +65,7 @@ class FakeAccess final : public KernelAccess {
     Note("stats " + std::to_string(cpu));
     CpuStats stats;
     stats.cpu = cpu;
+    stats.entries = cpu;
     stats.overrun = uint64_t{1} << 60;
     return stats;
   }

@@ -160,17 +160,19 @@ TEST(BrokerProcess, HasOneSocketFewCapabilitiesAndEndsWithItsClient) {
   EXPECT_EQ(Value(status, "NoNewPrivs"), "1");
   EXPECT_EQ(Value(status, "CapBnd"), "0000000000000000");
   EXPECT_EQ(Value(status, "CapEff"), "0000000400a80004") << "syslog, sys_nice, sys_admin, sys_ptrace, dac_read_search";
-  int sockets = 0;
+  int sockets = 0, buffers = 0, all = 0;
   const auto descriptors = ListFolder(folder + "/fd");
   ASSERT_TRUE(descriptors);
   for (const std::string& fd : *descriptors) {
     if (std::stoi(fd) <= 2) continue;
     char target[64] = {};
     ASSERT_GT(readlink((folder + "/fd/" + fd).c_str(), target, sizeof target - 1), 0);
-    EXPECT_THAT(target, HasSubstr("socket:")) << fd;
-    ++sockets;
+    sockets += std::string_view(target).starts_with("socket:");
+    buffers += std::string_view(target).starts_with(*tracefs + "/instances/" + owner);
+    EXPECT_EQ(sockets + buffers, ++all) << target;
   }
   EXPECT_EQ(sockets, 1);
+  EXPECT_LE(buffers, 1) << "free_buffer, which the kernel closes when the broker is killed";
   broker->reset();
   EXPECT_EQ(instances(), 0) << "it was removed when the client hung up";
 }

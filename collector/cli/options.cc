@@ -25,7 +25,9 @@ constexpr const char* kExamples =
     "  sudo wakewatch-collector --spool /var/lib/wakewatch-collector/spool --spool-mib 4096\n"
     "  sudo wakewatch-collector --evidence deep --probe-rate-max 5000\n"
     "  sudo wakewatch-collector --config /etc/wakewatch/collector.toml --metrics 127.0.0.1:7401\n"
-    "A configuration file holds the same names: server = \"127.0.0.1:7400\"";
+    "A configuration file holds the same names: server = \"127.0.0.1:7400\"\n"
+    "What the kernel held of a collector that was killed is not delivered: the next start says how much it was, and its "
+    "recording begins with a gap";
 
 std::string ErrorText(const Status& status) { return status ? std::string() : status.error().Text(); }
 
