@@ -86,7 +86,10 @@ void LaneTracker::TakeWake(Lane* lane, Input input, uint32_t cpu, uint64_t ts_ns
   const bool nowhere = cpus_.RunsNowhere(lane->lane.pid);
   Belief belief = lane->belief;
   if (nowhere && (belief & kOffCpu) != 0) belief &= kOffCpu;
+  // One that was preempted waits since then, whoever wakes it meanwhile.
+  const bool preempted = Within(belief, kPreemptedOnly);
   belief = automaton::Apply(belief, input);
+  if (preempted && belief == Only(State::kReady)) belief = Only(State::kPreempted);
   // Its events contradict one another, or one is missing: this one is believed.
   if (belief == 0) belief = automaton::Apply(nowhere ? kOffCpu : automaton::kAnything, input);
   if (!has_wakeup_) belief = automaton::WithUnseen(belief, false, true);

@@ -435,6 +435,8 @@ Result<TimelineDetail> FileTimelineQuery::Detail(const TimelineDetailQuestion& a
   STORE_TRY(Begin({asked.start_ns, asked.end_ns, 0, {}, asked.deadline}, &question));
   TimelineDetailRequest request = asked;
   request.end_ns = question.end_ns;
+  // All CPUs are looked at through the same files.
+  for (const uint32_t cpu : question.cpus) STORE_TRY(OpenEarlier(cpu, request.start_ns, &question));
   const auto walks = Plan({request.start_ns, request.end_ns - request.start_ns, 1, 0}, &question);
   if (!walks) return tl::unexpected<Error>(walks.error());
   if (walks->size() < question.cpus.size()) return TooMuchDetail(request);
