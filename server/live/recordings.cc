@@ -169,12 +169,64 @@ Result<WaitsRead> Recordings::Waits(const RecordingName& name, const RecordingSp
   const auto since_ns = span.since_ns == 0 ? Result<uint64_t>(0) : trace_time(span.since_ns);
   const auto until_ns = span.until_ns == 0 ? Result<uint64_t>(UINT64_MAX) : trace_time(span.until_ns);
   if (!since_ns || !until_ns) return Fail(!since_ns ? since_ns.error() : until_ns.error());
-  if (auto status = stored->Read(tail, {*since_ns, *until_ns}, stop, visit); !status) {
+  if (auto status = stored->Read(tail, {*since_ns, *until_ns, span.by_end}, stop, visit); !status) {
     return Fail(std::move(status.error()));
   }
   read.watermark_ns = std::max(read.watermark_ns, stored->until_ns());
   read.chunks_unreadable = stored->chunks_unreadable();
   return read;
+}
+
+// Of a recording that grows: up to what was analysed of it.
+Result<Recordings::TraceSpan> Recordings::InTraceTime(const RecordingName& name, const RecordingSpan& span) {
+  auto row = Find(name);
+  if (!row) return Fail(row.error());
+  const std::string folder = FolderOf(*row);
+  TraceSpan times{row->start_ns, row->end_ns};
+  if (const auto host = fleet_->Find(row->host)) {
+    host->Read([&](const LiveSession* session) {
+      if (session == nullptr || session->folder() != folder) return;
+      times.first_ns = session->store().row().start_ns;
+      times.last_ns = std::max(session->store().row().end_ns, session->watermark_ns());
+    });
+  }
+  uint64_t since_ns = span.since_ns, until_ns = span.until_ns;
+  if (span.real_time) {
+    const auto stored = StoredWaits::Open(wakewatch::Parts(folder));
+    if (!stored) return Fail(stored.error());
+    const auto since = since_ns == 0 ? Result<uint64_t>(0) : stored->TraceTime(since_ns);
+    const auto until = until_ns == 0 ? Result<uint64_t>(0) : stored->TraceTime(until_ns);
+    if (!since || !until) return Fail(!since ? since.error() : until.error());
+    since_ns = *since;
+    until_ns = *until;
+  }
+  times.first_ns = std::max(times.first_ns, since_ns);
+  if (until_ns != 0) times.last_ns = std::min(times.last_ns, until_ns);
+  if (times.first_ns <= times.last_ns) return times;
+  return Fail(Error{.code = ErrorCode::kInvalidArgument,
+                    .cause = "nothing of the span is recorded",
+                    .remedy = "FleetService.ListRecordings says from when to when the recording goes"});
+}
+
+Result<Recordings::HeatMapAnswer> Recordings::WaitsOverTime(const RecordingName& name, const RecordingSpan& span,
+                                                            const HeatMapQuestion& question,
+                                                            const std::function<bool()>& stop) {
+  const auto times = InTraceTime(name, span);
+  if (!times) return Fail(times.error());
+  HeatMapAnswer answer{HeatMap(times->first_ns, times->last_ns + 1, question.columns_max), {}, {}};
+  const auto add = [&](const MeasuredWait& wait) {
+    const uint64_t length_ns = question.excess ? wait.excess_ns : wait.latency_ns();
+    const bool left_out = question.excess && length_ns == 0;
+    if (!left_out && question.filter.Matches(wait)) answer.map.Add(wait.in_ns, length_ns);
+  };
+  auto read = Waits(name, {times->first_ns, times->last_ns, false, true}, stop, add);
+  if (!read) return Fail(std::move(read.error()));
+  answer.read = *std::move(read);
+  TimelineRequest request{times->first_ns, times->last_ns + 1, static_cast<uint32_t>(answer.map.columns().size()), {}};
+  auto gaps = AskTimeline<std::vector<TimelineLane>>(name, [&](TimelineQuery* query) { return query->Gaps(request); });
+  if (!gaps) return Fail(std::move(gaps.error()));
+  answer.gaps = *std::move(gaps);
+  return answer;
 }
 
 Result<WaitsRead> Recordings::MeasuredAgain(const RecordingName& name, const RecordingSpan& span,

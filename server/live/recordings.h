@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "analysis/base/result.h"
+#include "analysis/report/delay_table.h"
 #include "analysis/report/engine.h"
+#include "analysis/report/heat_map.h"
 #include "analysis/report/report.h"
 #include "server/live/chain.h"
 #include "server/live/fleet.h"
@@ -32,6 +34,7 @@ struct RecordingName {
 struct RecordingSpan {
   uint64_t since_ns = 0, until_ns = 0;  // until 0: to the end
   bool real_time = false;               // they are of the host's wall clock, else of the trace clock
+  bool by_end = false;                  // of waits: those that end in it, else those that begin in it
   bool all() const { return since_ns == 0 && until_ns == 0; }
 };
 
@@ -97,6 +100,20 @@ class Recordings {
   Result<WaitsRead> Waits(const RecordingName& name, const RecordingSpan& span, const std::function<bool()>& stop,
                           const std::function<void(const MeasuredWait&)>& visit);
 
+  struct HeatMapQuestion {
+    WaitFilter filter;
+    uint32_t columns_max = 0;  // see HeatMap
+    bool excess = false;       // of the excess, and waits without any left out; else of the latency
+  };
+  struct HeatMapAnswer {
+    HeatMap map;
+    WaitsRead read;
+    std::vector<TimelineLane> gaps;  // by CPU, at most one that begins in each column
+  };
+  // Waits by when they ended. Errors: kInvalidArgument (the span is empty, or behind what is stored); as Waits.
+  Result<HeatMapAnswer> WaitsOverTime(const RecordingName& name, const RecordingSpan& span,
+                                      const HeatMapQuestion& question, const std::function<bool()>& stop);
+
   // What each CPU did in a span.
   Result<TimelineAnswer> Timeline(const RecordingName& name, const TimelineRequest& request);
   // What happened in a short span, of what is stored so far.
@@ -137,6 +154,11 @@ class Recordings {
   // What `ask` makes of the recording's query, which is kept open for the next question.
   template <typename Answer>
   Result<Answer> AskTimeline(const RecordingName& name, const std::function<Result<Answer>(TimelineQuery*)>& ask);
+  // The times of the span's first and last nanosecond.
+  struct TraceSpan {
+    uint64_t first_ns = 0, last_ns = 0;
+  };
+  Result<TraceSpan> InTraceTime(const RecordingName& name, const RecordingSpan& span);
   std::string FolderOf(const RecordingRow& row) const;
   std::optional<RecordingReport> FromCache(const RecordingRow& row);
   void Keep(const RecordingReport& answer, bool live);

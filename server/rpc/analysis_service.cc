@@ -26,7 +26,7 @@ constexpr uint32_t kDelayRowsDefault = 1000, kWaitsDefault = 100, kRowsMax = 10'
 size_t LimitOf(uint32_t asked, uint32_t otherwise) { return asked == 0 ? otherwise : std::min(asked, kRowsMax); }
 
 RecordingName NameOf(const v1::RecordingRef& ref) { return {ref.host(), ref.recording()}; }
-RecordingSpan SpanOf(const v1::RecordingRef& ref) { return {ref.since_ns(), ref.until_ns(), ref.real_time()}; }
+RecordingSpan SpanOf(const v1::RecordingRef& ref) { return {ref.since_ns(), ref.until_ns(), ref.real_time(), false}; }
 
 void FillThreads(const RecordingReport& report, bool user_tasks, v1::ListThreadsResponse* response) {
   response->set_recording(report.row.id);
@@ -272,6 +272,22 @@ grpc::Status AnalysisService::GetTimelineDetail(grpc::ServerContext*, const v1::
   const auto detail = recordings_->TimelineDetails(NameOf(request->recording()), question);
   if (!detail) return ToStatus(detail.error());
   ToMessage(*detail, response);
+  return grpc::Status::OK;
+}
+
+grpc::Status AnalysisService::GetHeatMap(grpc::ServerContext* context, const v1::GetHeatMapRequest* request,
+                                         v1::GetHeatMapResponse* response) {
+  auto filter = FromMessage(request->filter());
+  if (!filter) return ToStatus(filter.error());
+  const Recordings::HeatMapQuestion question{*std::move(filter), request->columns_max(), request->excess()};
+  const auto answer =
+      recordings_->WaitsOverTime(NameOf(request->recording()), SpanOf(request->recording()), question, Stop(context));
+  if (!answer) return ToStatus(answer.error());
+  ToMessage(answer->map, response);
+  response->set_watermark_ns(answer->read.watermark_ns);
+  for (const TimelineLane& lane : answer->gaps) {
+    if (!lane.gaps.empty()) ToMessage(lane, response->add_gaps());
+  }
   return grpc::Status::OK;
 }
 

@@ -30,6 +30,8 @@ class AnalysisService final : public v1::AnalysisService::Service {
                            v1::GetTimelineResponse* response) override;
   grpc::Status GetTimelineDetail(grpc::ServerContext* context, const v1::GetTimelineDetailRequest* request,
                                  v1::GetTimelineDetailResponse* response) override;
+  grpc::Status GetHeatMap(grpc::ServerContext* context, const v1::GetHeatMapRequest* request,
+                          v1::GetHeatMapResponse* response) override;
   grpc::Status GetDelays(grpc::ServerContext* context, const v1::GetDelaysRequest* request,
                          v1::GetDelaysResponse* response) override;
   grpc::Status ListWaits(grpc::ServerContext* context, const v1::ListWaitsRequest* request,

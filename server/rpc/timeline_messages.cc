@@ -90,4 +90,19 @@ void ToMessage(const TimelineDetail& detail, v1::GetTimelineDetailResponse* mess
   message->set_spans_too_many(detail.spans_too_many);
 }
 
+void ToMessage(const HeatMap& map, v1::GetHeatMapResponse* message) {
+  message->set_start_ns(map.start_ns());
+  message->set_column_ns(map.column_ns());
+  message->set_waits(map.waits());
+  for (size_t row = 0; row < kHeatMapRows; ++row) message->add_row_low_ns(HeatMapRowLowNs(row));
+  for (const HeatMap::Column& column : map.columns()) {
+    v1::HeatMapColumn* const out = message->add_columns();
+    out->set_waits(column.waits);
+    out->set_max_ns(column.max_ns);
+    size_t rows = kHeatMapRows;
+    while (rows > 0 && column.counts[rows - 1] == 0) --rows;
+    for (size_t row = 0; row < rows; ++row) out->add_counts(column.counts[row]);
+  }
+}
+
 }  // namespace wakewatch

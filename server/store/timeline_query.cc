@@ -126,6 +126,7 @@ class FileTimelineQuery : public TimelineQuery {
  public:
   explicit FileTimelineQuery(std::vector<TimelinePart> parts) : parts_(std::move(parts)), files_(parts_.size()) {}
   Result<TimelineAnswer> Run(const TimelineRequest& request) override;
+  Result<std::vector<TimelineLane>> Gaps(const TimelineRequest& request) override;
   Result<TimelineDetail> Detail(const TimelineDetailQuestion& question) override;
 
  private:
@@ -426,6 +427,16 @@ Status FileTimelineQuery::Name(const Question& question, TimelineLane* lane) {
     }
   }
   return {};
+}
+
+Result<std::vector<TimelineLane>> FileTimelineQuery::Gaps(const TimelineRequest& request) {
+  Question question;
+  STORE_TRY(Begin(request, &question));
+  TimelineAnswer answer{question.start_ns, question.end_ns, 0, {}};
+  answer.bin_ns = (question.end_ns - question.start_ns - 1) / question.bins_max + 1;
+  for (const uint32_t cpu : question.cpus) answer.lanes.push_back({cpu, {}, {}, {}});
+  STORE_TRY(AddGaps(question, &answer));
+  return std::move(answer.lanes);
 }
 
 Result<TimelineDetail> FileTimelineQuery::Detail(const TimelineDetailQuestion& asked) {

@@ -75,6 +75,9 @@ class TimelineQuery {
   // is computed from all its events, once for as long as it does not grow.
   virtual Result<TimelineAnswer> Run(const TimelineRequest& request) = 0;
 
+  // Only the gaps of a span: of each CPU at most one that begins in each of bins_max parts of it. Errors as Run.
+  virtual Result<std::vector<TimelineLane>> Gaps(const TimelineRequest& request) = 0;
+
   // What happened in a short span, thing by thing, with names. Of a span with more events than can be read at once
   // there is too much of everything. Errors: kInvalidArgument (an empty span, a pid that is not above 0, too many of
   // them or of CPUs), kDeadline, and what opening a recording answers.

@@ -134,7 +134,7 @@ void StoredWaits::ReadChunk(uint64_t first_wait, Bytes bytes, uint64_t before_wa
   const uint64_t count = std::min<uint64_t>(view->waits(), before_wait - first_wait);
   for (size_t i = 0; i < count; ++i) {
     const MeasuredWait wait = view->WaitAt(i);
-    if (span.Holds(wait.start_ns)) visit(wait);
+    if (span.Holds(wait)) visit(wait);
   }
 }
 

@@ -23,7 +23,11 @@ Status RemoveWaitsFrom(Database& db, uint64_t first_wait);
 // Which waits: those that begin in [since_ns, until_ns] of the trace clock.
 struct WaitSpan {
   uint64_t since_ns = 0, until_ns = UINT64_MAX;
-  bool Holds(uint64_t start_ns) const { return start_ns >= since_ns && start_ns <= until_ns; }
+  bool by_end = false;  // those that end in it
+  bool Holds(const MeasuredWait& wait) const {
+    const uint64_t ns = by_end ? wait.in_ns : wait.start_ns;
+    return ns >= since_ns && ns <= until_ns;
+  }
 };
 
 // The waits of a recording's part files, oldest first, and of `tail`, which is not stored yet or newer than what is.
