@@ -20,6 +20,7 @@ import { kNoHosts, reduceHosts, type Hosts } from "./state/hosts";
 import { visible } from "./text/visible";
 
 const SqlPage = lazyPage(() => import("./sql/sql_page").then((module) => module.SqlPage));
+const TimelinePage = lazyPage(() => import("./pages/timeline").then((page) => page.TimelinePage));
 
 function titleOf(page: Page): string {
   switch (page.name) {
@@ -29,6 +30,8 @@ function titleOf(page: Page): string {
       return visible(page.host);
     case "thread":
       return `Thread ${page.pid} of ${visible(page.host)}`;
+    case "timeline":
+      return `Timeline of ${visible(page.host)}`;
     case "findings":
       return "Findings";
     case "finding":
@@ -88,7 +91,10 @@ export function App() {
           <img src="/favicon.svg" alt="" width="20" height="20" /> Wakewatch
         </a>
         <nav aria-label="Pages">
-          <a href={kFleetAddress} aria-current={["fleet", "host", "thread"].includes(page.name) ? "page" : undefined}>
+          <a
+            href={kFleetAddress}
+            aria-current={["fleet", "host", "thread", "timeline"].includes(page.name) ? "page" : undefined}
+          >
             Fleet
           </a>
           <a href={findingsAddress()} aria-current={page.name.startsWith("finding") ? "page" : undefined}>
@@ -117,6 +123,9 @@ export function App() {
           )}
           {page.name === "thread" && (
             <ThreadPage key={key} host={page.host} pid={page.pid} entry={hosts.byName.get(page.host)} {...fed} />
+          )}
+          {page.name === "timeline" && (
+            <TimelinePage key={key} host={page.host} entry={hosts.byName.get(page.host)} {...fed} />
           )}
           {page.name === "findings" && <FindingsPage query={query} />}
           {page.name === "finding" && <FindingPage key={key} host={page.host} id={page.id} />}

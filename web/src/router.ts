@@ -8,6 +8,7 @@ export type Page =
   | { name: "fleet" }
   | { name: "host"; host: string; tab: HostTab }
   | { name: "thread"; host: string; pid: number }
+  | { name: "timeline"; host: string }
   | { name: "findings" }
   | { name: "finding"; host: string; id: string }
   | { name: "protocols" }
@@ -58,6 +59,7 @@ function pageOf(parts: (string | undefined)[]): Page | undefined {
   if (head === "finding" && first !== undefined && second !== undefined)
     return { name: "finding", host: first, id: second };
   if (head === "host" && first !== undefined) {
+    if (second === "timeline") return { name: "timeline", host: first };
     const tab = (second ?? "threads") as HostTab;
     if (kHostTabs.includes(tab)) return { name: "host", host: first, tab };
   }
@@ -90,6 +92,10 @@ export function hostAddress(host: string, tab: HostTab = "threads", query: Query
 
 export function threadAddress(host: string, pid: number, query: Query = {}): string {
   return withQuery(`/host/${encodeURIComponent(host)}/thread/${pid}`, query);
+}
+
+export function timelineAddress(host: string, query: Query = {}): string {
+  return withQuery(`/host/${encodeURIComponent(host)}/timeline`, query);
 }
 
 export function findingsAddress(query: Query = {}): string {

@@ -27,6 +27,8 @@ describe("parseRoute", () => {
     ["#/host/db1/thread/0x10", { name: "unknown", path: "/host/db1/thread/0x10" }],
     ["#/host/db1/thread", { name: "unknown", path: "/host/db1/thread" }],
     ["#/host/db1/thread/210/more", { name: "unknown", path: "/host/db1/thread/210/more" }],
+    ["#/host/db1/timeline?start=1&end=2", { name: "timeline", host: "db1" }],
+    ["#/host/db1/timeline/7", { name: "unknown", path: "/host/db1/timeline/7" }],
     ["#/host/a%2Fb", { name: "host", host: "a/b", tab: "threads" }],
     ["#/host/%E0%A4%A", { name: "unknown", path: "/host/%E0%A4%A" }],
     ["#/host", { name: "unknown", path: "/host" }],

@@ -4,7 +4,7 @@ import { Fact } from "../parts/fact";
 import { LossBanner } from "../parts/loss";
 import { StatusMark, WarningGlyph } from "../parts/marks";
 import { Foreign, When } from "../parts/text";
-import { hostAddress, kFleetAddress, kHostTabs, type HostTab } from "../router";
+import { hostAddress, kFleetAddress, kHostTabs, timelineAddress, type HostTab } from "../router";
 import { hasLoss, isSteppedDown, type HostEntry } from "../state/hosts";
 import { bytes, count, duration, roughCount } from "../text/units";
 import { DelaysTab } from "./delays";
@@ -64,6 +64,7 @@ export function HostPage({ name, tab, query, entry, feed }: Props) {
             )}
           </a>
         ))}
+        <a href={timelineAddress(name)}>Timeline</a>
       </nav>
       {tab === "threads" && <ThreadsTab host={name} query={query} />}
       {tab === "work" && <WorkTab host={name} query={query} />}

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { fleet, kUnaryMs } from "../api/client";
 import { usePoll } from "../api/hooks";
-import { HostStatus } from "../gen/wakewatch/v1/fleet_pb";
+import { HostStatus, type Recording } from "../gen/wakewatch/v1/fleet_pb";
 import { replaceQuery } from "../router";
 import { hasLoss, type HostEntry } from "../state/hosts";
 import { Choice } from "./choice";
@@ -15,6 +15,7 @@ export interface Chosen {
   recording: string; // empty: the newest
   grows: boolean;
   endNs: bigint; // trace time up to which it was analysed; 0: not known yet
+  listed: Recording | undefined; // what the catalogue says of it, up to half a minute ago
   names: readonly string[]; // of all that the host has, the newest first
   loss: ComponentChildren; // what to say above its figures
 }
@@ -34,6 +35,7 @@ export function useRecording(host: string, query: URLSearchParams, entry: HostEn
       host,
       recording,
       names,
+      listed: recordings.find(({ id }) => id === known?.recording),
       grows: known?.status === HostStatus.STREAMING,
       endNs: known?.watermarkNs ?? 0n,
       loss: known !== undefined && hasLoss(known) ? <LossBanner host={known} /> : null,
@@ -44,6 +46,7 @@ export function useRecording(host: string, query: URLSearchParams, entry: HostEn
     host,
     recording,
     names,
+    listed: own,
     grows: false,
     endNs: own?.endNs ?? 0n,
     loss: own !== undefined && own.gaps > 0n ? <RecordingLoss recording={own} /> : null,

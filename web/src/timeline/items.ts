@@ -2,7 +2,7 @@
 import type { Finding } from "../gen/wakewatch/v1/findings_pb";
 import { TaskState, TimelineWork, type TimelineWakeup, type Wait } from "../gen/wakewatch/v1/analysis_pb";
 import { duration, share } from "../text/units";
-import type { ShownActivities, ShownCpu, ShownStates } from "./assemble";
+import { spanAt, type ShownActivities, type ShownCpu, type ShownStates } from "./assemble";
 import { firstFrom, kUseNames, kUses, lastAt, type WaitSpan, type Wakeup } from "./lanes";
 
 interface Extent {
@@ -148,12 +148,11 @@ export function threadItems(
       cpu: states.cpu[i]!,
     });
   }
-  if (states.from.length > 0) return items;
   for (const wait of waits) {
-    if (wait.to <= from || wait.from >= to || items.length >= max) continue;
+    if (wait.to <= from || wait.from >= to || items.length >= max || spanAt(states, wait.from) >= 0) continue;
     items.push(waitItem(wait));
   }
-  return items;
+  return items.sort((a, b) => a.from - b.from);
 }
 
 export const waitItem = ({ from, to, message }: WaitSpan): Item => ({
@@ -165,7 +164,7 @@ export const waitItem = ({ from, to, message }: WaitSpan): Item => ({
   wait: message,
 });
 
-export const wakeupItem = ({ from, to, message }: Wakeup): Item => ({
+export const wakeupItem = ({ from, to, message }: Wakeup): Extract<Item, { kind: "wakeup" }> => ({
   kind: "wakeup",
   from,
   to,
@@ -186,7 +185,8 @@ export function nearest(items: readonly Item[], at: number): Item | undefined {
 
 /** The next or the one before, of a lane whose items do not overlap but for gaps. */
 export function stepFrom(items: readonly Item[], current: Extent, by: 1 | -1): Item | undefined {
-  return by > 0 ? items.find(({ from }) => from > current.from) : items.findLast(({ from }) => from < current.from);
+  if (by > 0) return items.find(({ from }) => from > current.from);
+  return items.filter(({ from }) => from < current.from).at(-1);
 }
 
 /** Who a thing is about, to be pinned. */

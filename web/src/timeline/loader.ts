@@ -24,7 +24,8 @@ interface Failure {
 
 export interface LoaderOptions<A, T> {
   fetch(ask: A, signal: AbortSignal): Promise<T>;
-  explain(error: unknown): { problem: string; definite: boolean };
+  /** `hopeless`: nothing else will be answered either. */
+  explain(error: unknown): { problem: string; definite: boolean; hopeless?: boolean };
   changed(): void;
   now(): number; // ms
   flightsMax: number;
@@ -40,9 +41,8 @@ export class Loader<A, T> {
   private clock = 0;
   private complete = false;
   private ended = false;
+  private hopeless = false;
   problem = "";
-  /** The server will not answer, however often it is asked. */
-  refused = false;
 
   constructor(private readonly options: LoaderOptions<A, T>) {}
 
@@ -60,7 +60,7 @@ export class Loader<A, T> {
 
   /** `needed` now, in this order; `spare` only while nothing needed is missing. Everything else in flight is given up. */
   want(needed: readonly Wanted<A>[], spare: readonly Wanted<A>[] = []): void {
-    if (this.ended) return;
+    if (this.ended || this.hopeless) return;
     const missing = needed.filter((one) => this.lacks(one));
     this.complete = missing.every(({ key }) => this.kept.has(key) || this.failures.has(key));
     const wanted = missing.length === 0 ? spare.filter((one) => this.lacks(one)) : missing;
@@ -75,7 +75,6 @@ export class Loader<A, T> {
       if (this.flights.size >= this.options.flightsMax) break;
       if (!this.flights.has(one.key) && !this.failedLately(one.key)) this.start(one);
     }
-    if (this.failures.size > 0 && missing.length === 0) this.failures.clear();
     if (missing.length === 0) this.problem = "";
   }
 
@@ -85,7 +84,6 @@ export class Loader<A, T> {
     this.kept.clear();
     this.failures.clear();
     this.problem = "";
-    this.refused = false;
   }
 
   end(): void {
@@ -121,13 +119,20 @@ export class Loader<A, T> {
       },
       (error: unknown) => {
         if (!over()) return;
-        const { problem, definite } = this.options.explain(error);
+        const { problem, definite, hopeless } = this.options.explain(error);
         this.failures.set(key, { problem, definite, atMs: this.options.now() });
         this.problem = problem;
-        this.refused = definite;
+        if (hopeless) this.giveUp();
         this.options.changed();
       },
     );
+  }
+
+  private giveUp(): void {
+    this.hopeless = true;
+    this.complete = true;
+    for (const { abort } of this.flights.values()) abort.abort();
+    this.flights.clear();
   }
 
   private shrink(): void {

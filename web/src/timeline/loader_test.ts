@@ -13,7 +13,11 @@ function setUp(flightsMax = 2, keptMax = 3) {
   const state = { changes: 0, nowMs: 0 };
   const loader = new Loader<string, string>({
     fetch: (ask, signal) => new Promise((resolve, reject) => calls.push({ ask, signal, resolve, reject })),
-    explain: (error) => ({ problem: (error as Error).message, definite: (error as Error).message === "never" }),
+    explain: (error) => ({
+      problem: (error as Error).message,
+      definite: (error as Error).message !== "reset",
+      hopeless: (error as Error).message === "no such RPC",
+    }),
     changed: () => state.changes++,
     now: () => state.nowMs,
     flightsMax,
@@ -76,7 +80,7 @@ describe("a loader", () => {
     calls[0]!.reject(new Error("reset"));
     await settle();
     loader.want(wanted("a"));
-    expect([calls.length, loader.problem, loader.refused, loader.done]).toEqual([1, "reset", false, true]);
+    expect([calls.length, loader.problem, loader.done]).toEqual([1, "reset", true]);
     state.nowMs = 2000;
     loader.want(wanted("a"));
     expect(calls.length).toBe(2);
@@ -84,7 +88,21 @@ describe("a loader", () => {
     await settle();
     state.nowMs = 90_000;
     loader.want(wanted("a"));
-    expect([calls.length, loader.problem, loader.refused]).toEqual([2, "never", true]);
+    expect([calls.length, loader.problem]).toEqual([2, "never"]);
+  });
+
+  it("asks for nothing more where nothing will be answered", async () => {
+    const { calls, loader, wanted, settle } = setUp();
+    loader.want(wanted("a", "b"));
+    calls[0]!.reject(new Error("no such RPC"));
+    await settle();
+    loader.want(wanted("c"));
+    expect([calls.length, calls[1]!.signal.aborted, loader.problem, loader.done]).toEqual([
+      2,
+      true,
+      "no such RPC",
+      true,
+    ]);
   });
 
   it("shows the old while it asks for what has grown", async () => {

@@ -1,0 +1,138 @@
+// Colours and patterns for drawing, out of the style sheet's variables. Nothing is told by a colour alone: each use and each
+// state has a pattern or a height of its own too.
+import { TaskState, TimelineWork } from "../gen/wakewatch/v1/analysis_pb";
+import { kUses, type Use } from "./lanes";
+
+export type Paint = string | CanvasPattern;
+type Pattern = "plain" | "diagonal" | "dots" | "lines" | "cross" | "back" | "columns";
+
+export interface Palette {
+  ink: string;
+  quiet: string;
+  paper: string;
+  sheet: string;
+  line: string;
+  accent: string;
+  link: string;
+  band: string;
+  bad: string;
+  font: string;
+  uses: Record<Use, Paint>;
+  states: Record<TaskState, Paint>;
+  works: Record<TimelineWork, Paint>;
+  tasks: string[];
+  gap: Paint;
+  excess: Paint;
+}
+
+const kTasks = 8;
+const kTilePx = 8;
+
+const kUsePatterns: Record<Use, Pattern> = {
+  fair: "plain",
+  real_time: "diagonal",
+  softirq: "dots",
+  hardirq: "lines",
+  unknown: "cross",
+  idle: "plain",
+};
+const kStates: Record<TaskState, [string, Pattern]> = {
+  [TaskState.UNSPECIFIED]: ["--tl-unknown", "cross"],
+  [TaskState.RUNNING]: ["--tl-running", "plain"],
+  [TaskState.RUNNABLE]: ["--tl-runnable", "dots"],
+  [TaskState.PREEMPTED]: ["--tl-preempted", "diagonal"],
+  [TaskState.SLEEPING]: ["--tl-sleeping", "plain"],
+  [TaskState.BLOCKED]: ["--tl-blocked", "columns"],
+  [TaskState.ENDED]: ["--tl-sleeping", "lines"],
+  [TaskState.OTHER]: ["--tl-sleeping", "back"],
+};
+const kWorks: Record<TimelineWork, [string, Pattern]> = {
+  [TimelineWork.UNSPECIFIED]: ["--tl-unknown", "cross"],
+  [TimelineWork.HARDIRQ]: ["--tl-hardirq", "lines"],
+  [TimelineWork.SOFTIRQ]: ["--tl-softirq", "dots"],
+  [TimelineWork.WORK]: ["--tl-work", "plain"],
+  [TimelineWork.TIMER]: ["--tl-timer", "columns"],
+};
+
+export function readPalette(of: Element, dpr: number): Palette {
+  const style = getComputedStyle(of);
+  const color = (name: string) => style.getPropertyValue(name).trim() || "#888888";
+  const paint = (name: string, pattern: Pattern) => patternOf(color(name), color("--tl-stroke"), pattern, dpr);
+  const record = <K extends number>(of: Record<K, [string, Pattern]>) =>
+    Object.fromEntries(
+      Object.entries<[string, Pattern]>(of).map(([key, [name, pattern]]) => [key, paint(name, pattern)]),
+    ) as Record<K, Paint>;
+  return {
+    ink: color("--ink"),
+    quiet: color("--quiet"),
+    paper: color("--paper"),
+    sheet: color("--sheet"),
+    line: color("--line"),
+    accent: color("--accent"),
+    link: color("--link"),
+    band: color("--band"),
+    bad: color("--bad"),
+    font: style.fontFamily,
+    uses: Object.fromEntries(
+      kUses.map((use) => [use, paint(`--tl-${use.replace("_", "-")}`, kUsePatterns[use])]),
+    ) as Record<Use, Paint>,
+    states: record(kStates),
+    works: record(kWorks),
+    tasks: Array.from({ length: kTasks }, (_, i) => color(`--tl-task-${i}`)),
+    gap: patternOf(color("--band"), color("--tl-gap"), "cross", dpr),
+    excess: patternOf("transparent", color("--ink"), "back", dpr),
+  };
+}
+
+/** The same task has the same colour everywhere; others may have it too. */
+export const taskColor = (palette: Palette, pid: number) => palette.tasks[((pid * 2654435761) % kTasks) >>> 0]!;
+
+function patternOf(base: string, stroke: string, pattern: Pattern, dpr: number): Paint {
+  if (pattern === "plain") return base;
+  const tile = document.createElement("canvas");
+  const size = kTilePx * Math.max(1, Math.round(dpr));
+  tile.width = size;
+  tile.height = size;
+  const context = tile.getContext("2d")!;
+  const scale = size / kTilePx;
+  context.scale(scale, scale);
+  if (base !== "transparent") {
+    context.fillStyle = base;
+    context.fillRect(0, 0, kTilePx, kTilePx);
+  }
+  context.strokeStyle = stroke;
+  context.fillStyle = stroke;
+  context.lineWidth = 1.2;
+  drawPattern(context, pattern);
+  const made = context.createPattern(tile, "repeat");
+  if (made === null) return base;
+  // The canvas is scaled for the screen's pixels; the tile has them already.
+  made.setTransform(new DOMMatrix().scale(1 / scale));
+  return made;
+}
+
+function drawPattern(context: CanvasRenderingContext2D, pattern: Pattern): void {
+  const p = kTilePx;
+  const lines: [number, number, number, number][] = [];
+  if (pattern === "diagonal" || pattern === "cross")
+    lines.push([-2, p + 2, p + 2, -2], [-2, 2, 2, -2], [p - 2, p + 2, p + 2, p - 2]);
+  if (pattern === "back" || pattern === "cross")
+    lines.push([-2, -2, p + 2, p + 2], [-2, p - 2, 2, p + 2], [p - 2, -2, p + 2, 2]);
+  if (pattern === "lines") lines.push([0, 1.5, p, 1.5], [0, 5.5, p, 5.5]);
+  if (pattern === "columns") lines.push([2, 0, 2, p], [6, 0, 6, p]);
+  context.beginPath();
+  for (const [x1, y1, x2, y2] of lines) {
+    context.moveTo(x1, y1);
+    context.lineTo(x2, y2);
+  }
+  context.stroke();
+  if (pattern !== "dots") return;
+  for (const [x, y] of [
+    [2, 2],
+    [6, 6],
+  ]) {
+    context.beginPath();
+    context.arc(x!, y!, 1.1, 0, 7);
+    context.fill();
+  }
+}
