@@ -8,13 +8,21 @@ import { Fed } from "../parts/feed_note";
 import { ConfidenceMark, OpenMark, WarningGlyph } from "../parts/marks";
 import { Story } from "../parts/story";
 import { Foreign, Task, When } from "../parts/text";
-import { findingsAddress, hostAddress, protocolAddress, protocolsAddress, threadAddress } from "../router";
+import {
+  findingsAddress,
+  hostAddress,
+  protocolAddress,
+  protocolsAddress,
+  threadAddress,
+  timelineAddress,
+} from "../router";
 import { inTime, kNoLiveFindings, newestOf, openWords, type LiveFindings } from "../state/findings";
 import { placeOf, roleWords, stateOf } from "../state/snapshots";
 import { spanAround } from "../state/span";
 import { offset, traceTime } from "../text/times";
 import { duration } from "../text/units";
 import { visible } from "../text/visible";
+import { jumpTo } from "../timeline/jump";
 
 export function FindingPage({ host, id }: { host: string; id: string }) {
   const { state, feed } = usePoll(
@@ -122,6 +130,10 @@ function Body({ finding }: { finding: Finding }) {
         </Fact>
       </dl>
       <h2>Evidence</h2>
+      <p>
+        <a href={onTimeline(finding)}>Show on the timeline</a>,{" "}
+        <a href={hostAddress(finding.host, "delays", aroundStart(finding))}>or where the time around it went</a>.
+      </p>
       <div class="across">
         <Story finding={finding} />
       </div>
@@ -133,7 +145,7 @@ function Body({ finding }: { finding: Finding }) {
           startNs={finding.startNs}
           events={inTime(finding.evidence)}
           addressOf={({ tsNs }) =>
-            hostAddress(finding.host, "delays", { recording: finding.recording, ...spanAround(tsNs, kAroundNs) })
+            timelineAddress(finding.host, { recording: finding.recording, ...jumpTo(tsNs, tsNs, finding.pid) })
           }
         />
       )}
@@ -141,6 +153,12 @@ function Body({ finding }: { finding: Finding }) {
     </article>
   );
 }
+
+function onTimeline({ host, recording, id, pid, startNs, endNs }: Finding): string {
+  return timelineAddress(host, { recording, ...jumpTo(startNs, endNs, pid, { kind: "finding", id }) });
+}
+
+const aroundStart = ({ recording, startNs }: Finding) => ({ recording, ...spanAround(startNs, kAroundNs) });
 
 /** What the protocol checker knows of this class of lost wakeups. */
 function HowItIsLost({ finding }: { finding: Finding }) {

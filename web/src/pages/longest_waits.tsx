@@ -7,14 +7,19 @@ import type { Chosen } from "../parts/recording";
 import { SplitBar } from "../parts/split";
 import { Table, type Column } from "../parts/table";
 import { Foreign, Task } from "../parts/text";
+import { timelineAddress } from "../router";
 import { bucketCells, splitOf } from "../state/buckets";
 import { traceTime } from "../text/times";
 import { count, duration, plural } from "../text/units";
+import { jumpTo } from "../timeline/jump";
 
 const kListed = 20;
 const kWaitNames: Record<string, string> = { wake: "woken", new: "new", preempted: "preempted" };
 
-const kColumns: readonly Column<Wait>[] = [
+const onTimeline = ({ host, recording }: Chosen, { pid, startNs, endNs }: Wait) =>
+  timelineAddress(host, { recording, ...jumpTo(startNs, endNs, pid, { kind: "thread", pid, atNs: startNs }) });
+
+const columnsOf = (chosen: Chosen): readonly Column<Wait>[] => [
   {
     id: "start",
     title: "Began at, s",
@@ -22,8 +27,8 @@ const kColumns: readonly Column<Wait>[] = [
     numeric: true,
     unit: "ns",
     value: (wait) => wait.startNs,
-    hint: "Trace time",
-    cell: (wait) => traceTime(wait.startNs),
+    hint: "Trace time; leads to the timeline",
+    cell: (wait) => <a href={onTimeline(chosen, wait)}>{traceTime(wait.startNs)}</a>,
   },
   {
     id: "latency",
@@ -105,7 +110,7 @@ export function LongestWaits({ chosen, query, pid }: { chosen: Chosen; query: UR
       </p>
       <Table
         caption="The longest waits"
-        columns={kColumns}
+        columns={columnsOf(chosen)}
         rows={waits}
         rowKey={(wait) => String(wait.startNs)}
         sort={sort}

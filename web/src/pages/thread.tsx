@@ -8,7 +8,7 @@ import { InSpan } from "../parts/in_span";
 import { RecordingChoice, useRecording } from "../parts/recording";
 import { SplitBar, SplitTable } from "../parts/split";
 import { Foreign } from "../parts/text";
-import { findingsAddress, hostAddress, kFleetAddress } from "../router";
+import { findingsAddress, hostAddress, kFleetAddress, timelineAddress } from "../router";
 import { splitOf } from "../state/buckets";
 import type { HostEntry } from "../state/hosts";
 import { traceTime } from "../text/times";
@@ -56,6 +56,7 @@ export function ThreadPage({ host, pid, query, entry, feed: hostFeed }: Props) {
       <div class={isStale(hostFeed) ? "dimmed" : undefined}>{chosen.loss}</div>
       <div class="toolbar">
         <RecordingChoice chosen={chosen} />
+        <a href={timelineAddress(host, { recording, pin: pid })}>Its timeline</a>
       </div>
       <Fed feed={feed} what="thread of this PID">
         {threads.map((one) => (

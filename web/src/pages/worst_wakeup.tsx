@@ -6,9 +6,11 @@ import { EventTable } from "../parts/events";
 import { Fact } from "../parts/fact";
 import { SplitBar, SplitTable } from "../parts/split";
 import { Foreign, Task } from "../parts/text";
+import { timelineAddress } from "../router";
 import { bucketName, splitOf } from "../state/buckets";
 import { offset, traceTime } from "../text/times";
 import { duration, plural, share } from "../text/units";
+import { jumpTo } from "../timeline/jump";
 import { CriticalPath } from "./critical_path";
 
 interface Props {
@@ -41,7 +43,8 @@ export function WorstWakeup({ host, recording, thread, wait, place }: Props) {
           <span class="quiet">{wait.affinityKnown ? "(affinity known)" : "(affinity assumed)"}</span>
         </Fact>
         <Fact name="Trace time">
-          {traceTime(wait.wakingNs)} to {traceTime(wait.inNs)} s
+          {traceTime(wait.wakingNs)} to {traceTime(wait.inNs)} s{" "}
+          <OnTimeline {...{ host, recording, wait }} pid={thread.pid} />
         </Fact>
       </dl>
       <div class="sides">
@@ -59,6 +62,12 @@ export function WorstWakeup({ host, recording, thread, wait, place }: Props) {
       <Proof host={host} recording={recording} pid={thread.pid} wait={wait} first={place === 1} />
     </article>
   );
+}
+
+function OnTimeline(props: { host: string; recording: string; pid: number; wait: WorstWait }) {
+  const { host, recording, pid, wait } = props;
+  const place = jumpTo(wait.wakingNs, wait.inNs, pid, { kind: "thread", pid, atNs: wait.wakingNs });
+  return <a href={timelineAddress(host, { recording, ...place })}>Show on the timeline</a>;
 }
 
 function Waker({ wait }: { wait: WorstWait }) {

@@ -28,6 +28,11 @@ export interface ShownStates extends Spans {
   cpu: number[];
 }
 
+/** What the tiles cover: a span that reaches an end of it may go on behind. */
+export function extentOf(pieces: readonly Piece<unknown>[]): { start: number; end: number } {
+  return { start: pieces[0]?.from ?? 0, end: pieces.at(-1)?.to ?? 0 };
+}
+
 const typed = (from: number[], to: number[]): Spans => ({ from: Float64Array.from(from), to: Float64Array.from(to) });
 
 /** Calls `take` with the indices of spans that lie in a piece, and their ends cut to it. */

@@ -201,6 +201,13 @@ export class Engine {
     return wait && waitItem(wait);
   }
 
+  /** Which ends of a thing are only those of what was loaded. */
+  cutOf(item: Item): { start: boolean; end: boolean } {
+    if (item.kind !== "slice" && item.kind !== "state") return { start: false, end: false };
+    const extent = item.kind === "slice" ? this.scene.cpuExtent(item.cpu) : this.scene.stateExtent();
+    return { start: item.from <= extent.start, end: item.to >= extent.end };
+  }
+
   nameOf(pid: number): string {
     return this.scene.commOf(pid) || this.names.get(pid) || "";
   }
@@ -279,7 +286,8 @@ export class Engine {
   }
 
   step(by: 1 | -1): void {
-    const lane = this.selectedLane ?? this.layout.lanes[0];
+    const { start, end } = this.view;
+    const lane = this.selectedLane ?? this.layout.lanes.find((one) => this.itemsOf(one, start, end, 1).length > 0);
     if (lane === undefined) return;
     const span = spanOf(this.view);
     const items = this.itemsOf(lane, this.view.start - span, this.view.end + span);

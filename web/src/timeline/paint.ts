@@ -12,6 +12,8 @@ import { zeroOf } from "./times";
 export const kLeftPx = 132;
 const kArrowsMax = 150; // more cannot be told apart; then only those of chosen tasks are drawn
 
+const kArrowGapPx = 5; // nearer ones would be a block of ink
+
 export interface Arrow {
   x1: number;
   y1: number;
@@ -93,14 +95,20 @@ function arrowsOf(engine: Engine): Arrow[] {
     message.wakerPid === chosen;
   const all = last - first <= kArrowsMax;
   const arrows: Arrow[] = [];
+  const drawn = new Map<number, number>(); // where the last of a pair of lanes was drawn
   for (let i = Math.max(0, first - 8); i < last && arrows.length < kArrowsMax * 2; i++) {
     const wakeup = wakeups[i]!;
     if (wakeup.to < view.start || (!all && !matters(wakeup))) continue;
     const y1 = anchorOf(engine, wakeup.message.wakerPid, wakeup.message.wakerCpu);
     const y2 = anchorOf(engine, wakeup.message.pid, wakeup.message.targetCpu);
     if (y1 === undefined || y2 === undefined) continue;
+    const x1 = kLeftPx + xOf(view, width, wakeup.from);
+    const lanes = y1 * 65_536 + y2;
+    const own = engine.selected?.kind === "wakeup" && engine.selected.wakeup === wakeup.message;
+    if (!own && x1 - (drawn.get(lanes) ?? -kArrowGapPx) < kArrowGapPx) continue;
+    drawn.set(lanes, x1);
     arrows.push({
-      x1: kLeftPx + xOf(view, width, wakeup.from),
+      x1,
       y1: y1 - top,
       x2: kLeftPx + xOf(view, width, wakeup.to),
       y2: y2 - top,

@@ -38,10 +38,15 @@ export function Panel({ engine }: { engine: Engine }) {
   const { clock } = engine;
   const pid = pidOf(item);
   const measured = waitOf(engine, item);
+  const cut = engine.cutOf(item);
   return (
     <section class="tl-panel" aria-label="What is selected">
       <h2>
-        {kTitles[item.kind]} <span class="quiet">{duration(item.to - item.from)}</span>
+        {kTitles[item.kind]}{" "}
+        <span class="quiet">
+          {(cut.start || cut.end) && "at least "}
+          {duration(item.to - item.from)}
+        </span>
       </h2>
       <div class="toolbar">
         {pid !== undefined && (
@@ -59,8 +64,12 @@ export function Panel({ engine }: { engine: Engine }) {
         )}
       </div>
       <dl class="facts">
-        <Fact name="From">{timeWords(clock, item.from)}</Fact>
-        <Fact name="To">{timeWords(clock, item.to)}</Fact>
+        <Fact name="From">
+          {timeWords(clock, item.from)} {cut.start && <span class="quiet">or earlier: no more of it is loaded</span>}
+        </Fact>
+        <Fact name="To">
+          {timeWords(clock, item.to)} {cut.end && <span class="quiet">or later: no more of it is loaded</span>}
+        </Fact>
         <Fields engine={engine} item={item} />
       </dl>
       {item.kind === "wakeup" && <WaitAfter engine={engine} item={item} />}

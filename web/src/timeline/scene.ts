@@ -6,6 +6,7 @@ import {
   assembleCpu,
   assembleStates,
   assembleWakeups,
+  extentOf,
   type ShownActivities,
   type ShownCpu,
   type ShownStates,
@@ -299,6 +300,15 @@ export class Scene {
       for (const { value } of pieces) for (const wait of value.byPid.get(pid) ?? []) found.set(wait.from, wait);
       return [...found.values()].sort((a, b) => a.from - b.from);
     });
+  }
+
+  /** Of what the tiles in sight cover: what reaches its ends may go on behind them. */
+  cpuExtent(cpu: number): View {
+    const cpus = this.block(cpu);
+    return extentOf(this.pieces((tile) => this.cpus.get(this.cpuKey(tile, cpus))));
+  }
+  stateExtent(): View {
+    return extentOf(this.statePieces());
   }
 
   /** A name that was told of a task in sight; empty: none was. */

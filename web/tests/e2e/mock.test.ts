@@ -205,7 +205,7 @@ describe.skipIf(kReal)("on the mock", () => {
       const said = await page.locator(".snapshots").innerText();
       expect(said).toMatch(/The suspect[\s\S]*S \(sleeping\)[\s\S]*kjournald2\+0x1f0[\s\S]*no answer within 5 s/);
       expect(await page.locator(".evidence a").first().getAttribute("href")).toMatch(
-        /delays\?.*span=custom&from=[\d.]+&to=/,
+        /^#\/host\/build-01\/timeline\?recording=[^&]+&start=[\d.]+&end=[\d.]+&pin=\d+$/,
       );
       mock.closeFinding(open.id);
       await main().getByText("It was woken by its rescuer.").waitFor();

@@ -9,6 +9,7 @@ import { extname, join, normalize } from "node:path";
 import {
   AnalysisService,
   type GetDelaysRequest,
+  type GetTimelineRequest,
   ListSoftirqsResponseSchema,
   ListWorkResponseSchema,
   type ListThreadsResponse,
@@ -25,6 +26,7 @@ import { ProtocolService } from "../../src/gen/wakewatch/v1/protocol_pb";
 import { SqlService } from "../../src/gen/wakewatch/v1/sql_pb";
 import { checkOf, kProtocols, textOf } from "./protocols";
 import { answer as answerOf, kSchema } from "./sql";
+import { kTimelineAsksFromNs, timeline, timelineDetail, worldWaits } from "./timeline";
 import { chainOf, delays, recordings, waits, worst } from "./waits";
 
 // Stricter than what the dashboard needs to be served with: no HTML may be made out of strings at all.
@@ -53,6 +55,9 @@ export class Mock {
   signedOut = false;
   /** What the parts of every worst wait are short of its latency. */
   shortNs = 0n;
+  /** While set, there is no GetTimelineDetail. */
+  detailRefused = false;
+  readonly timelinesAsked: GetTimelineRequest[] = [];
   /** Every request of GetDelays, in order. */
   readonly delaysAsked: GetDelaysRequest[] = [];
   port = 0;
@@ -347,7 +352,21 @@ export class Mock {
         self.delaysAsked.push(request);
         return delays(request, self.known(request.recording?.host));
       },
-      listWaits: (request) => waits(request, self.known(request.recording?.host)),
+      listWaits(request) {
+        const host = self.known(request.recording?.host);
+        const { sinceNs = 0n, untilNs = 0n } = request.recording ?? {};
+        // The timeline asks for spans with both ends in its own world.
+        if (sinceNs < kTimelineAsksFromNs || untilNs === 0n) return waits(request, host);
+        return worldWaits(request.filter?.pids ?? [], sinceNs, untilNs, host, request.limit);
+      },
+      getTimeline(request) {
+        self.timelinesAsked.push(request);
+        return timeline(request, self.known(request.recording?.host));
+      },
+      getTimelineDetail(request) {
+        if (self.detailRefused) throw new ConnectError("there is no RPC of this name", Code.Unimplemented);
+        return timelineDetail(request, self.known(request.recording?.host));
+      },
       getChain: (request) => chainOf(request),
     });
   }

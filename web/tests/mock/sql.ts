@@ -2,6 +2,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { SqlQueryRequest } from "../../src/gen/wakewatch/v1/sql_pb";
 import { kHostile } from "./data";
+import { worldEvents } from "./timeline";
 
 const kRowsMax = 100_000;
 const kMessageRows = 500;
@@ -62,6 +63,13 @@ export async function* answer(request: SqlQueryRequest, pause: (ms: number) => P
     const counts = [["sched_switch", 912_004], ["sched_waking", 440_120]] as const; // prettier-ignore
     yield { columns: ["type", "n"], rows: counts.map(([type, n]) => ({ values: [text(type), integer(n)] })) };
     yield { end: { rows: 2n, part: 1, parts: 1 } };
+    return;
+  }
+  const events = worldEvents(sql);
+  if (events !== undefined) {
+    const cells = (cell: bigint | string) => (typeof cell === "string" ? text(cell) : integer(Number(cell)));
+    yield { columns: events.columns, rows: events.rows.map((values) => ({ values: values.map(cells) })) };
+    yield { end: { rows: BigInt(events.rows.length), part: 1, parts: 1 } };
     return;
   }
   if (/from nothing/i.test(sql)) throw new ConnectError("no such table: nothing", Code.InvalidArgument);
