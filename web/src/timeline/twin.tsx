@@ -42,7 +42,9 @@ function columnsOf(engine: Engine): readonly Column<Row>[] {
       title: "From",
       rem: 13,
       numeric: true,
+      unit: "ns",
       value: ({ item }) => item.from,
+      raw: ({ item }) => engine.toNs(item.from),
       cell: ({ item }) => (
         <button type="button" class="tl-link" onClick={() => engine.choose(item)}>
           {timeWords(clock, item.from)}
@@ -54,6 +56,7 @@ function columnsOf(engine: Engine): readonly Column<Row>[] {
       title: "For",
       rem: 7,
       numeric: true,
+      unit: "ns",
       value: ({ item }) => item.to - item.from,
       cell: ({ item }) => duration(item.to - item.from),
     },

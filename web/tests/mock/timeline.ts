@@ -193,12 +193,12 @@ export function timelineDetail(request: GetTimelineDetailRequest, host: Host): G
     }
   }
   const byTime = <T extends { startNs: bigint }>(a: T, b: T) => Number(a.startNs - b.startNs);
-  const inSpan = activities.filter((one) => one.endNs > from && one.startNs < to).sort(byTime);
+  const seen = activities.filter((one) => one.endNs > from && one.startNs < to).sort(byTime);
   return create(GetTimelineDetailResponseSchema, {
     startNs,
     endNs,
-    activities: inSpan.length > most ? [] : inSpan,
-    activitiesTooMany: inSpan.length > most,
+    activities: seen.length > most ? [] : seen,
+    activitiesTooMany: seen.length > most,
     wakeups: wakeups.length > most ? [] : wakeups.sort((a, b) => Number(a.wakingNs - b.wakingNs)),
     wakeupsTooMany: wakeups.length > most,
     lanes: request.pids.map((pid) => statesOf(pid, host, startNs, endNs)),
@@ -238,6 +238,8 @@ function statesOf(pid: number, host: Host, startNs: bigint, endNs: bigint) {
   return { pid, comm, spans };
 }
 
+const inSpan = (ns: bigint, fromNs: bigint, toNs: bigint) => ns >= fromNs && ns < toNs;
+
 /** The waits of that world; a third of each is excess. */
 export function worldWaits(
   pids: readonly number[],
@@ -251,9 +253,11 @@ export function worldWaits(
     if (cpu < 0 || cpu >= host.cpus) return [];
     const gaps = gapsOf(host, cpu, sinceNs, untilNs);
     const [from, to] = [max(sinceNs, kWorldStartNs), min(untilNs, host.watermarkNs)];
-    const runs = from < to && to - from < 4_000_000_000n ? [...runsOf(cpu, from, to)] : [];
+    const runs = from < to && to - from < 4_000_000_000n ? [...runsOf(cpu, from, to + kPeriodNs)] : [];
     return runs
-      .filter((run) => run.pid === pid && run.startNs - kWakingNs >= sinceNs && !inGap(gaps, run.startNs))
+      .filter(
+        (run) => run.pid === pid && inSpan(run.startNs - kWakingNs, sinceNs, untilNs) && !inGap(gaps, run.startNs),
+      )
       .map((run) => ({
         startNs: run.startNs - kWakingNs,
         wakeupNs: run.startNs - kDeliveredNs,
@@ -302,6 +306,6 @@ export function worldEvents(sql: string): { columns: string[]; rows: (bigint | s
       `prev_comm=${run.comm} prev_pid=${run.pid} prev_state=S ==> next_pid=0`,
     ],
   ]);
-  const inSpan = rows.filter(([ts]) => (ts as bigint) >= BigInt(from) && (ts as bigint) <= BigInt(to));
-  return { columns: ["ts", "cpu", "type", "args"], rows: inSpan };
+  const within = rows.filter(([ts]) => inSpan(ts as bigint, BigInt(from), BigInt(to) + 1n));
+  return { columns: ["ts", "cpu", "type", "args"], rows: within };
 }
