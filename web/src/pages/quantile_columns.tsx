@@ -1,9 +1,9 @@
 import type { Quantiles } from "../gen/wakewatch/v1/analysis_pb";
 import type { Column } from "../parts/table";
-import { Figure } from "../parts/text";
 import { count, duration } from "../text/units";
 
 export type Which = "n" | "p50Ns" | "p90Ns" | "p99Ns" | "maxNs";
+const kNone = "–";
 const kTitles: Record<Which, string> = { n: "n", p50Ns: "p50", p90Ns: "p90", p99Ns: "p99", maxNs: "max" };
 
 /** Columns of one distribution. Where nothing was measured there is a dash, and it sorts below every figure. */
@@ -33,14 +33,11 @@ export function quantileColumns<R>(
       const quantiles = of(row);
       return quantiles === undefined || (quantiles.n === 0n && one !== "n") ? -1n : quantiles[one];
     },
+    ...(one === "n" ? {} : { tip: (row: R) => `n = ${count(of(row)?.n ?? 0n)}` }),
     cell: (row: R) => {
       const quantiles = of(row);
       if (one === "n") return count(quantiles?.n ?? 0n);
-      return (
-        <span title={`n = ${count(quantiles?.n ?? 0n)}`}>
-          <Figure text={duration(quantiles?.[one] ?? 0n)} none={quantiles === undefined || quantiles.n === 0n} />
-        </span>
-      );
+      return quantiles === undefined || quantiles.n === 0n ? kNone : duration(quantiles[one]);
     },
   }));
 }

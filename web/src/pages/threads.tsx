@@ -1,6 +1,7 @@
 import { useMemo } from "preact/hooks";
 import { analysis } from "../api/client";
 import { useStream } from "../api/hooks";
+import { paced } from "../api/paced";
 import type { ListThreadsResponse, ThreadSummary } from "../gen/wakewatch/v1/analysis_pb";
 import { Fed } from "../parts/feed_note";
 import { Table, type Column } from "../parts/table";
@@ -9,10 +10,12 @@ import { useSort } from "../parts/use_sort";
 import { hostAddress, replaceQuery } from "../router";
 import { traceTime } from "../text/times";
 import { count, duration } from "../text/units";
+import { visible } from "../text/visible";
 import { quantileColumns } from "./quantile_columns";
 import { ThreadDetail } from "./thread_detail";
 
-type Row = { thread: ThreadSummary; address: string };
+/** The address is made for the few rows that are drawn. */
+type Row = { thread: ThreadSummary; addressOf(pid: number): string };
 
 const kColumns: readonly Column<Row>[] = [
   {
@@ -20,8 +23,8 @@ const kColumns: readonly Column<Row>[] = [
     title: "Thread",
     rem: 12,
     value: ({ thread }) => thread.comm,
-    cell: ({ thread, address }) => (
-      <a href={address}>
+    cell: ({ thread, addressOf }) => (
+      <a href={addressOf(thread.pid)}>
         <Foreign text={thread.comm} />
       </a>
     ),
@@ -41,11 +44,8 @@ const kColumns: readonly Column<Row>[] = [
     value: ({ thread }) => thread.kind,
     also: [{ name: "kind_source", raw: ({ thread }) => thread.kindSource }],
     hint: "What kind of kernel thread, and how we know",
-    cell: ({ thread }) => (
-      <span title={`known by ${thread.kindSource || "nothing"}`}>
-        <Foreign text={thread.kind} empty="–" />
-      </span>
-    ),
+    tip: ({ thread }) => `known by ${visible(thread.kindSource) || "nothing"}`,
+    cell: ({ thread }) => <Foreign text={thread.kind} empty="–" />,
   },
   {
     id: "wakeups",
@@ -116,7 +116,7 @@ const kColumns: readonly Column<Row>[] = [
     numeric: true,
     value: ({ thread }) => thread.voided,
     hint: "Waits that a gap or a contradiction touched: unknown, not measured",
-    cell: ({ thread }) => <span class={thread.voided > 0n ? "strong-warn" : undefined}>{count(thread.voided)}</span>,
+    cell: ({ thread }) => (thread.voided > 0n ? <span class="strong-warn">{count(thread.voided)}</span> : "0"),
   },
 ];
 
@@ -129,22 +129,25 @@ export function ThreadsTab({ host, query }: { host: string; query: URLSearchPara
   const { sort, onSort } = useSort(query, kColumns, { column: "latency.p99", descending: true });
   const { state, feed } = useStream<ListThreadsResponse, ListThreadsResponse | undefined>(
     `threads ${host} ${userTasks}`,
-    (signal) => analysis.watchThreads({ recording: { host }, userTasks, intervalMs: 1000 }, { signal }),
+    (signal) =>
+      paced(
+        (intervalMs) => analysis.watchThreads({ recording: { host }, userTasks, intervalMs }, { signal }),
+        (message) => message.threads.length,
+      ),
     undefined,
     (_, message) => message,
   );
   const threads = state?.threads;
   const rows = useMemo(() => {
     const words = filter.toLowerCase();
+    const kept = Object.fromEntries(query);
+    const addressOf = (pid: number) => hostAddress(host, "threads", { ...kept, pid });
     return (threads ?? [])
       .filter(
         ({ comm, kind, pid: own }) =>
           words === "" || comm.toLowerCase().includes(words) || kind.includes(words) || String(own) === words,
       )
-      .map((thread) => ({
-        thread,
-        address: hostAddress(host, "threads", { ...Object.fromEntries(query), pid: thread.pid }),
-      }));
+      .map((thread): Row => ({ thread, addressOf }));
   }, [threads, filter, host, query]);
   const chosen = pid > 0 ? rows.find(({ thread }) => thread.pid === pid) : undefined;
   return (

@@ -1,9 +1,9 @@
 // One table for every list: sortable, with a header that stays, and drawing only the rows in view when there are many.
-import type { ComponentChildren } from "preact";
+import { Component, type ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Cell } from "../state/export";
 import { nextSort, sorted, type Sort, type Value } from "../state/sort";
-import { covers, seenRows, shownRows, type Shown } from "../state/window";
+import { assignSlots, covers, seenRows, shownRows, type Shown } from "../state/window";
 import { ExportMenu } from "./export_menu";
 import { exported } from "./exported";
 
@@ -18,6 +18,8 @@ export interface Column<R> {
   /** What the column is sorted by; without it, it is not. */
   value?(row: R): Value;
   cell(row: R): ComponentChildren;
+  /** What its cell tells who points at it. A text here costs less than an element in the cell. */
+  tip?(row: R): string;
   /** What an export says of it; without it, `value`. */
   raw?(row: R): Cell;
   exportAs?: string; // its name there; without it, `id`
@@ -43,6 +45,7 @@ interface Props<R> {
   partly?: string | undefined;
 }
 
+const kNoSlots: ReadonlyMap<string, number> = new Map();
 const kWindowedFrom = 200;
 const kRowPx = 30; // .grid td of the style sheet
 
@@ -53,6 +56,9 @@ export function Table<R>(props: Props<R>) {
   const inOrder = useOrder(rows, column?.value, rowKey, sort.descending, windowed);
   const scroller = useRef<HTMLDivElement>(null);
   const { first, last } = useWindow(scroller, windowed, inOrder.length);
+  const drawn = inOrder.slice(first, last);
+  const slots = useRef<ReadonlyMap<string, number>>(kNoSlots);
+  slots.current = windowed ? assignSlots(slots.current, drawn.map(rowKey)) : kNoSlots;
   const width = columns.reduce((sum, { rem }) => sum + rem, 0);
   const grouped = columns.some(({ group }) => group !== undefined);
   return (
@@ -101,9 +107,19 @@ export function Table<R>(props: Props<R>) {
           </thead>
           <tbody>
             {first > 0 && <tr class="filler" aria-hidden="true" style={{ height: `${first * kRowPx}px` }} />}
-            {inOrder.slice(first, last).map((row, i) => {
+            {drawn.map((row, i) => {
               const key = rowKey(row);
-              return <Row key={key} id={key} row={row} index={first + i + (grouped ? 3 : 2)} {...props} />;
+              return (
+                <Row
+                  key={slots.current.get(key) ?? key}
+                  row={row}
+                  columns={columns}
+                  index={first + i + (grouped ? 3 : 2)}
+                  isChosen={props.chosen === key}
+                  onOpen={props.onOpen}
+                  more={props.more}
+                />
+              );
             })}
             {last < inOrder.length && (
               <tr class="filler" aria-hidden="true" style={{ height: `${(inOrder.length - last) * kRowPx}px` }} />
@@ -171,42 +187,67 @@ function Head<R>({ column, sort, onSort }: { column: Column<R>; sort: Sort; onSo
   );
 }
 
-function Row<R>(props: Props<R> & { id: string; row: R; index: number }) {
-  const { row, columns, onOpen, chosen, id } = props;
-  const more = props.more?.(row);
-  const open = (event: MouseEvent) => {
+interface RowProps<R> {
+  row: R;
+  columns: readonly Column<R>[];
+  index: number;
+  isChosen: boolean;
+  onOpen: ((row: R) => void) | undefined;
+  more: ((row: R) => ComponentChildren) | undefined;
+}
+
+/** Drawn again only when what it shows can have changed: a scroll moves fifty of them. */
+class Row<R> extends Component<RowProps<R>> {
+  override shouldComponentUpdate(next: RowProps<R>): boolean {
+    const now = this.props;
+    return (
+      next.more !== undefined ||
+      now.row !== next.row ||
+      now.columns !== next.columns ||
+      now.index !== next.index ||
+      now.isChosen !== next.isChosen ||
+      (now.onOpen === undefined) !== (next.onOpen === undefined)
+    );
+  }
+
+  private readonly open = (event: MouseEvent) => {
     const target = event.target as Element;
     // Links and buttons in a row do what they say; a selection of text is not a click.
-    if (target.closest("a, button") === null && String(window.getSelection()) === "") onOpen?.(row);
+    if (target.closest("a, button") === null && String(window.getSelection()) === "")
+      this.props.onOpen?.(this.props.row);
   };
-  const classes = [onOpen && "opens", chosen === id && "chosen", more && "has-more"].filter(Boolean).join(" ");
-  return (
-    <>
-      <tr
-        class={classes || undefined}
-        onClick={onOpen && open}
-        aria-rowindex={props.index}
-        aria-current={chosen === id ? "true" : undefined}
-      >
-        {columns.map(({ id: name, numeric, cell }, i) =>
-          i === 0 ? (
-            <th key={name} scope="row" class={numeric ? "number" : undefined}>
-              {cell(row)}
-            </th>
-          ) : (
-            <td key={name} class={numeric ? "number" : undefined}>
-              {cell(row)}
-            </td>
-          ),
-        )}
-      </tr>
-      {more && (
-        <tr class="more">
-          <td colSpan={columns.length}>{more}</td>
+
+  override render({ row, columns, index, isChosen, onOpen, more: moreOf }: RowProps<R>) {
+    const more = moreOf?.(row);
+    const classes = [onOpen && "opens", isChosen && "chosen", more && "has-more"].filter(Boolean).join(" ");
+    return (
+      <>
+        <tr
+          class={classes || undefined}
+          onClick={onOpen && this.open}
+          aria-rowindex={index}
+          aria-current={isChosen ? "true" : undefined}
+        >
+          {columns.map(({ id, numeric, cell, tip }, i) =>
+            i === 0 ? (
+              <th key={id} scope="row" class={numeric ? "number" : undefined}>
+                {cell(row)}
+              </th>
+            ) : (
+              <td key={id} class={numeric ? "number" : undefined} title={tip?.(row)}>
+                {cell(row)}
+              </td>
+            ),
+          )}
         </tr>
-      )}
-    </>
-  );
+        {more && (
+          <tr class="more">
+            <td colSpan={columns.length}>{more}</td>
+          </tr>
+        )}
+      </>
+    );
+  }
 }
 
 /** Which rows are drawn. A scroll draws anew only when it leaves what is drawn. */

@@ -20,3 +20,26 @@ export function seenRows(rows: number, rowPx: number, scrollPx: number, viewPx: 
 
 /** Whether what is drawn still does: then a scroll needs no drawing. */
 export const covers = (drawn: Shown, seen: Shown) => drawn.first <= seen.first && drawn.last >= seen.last;
+
+/**
+ * Which slot of the page draws which row. A row that stays keeps its slot; a new one takes that of a row that went, so that
+ * its cells are written anew instead of being made. Slots are small numbers from 0.
+ */
+export function assignSlots(before: ReadonlyMap<string, number>, keys: readonly string[]): Map<string, number> {
+  const slots = new Map<string, number>();
+  const taken = new Set<number>();
+  for (const key of keys) {
+    const slot = before.get(key);
+    if (slot === undefined || taken.has(slot)) continue;
+    slots.set(key, slot);
+    taken.add(slot);
+  }
+  let free = 0;
+  for (const key of keys) {
+    if (slots.has(key)) continue;
+    while (taken.has(free)) free++;
+    slots.set(key, free);
+    taken.add(free);
+  }
+  return slots;
+}

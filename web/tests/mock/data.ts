@@ -147,7 +147,7 @@ function thread(random: () => number, pid: number, comm: string, kind: string, g
 }
 
 /** Kernel threads of a host with so many CPUs, the hostile ones among them, and user tasks when they are asked for. */
-export function threads(cpus: number, gaps: boolean, userTasks: boolean): ThreadSummary[] {
+export function threads(cpus: number, gaps: boolean, userTasks: number): ThreadSummary[] {
   const random = randomFrom(cpus);
   const list: ThreadSummary[] = [];
   let pid = 2;
@@ -172,7 +172,7 @@ export function threads(cpus: number, gaps: boolean, userTasks: boolean): Thread
   }
   for (const comm of Object.values(kHostile)) add(comm, "kthread");
   pid = 1200;
-  for (let i = 0; userTasks && i < 2000; i++) add(i % 7 === 0 ? "postgres" : `worker-${i}`, "user");
+  for (let i = 0; i < userTasks; i++) add(i % 7 === 0 ? "postgres" : `worker-${i}`, "user");
   return list;
 }
 

@@ -58,6 +58,8 @@ export class Mock {
   /** While set, there is no GetTimelineDetail. */
   detailRefused = false;
   readonly timelinesAsked: GetTimelineRequest[] = [];
+  /** Of every host. */
+  userTasks = 2000;
   /** Every request of GetDelays, in order. */
   readonly delaysAsked: GetDelaysRequest[] = [];
   port = 0;
@@ -186,7 +188,7 @@ export class Mock {
 
   private threadsOf(name: string | undefined, userTasks: boolean): ListThreadsResponse {
     const host = this.known(name);
-    const list = threads(host.cpus, host.gaps > 0n, userTasks);
+    const list = threads(host.cpus, host.gaps > 0n, userTasks ? this.userTasks : 0);
     for (const thread of list) if (thread.wakeups > 0n) thread.wakeups += BigInt(this.tick * (1 + (thread.pid % 5)));
     return create(ListThreadsResponseSchema, {
       recording: host.recording,
