@@ -1,6 +1,7 @@
 // Measured waits, summed up by what they have in common: of a host, or of one thread.
 import { analysis } from "../api/client";
 import { DelayKey, type DelayRow, type GetDelaysResponse } from "../gen/wakewatch/v1/analysis_pb";
+import { HeatMap } from "../heat_map/heat_map";
 import { Fed } from "../parts/feed_note";
 import { InSpan, useSpanPoll } from "../parts/in_span";
 import { WarningGlyph } from "../parts/marks";
@@ -177,6 +178,7 @@ export function DelaysTab({
           </>
         }
       >
+        <HeatMap chosen={chosen} query={query} userTasks={userTasks} />
         <Answer chosen={chosen} query={query} grouping={grouping} userTasks={userTasks} />
       </InSpan>
     </>

@@ -3,6 +3,7 @@ import { isStale, type Feed } from "../api/feed";
 import { usePoll } from "../api/hooks";
 import type { ThreadDistribution, ThreadSummary } from "../gen/wakewatch/v1/analysis_pb";
 import { Fact } from "../parts/fact";
+import { HeatMap } from "../heat_map/heat_map";
 import { Fed } from "../parts/feed_note";
 import { InSpan } from "../parts/in_span";
 import { RecordingChoice, useRecording } from "../parts/recording";
@@ -11,6 +12,7 @@ import { Foreign } from "../parts/text";
 import { findingsAddress, hostAddress, kFleetAddress, timelineAddress } from "../router";
 import { splitOf } from "../state/buckets";
 import type { HostEntry } from "../state/hosts";
+import { purposeOf } from "../text/kinds";
 import { traceTime } from "../text/times";
 import { count, duration, plural, share } from "../text/units";
 import { ThreadDelays } from "./delays";
@@ -50,6 +52,7 @@ export function ThreadPage({ host, pid, query, entry, feed: hostFeed }: Props) {
         {named !== undefined && (
           <span class="quiet">
             {pid}, <Foreign text={named.kind} empty="unknown kind" />
+            {purposeOf(named.kind) !== "" && `: ${purposeOf(named.kind)}`}
           </span>
         )}
       </h1>
@@ -79,6 +82,7 @@ export function ThreadPage({ host, pid, query, entry, feed: hostFeed }: Props) {
             </p>
           )}
           <InSpan chosen={chosen} query={query}>
+            <HeatMap chosen={chosen} query={query} pid={pid} userTasks />
             <ThreadDelays chosen={chosen} query={query} pid={pid} />
             <h2>Its longest waits</h2>
             <LongestWaits chosen={chosen} query={query} pid={pid} />

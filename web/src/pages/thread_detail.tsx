@@ -5,6 +5,7 @@ import type { ThreadDistribution } from "../gen/wakewatch/v1/analysis_pb";
 import { Fed } from "../parts/feed_note";
 import { Foreign } from "../parts/text";
 import { findingsAddress, threadAddress } from "../router";
+import { purposeOf } from "../text/kinds";
 import { traceTime } from "../text/times";
 import { count, duration } from "../text/units";
 import { ThreadFigures } from "./thread_figures";
@@ -45,6 +46,7 @@ function Distribution({ host, distribution }: { host: string; distribution: Thre
       </h2>
       <p class="quiet">
         <Foreign text={summary.kind} empty="unknown kind" />
+        {purposeOf(summary.kind) !== "" && `: ${purposeOf(summary.kind)}`}
         {summary.kindSource === "" ? "" : ` (known by ${summary.kindSource})`}, first seen at{" "}
         {traceTime(summary.firstSeenNs)} s, {count(summary.wakeups)} wakeups, {duration(summary.onCpuNs)} on a CPU.{" "}
         <a href={findingsAddress({ host, pid: summary.pid, user: summary.kind === "user" ? 1 : undefined })}>

@@ -8,11 +8,17 @@ import { Table, type Column } from "../parts/table";
 import { Foreign } from "../parts/text";
 import { useSort } from "../parts/use_sort";
 import { hostAddress, replaceQuery } from "../router";
+import { purposeOf } from "../text/kinds";
 import { traceTime } from "../text/times";
 import { count, duration } from "../text/units";
 import { visible } from "../text/visible";
 import { quantileColumns } from "./quantile_columns";
 import { ThreadDetail } from "./thread_detail";
+
+function purposeAndSource({ kind, kindSource }: ThreadSummary): string {
+  const purpose = purposeOf(kind);
+  return `${purpose === "" ? "" : `${kind}: ${purpose}. `}Known by ${visible(kindSource) || "nothing"}.`;
+}
 
 /** The address is made for the few rows that are drawn. */
 type Row = { thread: ThreadSummary; addressOf(pid: number): string };
@@ -44,7 +50,7 @@ const kColumns: readonly Column<Row>[] = [
     value: ({ thread }) => thread.kind,
     also: [{ name: "kind_source", raw: ({ thread }) => thread.kindSource }],
     hint: "What kind of kernel thread, and how we know",
-    tip: ({ thread }) => `known by ${visible(thread.kindSource) || "nothing"}`,
+    tip: ({ thread }) => purposeAndSource(thread),
     cell: ({ thread }) => <Foreign text={thread.kind} empty="–" />,
   },
   {

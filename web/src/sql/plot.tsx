@@ -2,6 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { onThemeChange } from "../parts/theme";
 import type { Drawn } from "../state/chart";
 import { isNs, type ChartKind } from "../state/sql";
 import { duration, roughCount } from "../text/units";
@@ -129,14 +130,10 @@ export function Plot({ kind, x, drawn }: { kind: ChartKind; x: string; drawn: Dr
     const resized = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: kHeightPx }));
     resized.observe(element);
     // Colours are drawn into the picture: another theme is another picture.
-    const themed = new MutationObserver(make);
-    themed.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-    const dark = window.matchMedia("(prefers-color-scheme: dark)");
-    dark.addEventListener("change", make);
+    const unwatch = onThemeChange(make);
     return () => {
       resized.disconnect();
-      themed.disconnect();
-      dark.removeEventListener("change", make);
+      unwatch();
       plot?.destroy();
     };
   }, [kind, x, drawn]);

@@ -5,7 +5,7 @@ export interface Shown {
   last: number; // exclusive
 }
 
-const kMargin = 12; // rows above and below, so that a quick scroll meets rows
+const kMargin = 8; // rows above and below, so that a quick scroll meets rows
 
 export function shownRows(rows: number, rowPx: number, scrollPx: number, viewPx: number): Shown {
   const { first, last } = seenRows(rows, rowPx, scrollPx, viewPx);

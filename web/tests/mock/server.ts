@@ -23,6 +23,7 @@ import { kNoFilter, matches } from "../../src/state/findings";
 import { buckets, finding, hosts, nowNs, quantiles, randomFrom, threads } from "./data";
 import { kChecks, schedulerRules, kObligations, kUndecidable } from "./model";
 import { ProtocolService } from "../../src/gen/wakewatch/v1/protocol_pb";
+import { heatMap } from "./heat_map";
 import { SqlService } from "../../src/gen/wakewatch/v1/sql_pb";
 import { checkOf, kProtocols, textOf } from "./protocols";
 import { answer as answerOf, kSchema } from "./sql";
@@ -369,6 +370,7 @@ export class Mock {
         if (self.detailRefused) throw new ConnectError("there is no RPC of this name", Code.Unimplemented);
         return timelineDetail(request, self.known(request.recording?.host));
       },
+      getHeatMap: (request) => heatMap(request, self.known(request.recording?.host)),
       getChain: (request) => chainOf(request),
     });
   }
