@@ -61,7 +61,9 @@ class IngestStream final : public grpc::ServerBidiReactor<v1::IngestRequest, v1:
 
   std::mutex mutex_;  // guards what follows
   std::deque<v1::IngestResponse> to_send_;
-  bool writing_ = false, paused_ = false, finished_ = false;
+  bool writing_ = false, finished_ = false;
+  bool paused_ = false;        // nothing is read before the next Ack
+  bool acknowledged_ = false;  // since the batch that was offered last
   std::optional<grpc::Status> closing_;
 };
 
@@ -197,12 +199,13 @@ bool IngestStream::Take(v1::IngestRequest* request) {
   }
   {
     const std::lock_guard lock(mutex_);
-    paused_ = true;  // before a worker can answer
+    acknowledged_ = false;
   }
   const bool room = feed_->Offer(std::move(*batch), bytes);
   const std::lock_guard lock(mutex_);
-  // An Ack that came in between has seen the pause, and reads on.
-  return room && std::exchange(paused_, false);
+  // Where an Ack came in between, of this batch or one before, none may follow that would end the pause.
+  paused_ = !room && !acknowledged_;
+  return !paused_;
 }
 
 void IngestStream::TakeState(const v1::CollectorState& state) {
@@ -248,6 +251,8 @@ void IngestStream::Ack(uint64_t sequence) {
   bool read_on = false;
   {
     const std::lock_guard lock(mutex_);
+    acknowledged_ = true;
+    // Only what is paused is read on from here: a second reader would overtake the batch that the first is offering.
     read_on = std::exchange(paused_, false);
   }
   if (read_on) ReadOn();
