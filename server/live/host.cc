@@ -265,6 +265,7 @@ Status Host::StoreItems(std::vector<Item> items, Delivery* delivery) {
   for (const Batch& batch : batches) {
     if (!batch.frontiers.empty()) frontiers = batch.frontiers;
   }
+  const bool had_ended = session_->ended();
   auto stored = session_->Store(std::move(batches));
   if (!stored) return tl::unexpected<Error>(std::move(stored.error()));
   refused.insert(refused.end(), stored->refused.begin(), stored->refused.end());
@@ -282,7 +283,8 @@ Status Host::StoreItems(std::vector<Item> items, Delivery* delivery) {
     delivery->Ack(newest);
   }
   if (auto status = Analyse(); !status) return status;
-  return session_->ended() ? EndSession() : Status();
+  // A collector that started again may repeat all of a session that is complete, and hears of each batch that it is here.
+  return session_->ended() && !had_ended ? EndSession() : Status();
 }
 
 void Host::NoteStored(const LiveSession::Stored& stored, const std::vector<Frontier>& frontiers) {
@@ -366,11 +368,12 @@ Status Host::Maintain() {
   {
     const bool connected = Connected();
     const std::lock_guard lock(state_mutex_);
-    idle = !connected && now - away_since_ >= kIdleEnd;
+    idle = !connected && (session_->ended() || now - away_since_ >= kIdleEnd);
     if (now < flush_at_ && !idle) return {};
     flush_at_ = now + kFlushEvery;
   }
   if (idle) {
+    if (session_->ended()) return EndSession();
     place_.log("host " + name_ + ": its collector stayed away; the recording ends", false);
     return EndSession();
   }
@@ -442,7 +445,7 @@ void Host::NotePosition() {
   if (session_ == nullptr) return;
   state_.watermark_ns = session_->watermark_ns();
   state_.watermark_real_ns = state_.watermark_ns == 0 ? 0 : session_->input().RealTime(state_.watermark_ns);
-  flush_pending_ = session_->pending();
+  flush_pending_ = session_->pending() || session_->ended();  // which ends when its collector has gone
 }
 
 bool Host::HasWork(Clock::time_point now) const {

@@ -105,6 +105,29 @@ TEST_F(HostTest, OneCollectorAtATime) {
   EXPECT_EQ(LinesOf(RecordingFolder(folder_.File("data"), "box", complete_[0].id)), LinesOf(Reference()));
 }
 
+TEST_F(HostTest, ACollectorMayRepeatAllOfASessionThatIsComplete) {
+  Host host("box", place_);
+  const auto first = std::make_shared<FakeDelivery>(), again = std::make_shared<FakeDelivery>();
+  const uint64_t stream = Connect(&host, first, MakeSession());
+  SendRest(&host, stream, first.get());
+  ASSERT_THAT(complete_, SizeIs(1));
+  host.Disconnect(stream);
+  const uint64_t repeated = Connect(&host, again, MakeSession());
+  for (const Batch& batch : batches_) {
+    host.Offer(repeated, batch, 1);
+    WorkOff(&host);
+    EXPECT_EQ(again->acked(), batch.sequence);
+  }
+  EXPECT_THAT(again->welcomes(), ElementsAre(batches_.back().sequence));
+  EXPECT_THAT(complete_, SizeIs(1)) << "it is being streamed";
+  host.Disconnect(repeated);
+  EXPECT_TRUE(host.HasWork(std::chrono::steady_clock::now() + std::chrono::seconds(10)));
+  WorkOff(&host);
+  EXPECT_EQ(host.State().status, HostStatus::kEnded);
+  ASSERT_THAT(complete_, SizeIs(2));
+  EXPECT_EQ(LinesOf(RecordingFolder(folder_.File("data"), "box", complete_[1].id)), LinesOf(Reference()));
+}
+
 TEST_F(HostTest, ANewSessionEndsTheOneBefore) {
   Host host("box", place_);
   const auto first = std::make_shared<FakeDelivery>(), second = std::make_shared<FakeDelivery>();
