@@ -110,7 +110,7 @@ class Usage(Command):
 
 
 class BadInput(Command):
-    READERS = (("report",), ("latency",), ("findings",), ("list", "events"), ("chain", "--task", "1"), ("diff", __file__))
+    READERS = (("report",), ("latency",), ("findings",), ("list", "events"), ("chain", "--task", "1"))
 
     def test_files_that_are_no_trace(self):
         rows = (("missing", None), ("empty", b""), ("text", b"hello\n"), ("zeros", bytes(100000)),
@@ -385,6 +385,11 @@ class Diffs(Command):
         text = self.run_it("diff", self.trace(), self.trace(), *spans).stdout.decode()
         self.assertIn("!!! EVENTS WERE LOST", text)
         self.assertLess(text.index("!!! EVENTS"), text.index("THREADS"))
+
+    def test_either_file_may_be_none(self):
+        none = self.path("none", b"hello\n")
+        self.refused("diff", none, self.trace(), says=("none",))
+        self.refused("diff", self.trace(), none, says=("none",))
 
     def test_a_span_with_nothing_in_it(self):
         self.refused("diff", self.trace(), self.trace(), "--after-since", "999999999", code=ERROR, says=("as after",))

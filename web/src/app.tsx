@@ -15,10 +15,19 @@ import { ConnectionMark, LostNote, SaidAbove } from "./parts/feed_note";
 import { SignedIn } from "./parts/signed_in";
 import { lazyPage } from "./parts/lazy";
 import { ThemeSwitch } from "./parts/theme";
-import { findingsAddress, kFleetAddress, protocolsAddress, sqlAddress, useRoute, type Page } from "./router";
+import {
+  compareAddress,
+  findingsAddress,
+  kFleetAddress,
+  protocolsAddress,
+  sqlAddress,
+  useRoute,
+  type Page,
+} from "./router";
 import { kNoHosts, reduceHosts, type Hosts } from "./state/hosts";
 import { visible } from "./text/visible";
 
+const ComparePage = lazyPage(() => import("./compare/page").then((module) => module.ComparePage));
 const SqlPage = lazyPage(() => import("./sql/sql_page").then((module) => module.SqlPage));
 const TimelinePage = lazyPage(() => import("./pages/timeline").then((page) => page.TimelinePage));
 
@@ -40,6 +49,8 @@ function titleOf(page: Page): string {
       return "Protocols";
     case "protocol":
       return `Protocol ${visible(page.protocol)}`;
+    case "compare":
+      return "Compare";
     case "check":
       return "Check a protocol";
     case "sql":
@@ -100,6 +111,9 @@ export function App() {
           <a href={findingsAddress()} aria-current={page.name.startsWith("finding") ? "page" : undefined}>
             Findings
           </a>
+          <a href={compareAddress()} aria-current={page.name === "compare" ? "page" : undefined}>
+            Compare
+          </a>
           <a
             href={protocolsAddress()}
             aria-current={["protocols", "protocol", "check"].includes(page.name) ? "page" : undefined}
@@ -133,6 +147,7 @@ export function App() {
           {page.name === "protocol" && <ProtocolPage key={key} name={page.protocol} />}
           {page.name === "check" && <CheckPage />}
           {page.name === "sql" && <SqlPage hosts={hosts} query={query} />}
+          {page.name === "compare" && <ComparePage hosts={hosts} query={query} />}
           {page.name === "unknown" && <UnknownPage path={page.path} />}
         </SaidAbove.Provider>
       </main>

@@ -9,6 +9,7 @@ import "./style/protocol.css";
 import "./style/sql.css";
 import "./style/menu.css";
 import "./style/heat_map.css";
+import "./style/compare.css";
 
 adoptPath();
 render(<App />, document.getElementById("app")!);

@@ -15,6 +15,7 @@ export type Page =
   | { name: "protocol"; protocol: string }
   | { name: "check" }
   | { name: "sql" }
+  | { name: "compare" }
   | { name: "unknown"; path: string };
 
 export interface Route {
@@ -53,6 +54,7 @@ function pageOf(parts: (string | undefined)[]): Page | undefined {
   if (head === undefined) return { name: "fleet" };
   if (head === "findings" && first === undefined) return { name: "findings" };
   if (head === "protocols" && first === undefined) return { name: "protocols" };
+  if (head === "compare" && first === undefined) return { name: "compare" };
   if (head === "check" && first === undefined) return { name: "check" };
   if (head === "sql" && first === undefined) return { name: "sql" };
   if (head === "protocol" && first !== undefined && second === undefined) return { name: "protocol", protocol: first };
@@ -112,6 +114,10 @@ export function protocolsAddress(query: Query = {}): string {
 
 export function protocolAddress(protocol: string): string {
   return `#/protocol/${encodeURIComponent(protocol)}`;
+}
+
+export function compareAddress(query: Query = {}): string {
+  return withQuery("/compare", query);
 }
 
 export const kCheckAddress = "#/check";

@@ -33,6 +33,8 @@ describe("parseRoute", () => {
     ["#/host/%E0%A4%A", { name: "unknown", path: "/host/%E0%A4%A" }],
     ["#/host", { name: "unknown", path: "/host" }],
     ["#/findings?check=lost-wakeup", { name: "findings" }],
+    ["#/compare?before=a%2F&after=b%2F", { name: "compare" }],
+    ["#/compare/a", { name: "unknown", path: "/compare/a" }],
     ["#/finding/db1/abc", { name: "finding", host: "db1", id: "abc" }],
     ["#/finding/db1", { name: "unknown", path: "/finding/db1" }],
     ["#/protocols?class=kthread-stop", { name: "protocols" }],

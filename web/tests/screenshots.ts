@@ -26,6 +26,8 @@ const pages: [string, string][] = [
   ["protocols", "#/protocols"],
   ["protocol", "#/protocol/kthread_check_before_set"],
   ["check", "#/check"],
+  ["compare", "#/compare?before=db-eu-1%2F20261120T090000-1&after=build-01%2F"],
+  ["compare_choice", "#/compare?after=build-01%2F"],
   ["unknown", "#/nothing"],
   ["no_host", host("nobody")],
 ];

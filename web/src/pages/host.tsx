@@ -1,10 +1,11 @@
+import { recordingText } from "../compare/side";
 import { isStale, type Feed } from "../api/feed";
 import { HostStatus } from "../gen/wakewatch/v1/fleet_pb";
 import { Fact } from "../parts/fact";
 import { LossBanner } from "../parts/loss";
 import { StatusMark, WarningGlyph } from "../parts/marks";
 import { Foreign, When } from "../parts/text";
-import { hostAddress, kFleetAddress, kHostTabs, timelineAddress, type HostTab } from "../router";
+import { compareAddress, hostAddress, kFleetAddress, kHostTabs, timelineAddress, type HostTab } from "../router";
 import { hasLoss, isSteppedDown, type HostEntry } from "../state/hosts";
 import { bytes, count, duration, roughCount } from "../text/units";
 import { DelaysTab } from "./delays";
@@ -41,6 +42,9 @@ export function HostPage({ name, tab, query, entry, feed }: Props) {
       <h1>
         <Foreign text={name} />
         {entry && <StatusMark status={entry.host.status} />}
+        <a class="quiet" href={compareAddress({ after: recordingText(name, entry?.host.recording ?? "") })}>
+          Compare with another recording
+        </a>
       </h1>
       {entry && (
         <div class={isStale(feed) ? "dimmed" : undefined}>

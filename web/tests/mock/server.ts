@@ -8,6 +8,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { extname, join, normalize } from "node:path";
 import {
   AnalysisService,
+  type CompareRequest,
   type GetDelaysRequest,
   type GetTimelineRequest,
   ListSoftirqsResponseSchema,
@@ -21,6 +22,7 @@ import { FleetService, HostStatus, type Host } from "../../src/gen/wakewatch/v1/
 import type { Role } from "../../src/gen/wakewatch/v1/options_pb";
 import { kNoFilter, matches } from "../../src/state/findings";
 import { buckets, finding, hosts, nowNs, quantiles, randomFrom, threads } from "./data";
+import { comparison } from "./compare";
 import { kChecks, schedulerRules, kObligations, kUndecidable } from "./model";
 import { ProtocolService } from "../../src/gen/wakewatch/v1/protocol_pb";
 import { heatMap } from "./heat_map";
@@ -63,6 +65,8 @@ export class Mock {
   userTasks = 2000;
   /** Every request of GetDelays, in order. */
   readonly delaysAsked: GetDelaysRequest[] = [];
+  /** And of Compare. */
+  readonly comparesAsked: CompareRequest[] = [];
   port = 0;
   private tick = 0;
   private server: Server | undefined;
@@ -202,8 +206,10 @@ export class Mock {
     const self = this;
     router.service(FleetService, {
       listHosts: () => ({ hosts: self.hosts }),
-      listRecordings: (request) => ({ recordings: recordings(self.known(request.host)) }),
       getCaller: () => self.caller,
+      listRecordings: ({ host }) => ({
+        recordings: (host === "" ? self.hosts : [self.known(host)]).flatMap(recordings),
+      }),
       async *watchHosts(_, context) {
         if (self.signedOut) throw new ConnectError("this needs a token", Code.Unauthenticated);
         for (let first = true; !context.signal.aborted; first = false) {
@@ -372,6 +378,10 @@ export class Mock {
       },
       getHeatMap: (request) => heatMap(request, self.known(request.recording?.host)),
       getChain: (request) => chainOf(request),
+      compare(request) {
+        self.comparesAsked.push(request);
+        return comparison(request, self.known(request.before?.host), self.known(request.after?.host));
+      },
     });
   }
 }

@@ -1,0 +1,158 @@
+// The columns of the tables that lay two recordings side by side.
+import type { Column } from "../parts/table";
+import { Figure, Foreign } from "../parts/text";
+import { count, duration } from "../text/units";
+import { changeOf, differenceText, moreNs, pText, ratio, sureness, type Measure, type Quantile } from "./change";
+import { ChangeMark } from "./change_mark";
+
+const kSides = ["before", "after"] as const;
+const kChangeHint =
+  "Whether the difference of the two distributions can be chance: longer and shorter where p is at most 0.01 after " +
+  "Holm’s correction for everything that this page compares";
+const kLongerHint =
+  "Of all pairs of one wait of each side, in how many the one of after is longer; 50 % is no difference";
+
+function quantileColumns(quantile: Quantile, title: string): Column<Measure>[] {
+  return [
+    ...kSides.map((side) => ({
+      id: `${title}.${side}`,
+      title: side,
+      group: title,
+      rem: 5.7,
+      numeric: true,
+      value: ({ times }: Measure) => (times[side]?.n ? times[side][quantile] : -1n),
+      cell: ({ times }: Measure) => <Figure text={duration(times[side]?.[quantile] ?? 0n)} none={!times[side]?.n} />,
+    })),
+    {
+      id: `${title}.ratio`,
+      title: "ratio",
+      group: title,
+      hint: "After by before",
+      rem: 4.8,
+      numeric: true,
+      value: ({ times }) => ratio(times, quantile) ?? -1,
+      cell: ({ times }) => {
+        const text = differenceText(times, quantile)?.ratio;
+        return <Figure text={text ?? ""} none={text === undefined} />;
+      },
+    },
+    {
+      id: `${title}.more`,
+      title: "difference",
+      group: title,
+      hint: "After less before",
+      rem: 6,
+      numeric: true,
+      value: ({ times }) => {
+        const more = moreNs(times, quantile);
+        return more === undefined ? Number.NEGATIVE_INFINITY : Number(more);
+      },
+      cell: ({ times }) => {
+        const text = differenceText(times, quantile)?.more;
+        return <Figure text={text ?? ""} none={text === undefined} />;
+      },
+    },
+  ];
+}
+
+const kSignificance: readonly Column<Measure>[] = [
+  {
+    id: "change",
+    title: "Change",
+    rem: 10.2,
+    numeric: false,
+    hint: kChangeHint,
+    value: sureness,
+    cell: ({ times }) => <ChangeMark change={changeOf(times)} />,
+  },
+  {
+    id: "p",
+    title: "p, with n before + after",
+    rem: 17,
+    hint: "Of a two-sided Mann-Whitney test, corrected; with the waits on each side",
+    value: ({ times }) => times.pAdjusted ?? 2,
+    cell: ({ times }) => {
+      const n = `n ${count(times.before?.n ?? 0n)} + ${count(times.after?.n ?? 0n)}`;
+      return times.pAdjusted === undefined ? <span class="quiet">no p, {n}</span> : `p ${pText(times.pAdjusted)}, ${n}`;
+    },
+  },
+];
+
+const kLonger: Column<Measure> = {
+  id: "longer",
+  title: "Longer in",
+  rem: 7,
+  numeric: true,
+  hint: kLongerHint,
+  value: ({ times }) => (times.before?.n && times.after?.n ? times.longer : -1),
+  cell: ({ times }) => (
+    <Figure text={`${(100 * times.longer).toFixed(0)}\u202f%`} none={!times.before?.n || !times.after?.n} />
+  ),
+};
+
+const kQuantiles = [...quantileColumns("p50Ns", "p50"), ...quantileColumns("p99Ns", "p99")];
+
+function pairColumn(id: string, title: string, hint: string, of: (row: Measure) => [number, number], digits: number) {
+  const text = (value: number) => (digits === 0 ? count(value) : value.toFixed(digits));
+  return {
+    id,
+    title,
+    hint,
+    rem: 8,
+    numeric: true,
+    value: (row: Measure) => of(row)[1] - of(row)[0],
+    cell: (row: Measure) => of(row).map(text).join(" → "),
+  };
+}
+
+const measureColumn: Column<Measure> = {
+  id: "measure",
+  title: "What",
+  rem: 8,
+  value: ({ measure }) => measure,
+  cell: ({ measure }) => measure,
+};
+const nameColumn = (title: string, rem: number): Column<Measure> => ({
+  id: "name",
+  title,
+  rem,
+  value: ({ name }) => name,
+  cell: ({ name }) => <Foreign text={name} />,
+});
+
+export const kThreadColumns: readonly Column<Measure>[] = [
+  nameColumn("Thread", 13),
+  {
+    id: "kind",
+    title: "Kind",
+    rem: 7.5,
+    value: ({ kind }) => kind,
+    cell: ({ kind }) => <Foreign text={kind} empty="–" />,
+  },
+  measureColumn,
+  ...kSignificance,
+  ...kQuantiles,
+  kLonger,
+  pairColumn("threads", "Threads", "How many have this name", (row) => [row.threadsBefore, row.threadsAfter], 0),
+  pairColumn(
+    "rate",
+    "Wakeups/s",
+    "Of all of them; a lower bound where events were lost",
+    (row) => [row.rateBefore, row.rateAfter],
+    1,
+  ),
+];
+export const kWorkColumns: readonly Column<Measure>[] = [
+  nameColumn("Function", 17),
+  measureColumn,
+  ...kSignificance,
+  ...kQuantiles,
+  kLonger,
+];
+export const kSoftirqColumns: readonly Column<Measure>[] = [
+  nameColumn("Softirq", 9),
+  measureColumn,
+  ...kSignificance,
+  ...kQuantiles,
+  kLonger,
+];
