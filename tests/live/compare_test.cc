@@ -98,6 +98,25 @@ TEST_F(ServedComparison, OfTwoSpansOfOneRecordingHasTheWaitsOfEach) {
   EXPECT_EQ(in_halves, in_whole);
 }
 
+TEST(ServedComparisonInTime, ASpanThatTakesTooLongIsGivenUp) {
+  const file_test::TempFolder folder;
+  ServerLimits limits;
+  limits.analysis_time_max = std::chrono::milliseconds(0);
+  TestServer server(folder.path().string(), {}, limits);
+  StreamAll(&server, Batches());
+  const auto ask = [&](uint64_t since_ns) {
+    v1::CompareRequest request;
+    request.mutable_before()->set_host("alpha");
+    request.mutable_after()->set_host("alpha");
+    request.mutable_after()->set_since_ns(since_ns);
+    grpc::ClientContext context;
+    v1::CompareResponse response;
+    return server.Stub<v1::AnalysisService>()->Compare(&context, request, &response).error_code();
+  };
+  EXPECT_EQ(ask(1), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(ask(0), grpc::StatusCode::OK) << "all of a recording is not analysed again";
+}
+
 TEST_F(ServedComparison, RefusesWhatMakesNoSense) {
   v1::CompareResponse whole;
   ASSERT_TRUE(Ask(Between("alpha", "alpha"), &whole).ok());

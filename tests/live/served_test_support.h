@@ -26,7 +26,7 @@ namespace wakewatch::live_test {
 // A server on a port of its own, over a folder that can outlive it.
 class TestServer {
  public:
-  explicit TestServer(const std::string& folder, const LiveOptions& live = {}) {
+  explicit TestServer(const std::string& folder, const LiveOptions& live = {}, const ServerLimits& limits = {}) {
     FleetOptions options;
     options.live = live;
     options.data_folder = folder;
@@ -37,6 +37,7 @@ class TestServer {
     recordings_ = std::make_unique<Recordings>(fleet_.get());
     GrpcServerOptions listen;
     listen.port = 0;
+    listen.limits = limits;
     auto server = GrpcServer::Start(recordings_.get(), listen);
     EXPECT_TRUE(server) << server.error().Text();
     server_ = std::move(*server);

@@ -50,14 +50,21 @@ export function ratio(times: ComparedTimes, quantile: Quantile): number | undefi
   return after / before;
 }
 
-/** ×1.25 (+12.3 µs) */
+/** ×1.25, ×97.2, from 0, to 0; what is not nothing is not ×0.00. */
+function ratioText(factor: number): string {
+  if (!Number.isFinite(factor)) return "from 0";
+  if (factor === 0) return "to 0";
+  if (factor < 0.005) return "<×0.01";
+  return `×${factor.toFixed(factor >= 99.5 ? 0 : factor >= 9.95 ? 1 : 2)}`;
+}
+
+/** ×1.25 and +12.3 µs. */
 export function differenceText(times: ComparedTimes, quantile: Quantile): { ratio: string; more: string } | undefined {
   const factor = ratio(times, quantile);
   const more = moreNs(times, quantile);
   if (factor === undefined || more === undefined) return undefined;
-  const digits = factor >= 99.5 ? 0 : factor >= 9.95 ? 1 : 2;
   return {
-    ratio: Number.isFinite(factor) ? `×${factor.toFixed(digits)}` : "from 0",
+    ratio: ratioText(factor),
     more: more > 0n ? `+${duration(more)}` : duration(more),
   };
 }

@@ -43,6 +43,14 @@ describe("figures", () => {
     const less = differenceText(times(9n, 9n, {}, 5_000n), "p99Ns")!;
     expect([less.ratio, spaced(less.more)]).toEqual(["×0.25", "−135 µs"]);
   });
+  it.each([
+    [0n, "to 0"],
+    [2n, "<×0.01"],
+    [250_000n, "×12.5"],
+    [5_000_000n, "×250"],
+  ])("has a ratio for %d after 20 000", (p50, text) => {
+    expect(differenceText(times(9n, 9n, {}, p50), "p50Ns")?.ratio).toBe(text);
+  });
   it("is not made of nothing", () => {
     expect(differenceText(times(0n, 9n), "p50Ns")).toBeUndefined();
     expect(differenceText(create(ComparedTimesSchema, {}), "p50Ns")).toBeUndefined();

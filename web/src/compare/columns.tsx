@@ -41,7 +41,7 @@ function quantileColumns(quantile: Quantile, title: string): Column<Measure>[] {
       title: "difference",
       group: title,
       hint: "After less before",
-      rem: 6,
+      rem: 6.7,
       numeric: true,
       value: ({ times }) => {
         const more = moreNs(times, quantile);

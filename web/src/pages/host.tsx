@@ -42,9 +42,11 @@ export function HostPage({ name, tab, query, entry, feed }: Props) {
       <h1>
         <Foreign text={name} />
         {entry && <StatusMark status={entry.host.status} />}
-        <a class="quiet" href={compareAddress({ after: recordingText(name, entry?.host.recording ?? "") })}>
-          Compare with another recording
-        </a>
+        <span class="quiet">
+          <a href={compareAddress({ after: recordingText(name, entry?.host.recording ?? "") })}>
+            Compare with another recording
+          </a>
+        </span>
       </h1>
       {entry && (
         <div class={isStale(feed) ? "dimmed" : undefined}>
