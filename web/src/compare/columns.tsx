@@ -2,7 +2,17 @@
 import type { Column } from "../parts/table";
 import { Figure, Foreign } from "../parts/text";
 import { count, duration } from "../text/units";
-import { changeOf, differenceText, moreNs, pText, ratio, sureness, type Measure, type Quantile } from "./change";
+import {
+  changeOf,
+  differenceText,
+  kChangeWords,
+  moreNs,
+  pText,
+  ratio,
+  sureness,
+  type Measure,
+  type Quantile,
+} from "./change";
 import { ChangeMark } from "./change_mark";
 
 const kSides = ["before", "after"] as const;
@@ -20,6 +30,8 @@ function quantileColumns(quantile: Quantile, title: string): Column<Measure>[] {
       group: title,
       rem: 5.7,
       numeric: true,
+      unit: "ns" as const,
+      raw: ({ times }: Measure) => (times[side]?.n ? times[side][quantile] : null),
       value: ({ times }: Measure) => (times[side]?.n ? times[side][quantile] : -1n),
       cell: ({ times }: Measure) => <Figure text={duration(times[side]?.[quantile] ?? 0n)} none={!times[side]?.n} />,
     })),
@@ -31,6 +43,10 @@ function quantileColumns(quantile: Quantile, title: string): Column<Measure>[] {
       rem: 4.8,
       numeric: true,
       value: ({ times }) => ratio(times, quantile) ?? -1,
+      raw: ({ times }) => {
+        const factor = ratio(times, quantile);
+        return factor === undefined || !Number.isFinite(factor) ? null : factor;
+      },
       cell: ({ times }) => {
         const text = differenceText(times, quantile)?.ratio;
         return <Figure text={text ?? ""} none={text === undefined} />;
@@ -38,6 +54,8 @@ function quantileColumns(quantile: Quantile, title: string): Column<Measure>[] {
     },
     {
       id: `${title}.more`,
+      unit: "ns",
+      raw: ({ times }) => moreNs(times, quantile) ?? null,
       title: "difference",
       group: title,
       hint: "After less before",
@@ -63,6 +81,7 @@ const kSignificance: readonly Column<Measure>[] = [
     numeric: false,
     hint: kChangeHint,
     value: sureness,
+    raw: ({ times }) => kChangeWords[changeOf(times)],
     cell: ({ times }) => <ChangeMark change={changeOf(times)} />,
   },
   {
@@ -71,6 +90,12 @@ const kSignificance: readonly Column<Measure>[] = [
     rem: 17,
     hint: "Of a two-sided Mann-Whitney test, corrected; with the waits on each side",
     value: ({ times }) => times.pAdjusted ?? 2,
+    exportAs: "p_adjusted",
+    raw: ({ times }) => times.pAdjusted ?? null,
+    also: [
+      { name: "p", raw: ({ times }) => times.pValue ?? null },
+      ...kSides.map((side) => ({ name: `n_${side}`, raw: ({ times }: Measure) => times[side]?.n ?? 0n })),
+    ],
     cell: ({ times }) => {
       const n = `n ${count(times.before?.n ?? 0n)} + ${count(times.after?.n ?? 0n)}`;
       return times.pAdjusted === undefined ? <span class="quiet">no p, {n}</span> : `p ${pText(times.pAdjusted)}, ${n}`;
@@ -85,6 +110,7 @@ const kLonger: Column<Measure> = {
   numeric: true,
   hint: kLongerHint,
   value: ({ times }) => (times.before?.n && times.after?.n ? times.longer : -1),
+  raw: ({ times }) => (times.before?.n && times.after?.n ? times.longer : null),
   cell: ({ times }) => (
     <Figure text={`${(100 * times.longer).toFixed(0)}\u202f%`} none={!times.before?.n || !times.after?.n} />
   ),
@@ -101,6 +127,9 @@ function pairColumn(id: string, title: string, hint: string, of: (row: Measure) 
     rem: 8,
     numeric: true,
     value: (row: Measure) => of(row)[1] - of(row)[0],
+    exportAs: `${id}_before`,
+    raw: (row: Measure) => of(row)[0],
+    also: [{ name: `${id}_after`, raw: (row: Measure) => of(row)[1] }],
     cell: (row: Measure) => of(row).map(text).join(" → "),
   };
 }

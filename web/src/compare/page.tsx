@@ -5,18 +5,20 @@ import { usePoll } from "../api/hooks";
 import type { CompareResponse } from "../gen/wakewatch/v1/analysis_pb";
 import { CopyButton } from "../parts/copy";
 import { Empty, Fed } from "../parts/feed_note";
+import { download } from "../parts/export_menu";
 import { Table, type Column } from "../parts/table";
 import { useSort } from "../parts/use_sort";
 import { replaceQuery } from "../router";
 import type { Hosts } from "../state/hosts";
+import { toCsv } from "../state/export";
 import type { Sort } from "../state/sort";
 import { count } from "../text/units";
 import { changeOf, measuresOf, passes, tells, type Measure } from "./change";
 import { kSoftirqColumns, kThreadColumns, kWorkColumns } from "./columns";
-import { comparisonCsv } from "./csv";
+import { exportedComparison } from "./csv";
 import { sideOf, swapped, type Side } from "./side";
 import { SideChoice } from "./side_choice";
-import { Sides, SidesLoss } from "./sides";
+import { hasLost, Sides, SidesLoss } from "./sides";
 
 const kRelistMs = 30_000;
 const kCompareMs = 90_000; // longer than the server lets two analyses take
@@ -128,14 +130,33 @@ function Answer({ answer, query, userTasks }: { answer: CompareResponse; query: 
         </span>
         <span class="push">
           <CopyButton text={window.location.href} what="link" />{" "}
-          <button type="button" onClick={() => saveCsv(answer)}>
-            Save as CSV
+          <button
+            type="button"
+            onClick={() =>
+              download("wakewatch_comparison.csv", "text/csv;charset=utf-8", toCsv(exportedComparison(answer)))
+            }
+          >
+            Save all as CSV
           </button>
         </span>
       </div>
-      <Section title="Threads" subject="thread" columns={kThreadColumns} rows={shown} query={query} />
-      <Section title="Work functions" subject="work" columns={kWorkColumns} rows={shown} query={query} />
-      <Section title="Softirqs" subject="softirq" columns={kSoftirqColumns} rows={shown} query={query} />
+      <Section answer={answer} title="Threads" subject="thread" columns={kThreadColumns} rows={shown} query={query} />
+      <Section
+        answer={answer}
+        title="Work functions"
+        subject="work"
+        columns={kWorkColumns}
+        rows={shown}
+        query={query}
+      />
+      <Section
+        answer={answer}
+        title="Softirqs"
+        subject="softirq"
+        columns={kSoftirqColumns}
+        rows={shown}
+        query={query}
+      />
     </>
   );
 }
@@ -160,6 +181,7 @@ function Summary({ all }: { all: readonly Measure[] }) {
 }
 
 interface SectionProps {
+  answer: CompareResponse;
   title: string;
   subject: Measure["subject"];
   columns: readonly Column<Measure>[];
@@ -167,7 +189,7 @@ interface SectionProps {
   query: URLSearchParams;
 }
 
-function Section({ title, subject, columns, rows, query }: SectionProps) {
+function Section({ answer, title, subject, columns, rows, query }: SectionProps) {
   const { sort, onSort } = useSort(query, columns, kUsualSort);
   const own = useMemo(() => rows.filter((one) => one.subject === subject), [rows, subject]);
   return (
@@ -181,16 +203,12 @@ function Section({ title, subject, columns, rows, query }: SectionProps) {
         sort={sort}
         onSort={onSort}
         empty="Nothing was measured here that the filter shows"
+        partly={
+          hasLost(answer.before) || hasLost(answer.after)
+            ? "events were lost, and what a gap touches is in no figure"
+            : undefined
+        }
       />
     </section>
   );
-}
-
-function saveCsv(answer: CompareResponse): void {
-  const url = URL.createObjectURL(new Blob([comparisonCsv(answer)], { type: "text/csv" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = "comparison.csv";
-  link.click();
-  URL.revokeObjectURL(url);
 }

@@ -155,15 +155,25 @@ describe.skipIf(kReal)("the comparison", () => {
     await rowsOf("Threads").first().waitFor();
     const [download] = await Promise.all([
       page.waitForEvent("download"),
-      page.getByRole("button", { name: "Save as CSV" }).click(),
+      page.getByRole("button", { name: "Save all as CSV" }).click(),
     ]);
-    expect(download.suggestedFilename()).toBe("comparison.csv");
+    expect(download.suggestedFilename()).toBe("wakewatch_comparison.csv");
     const lines = readFileSync(await download.path(), "utf8")
       .trimEnd()
-      .split("\n");
+      .split("\r\n");
     expect(lines[1]).toMatch(/^trace,,,lost_events,0,0,/);
     expect(lines.some((line) => line.startsWith("softirq,NET_RX,,raise to entry,90000,88000,"))).toBe(true);
     expect(lines.filter((line) => line.startsWith("thread,"))).toHaveLength(26);
+    // One table by itself has the rows that the filter leaves, each p with its ns.
+    await main().getByText("Export", { exact: true }).first().click();
+    const [threads] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Download JSON" }).first().click(),
+    ]);
+    const rows: Record<string, unknown>[] = JSON.parse(readFileSync(await threads.path(), "utf8"));
+    expect(rows).toHaveLength(3);
+    expect(rows[0]).toMatchObject({ name: "kworker/u*:*", change: "longer", n_before: 41200, n_after: 39870 });
+    expect(rows[0]).toMatchObject({ p50_before_ns: 18400, p50_more_ns: 43500, threads_before: 12, threads_after: 9 });
   });
 
   it("shows names that attack as text", async () => {
