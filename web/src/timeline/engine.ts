@@ -14,7 +14,7 @@ import {
   type Item,
 } from "./items";
 import { spanAt } from "./assemble";
-import type { CpuTile } from "./lanes";
+import type { CpuTile, Spans } from "./lanes";
 import { blocksInSight, inSight, layOut, sameLane, type Lane, type LaneId, type Layout } from "./layout";
 import { isStill, kStepS, moved, type Held } from "./motion";
 import { Scene, type Source } from "./scene";
@@ -55,6 +55,7 @@ export class Engine {
   follow = false;
   panel = true;
   findings: readonly Finding[] = [];
+  findingSpans: Spans = { from: new Float64Array(), to: new Float64Array() };
   names: ReadonlyMap<number, string> = new Map();
   pointer: number | undefined; // ns, where the mouse is
   announced = "";
@@ -181,6 +182,15 @@ export class Engine {
       case "thread":
         return this.threadItemAt(pointed.pid, at);
     }
+  }
+
+  setFindings(findings: readonly Finding[]): void {
+    this.findings = findings;
+    this.findingSpans = {
+      from: Float64Array.from(findings, ({ startNs }) => this.ofNs(startNs)),
+      to: Float64Array.from(findings, ({ endNs }) => this.ofNs(endNs)),
+    };
+    this.touch(true);
   }
 
   findingItem(finding: Finding): Item {

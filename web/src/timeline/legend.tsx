@@ -4,6 +4,7 @@ import { TaskState, TimelineWork } from "../gen/wakewatch/v1/analysis_pb";
 import { kStateNames, kWorkNames } from "./items";
 import { kUseNames, kUses } from "./lanes";
 import { readPalette, type Paint, type Palette } from "./palette";
+import { onThemeChange } from "./theme";
 
 const kSwatchPx = 16;
 const kStates = [
@@ -20,13 +21,22 @@ const kWorks = [TimelineWork.HARDIRQ, TimelineWork.SOFTIRQ, TimelineWork.WORK, T
 type Entry = [string, (palette: Palette) => Paint];
 
 function Swatches({ title, entries }: { title: string; entries: Entry[] }) {
+  const list = useRef<HTMLUListElement>(null);
+  useEffect(() => {
+    const draw = () => {
+      const palette = readPalette(list.current!, window.devicePixelRatio || 1);
+      list.current!.querySelectorAll("canvas").forEach((canvas, i) => paintSwatch(canvas, palette, entries[i]![1]));
+    };
+    draw();
+    return onThemeChange(draw);
+  }, []);
   return (
     <div>
       <h4>{title}</h4>
-      <ul class="split-legend">
-        {entries.map(([name, paint]) => (
+      <ul class="split-legend" ref={list}>
+        {entries.map(([name]) => (
           <li key={name}>
-            <Swatch paint={paint} /> {name}
+            <canvas class="tl-swatch" aria-hidden="true" /> {name}
           </li>
         ))}
       </ul>
@@ -34,20 +44,15 @@ function Swatches({ title, entries }: { title: string; entries: Entry[] }) {
   );
 }
 
-function Swatch({ paint }: { paint(palette: Palette): Paint }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  useEffect(() => {
-    const [own, dpr] = [canvas.current!, window.devicePixelRatio || 1];
-    own.width = own.height = kSwatchPx * dpr;
-    const context = own.getContext("2d")!;
-    const palette = readPalette(own, dpr);
-    context.scale(dpr, dpr);
-    context.fillStyle = palette.paper;
-    context.fillRect(0, 0, kSwatchPx, kSwatchPx);
-    context.fillStyle = paint(palette);
-    context.fillRect(0, 0, kSwatchPx, kSwatchPx);
-  });
-  return <canvas ref={canvas} class="tl-swatch" aria-hidden="true" />;
+function paintSwatch(canvas: HTMLCanvasElement, palette: Palette, paint: Entry[1]): void {
+  const dpr = window.devicePixelRatio || 1;
+  canvas.width = canvas.height = kSwatchPx * dpr;
+  const context = canvas.getContext("2d")!;
+  context.scale(dpr, dpr);
+  context.fillStyle = palette.paper;
+  context.fillRect(0, 0, kSwatchPx, kSwatchPx);
+  context.fillStyle = paint(palette);
+  context.fillRect(0, 0, kSwatchPx, kSwatchPx);
 }
 
 export function Legend() {
@@ -68,7 +73,10 @@ export function Legend() {
           ["as long as the excess, at the end of its wait", ({ excess }: Palette) => excess],
         ]}
       />
-      <Swatches title="Everywhere" entries={[["lost events: nothing is known", ({ gap }) => gap]]} />
+      <Swatches
+        title="Everywhere"
+        entries={[["lost events: nothing is known. Short ones are a tick below the lane", ({ gap }) => gap]]}
+      />
       <p class="quiet">
         Close up, tasks have the colour of their PID and their name; the thin line is idle. Arrows lead from waker to
         woken; where they are many, only those of pinned and chosen threads are drawn. From afar a pinned thread shows

@@ -33,13 +33,14 @@ export function paintLanes(engine: Engine, context: CanvasRenderingContext2D, pa
   context.clip();
   paintGrid(engine, surface);
   const seen = inSight(layout, top, height);
+  const gaps = seen.flatMap((lane) => (lane.kind === "cpu" ? [engine.scene.cpu(lane.cpu).gaps] : []));
   for (const lane of seen) {
     const y = lane.y - top;
     if (lane.kind === "cpu") {
       paintCpu(surface, y, engine.scene.cpu(lane.cpu), engine.scene.activities(lane.cpu));
     } else {
       const { scene } = engine;
-      paintThread(surface, y, scene.statesOf(lane.pid), scene.waitsOf(lane.pid), (cpu) => `CPU ${cpu}`);
+      paintThread(surface, y, scene.statesOf(lane.pid), scene.waitsOf(lane.pid), gaps, (cpu) => `CPU ${cpu}`);
     }
     context.fillStyle = palette.line;
     context.fillRect(kLeftPx, y + lane.height + 1, width, 1);

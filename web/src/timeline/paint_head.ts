@@ -1,10 +1,10 @@
 // Draws what is above the lanes: an overview of the whole recording with the view in it, a ruler, and the findings.
-import { Confidence, type Finding } from "../gen/wakewatch/v1/findings_pb";
+import { Confidence } from "../gen/wakewatch/v1/findings_pb";
 import type { Engine } from "./engine";
 import { kUses } from "./lanes";
 import type { Palette } from "./palette";
 import { decimalsFor, effectiveMode, timeText, zeroOf } from "./times";
-import { tickStep, ticksOf, xOf, type View } from "./view";
+import { tickStep, ticksOf, xOf } from "./view";
 
 export const kOverviewPx = 32;
 export const kRulerPx = 24;
@@ -17,6 +17,30 @@ export interface Head {
   palette: Palette;
   left: number;
   width: number;
+  overview: Overview;
+}
+
+/** Drawn once for a width, a theme and an end of the recording; then it is an image. */
+export class Overview {
+  private readonly canvas = document.createElement("canvas");
+  private drawn: unknown[] = [];
+
+  onto(engine: Engine, head: Head): void {
+    const { palette, width, left } = head;
+    const dpr = window.devicePixelRatio || 1;
+    const wanted = [palette, width, dpr, engine.overview, engine.bounds.end];
+    if (wanted.some((value, i) => value !== this.drawn[i])) {
+      this.drawn = wanted;
+      this.canvas.width = Math.round(width * dpr);
+      this.canvas.height = Math.round(kOverviewPx * dpr);
+      const context = this.canvas.getContext("2d", { alpha: false })!;
+      context.setTransform(dpr, 0, 0, dpr, 0, 0);
+      context.fillStyle = palette.paper;
+      context.fillRect(0, 0, width, kOverviewPx);
+      paintOverview(engine, context, palette, width);
+    }
+    head.context.drawImage(this.canvas, left, 0, width, kOverviewPx);
+  }
 }
 
 export function paintHead(engine: Engine, head: Head): void {
@@ -27,7 +51,8 @@ export function paintHead(engine: Engine, head: Head): void {
   context.beginPath();
   context.rect(left, 0, width, kHeadPx);
   context.clip();
-  paintOverview(engine, head);
+  head.overview.onto(engine, head);
+  paintBox(engine, head);
   paintRuler(engine, head);
   paintFindings(engine, head);
   context.restore();
@@ -42,11 +67,11 @@ export function paintHead(engine: Engine, head: Head): void {
 
 const kBusy = kUses.indexOf("unknown"); // what is in front of it in the order is work
 
-function paintOverview(engine: Engine, { context, palette, left, width }: Head): void {
-  const { overview, bounds, view } = engine;
+function paintOverview(engine: Engine, context: CanvasRenderingContext2D, palette: Palette, width: number): void {
+  const { overview, bounds } = engine;
   context.fillStyle = palette.sheet;
-  context.fillRect(left, 2, width, kOverviewPx - 4);
-  const place = (ns: number) => left + xOf(bounds, width, ns);
+  context.fillRect(0, 2, width, kOverviewPx - 4);
+  const place = (ns: number) => xOf(bounds, width, ns);
   const lanes = [...(overview?.lanes.values() ?? [])];
   const high = kOverviewPx - 4;
   if (overview !== undefined && overview.binNs > 0) {
@@ -81,12 +106,11 @@ function paintOverview(engine: Engine, { context, palette, left, width }: Head):
       const x = place(from);
       context.fillRect(x, kOverviewPx - 8, Math.max(2, place(lane.gaps.to[i]!) - x), 6);
     });
-  paintBox(view, place, { context, palette, left, width });
 }
 
-function paintBox(view: View, place: (ns: number) => number, { context, palette, left, width }: Head): void {
-  const from = Math.max(left, place(view.start));
-  const to = Math.min(left + width, Math.max(place(view.end), from + 3));
+function paintBox({ view, bounds }: Engine, { context, palette, left, width }: Head): void {
+  const from = Math.max(left, left + xOf(bounds, width, view.start));
+  const to = Math.min(left + width, Math.max(left + xOf(bounds, width, view.end), from + 3));
   context.globalAlpha = 0.55;
   context.fillStyle = palette.paper;
   context.fillRect(left, 1, from - left, kOverviewPx - 2);
@@ -139,8 +163,8 @@ function paintFlag(context: CanvasRenderingContext2D, x: number, y: number, pale
 }
 
 /** Where a finding's mark is, so that a click finds it. */
-export function findingX(engine: Engine, finding: Finding, width: number): number {
-  return xOf(engine.view, width, Number(finding.startNs - engine.originNs));
+export function findingX(engine: Engine, i: number, width: number): number {
+  return xOf(engine.view, width, engine.findingSpans.from[i]!);
 }
 
 function paintFindings(engine: Engine, head: Head): void {
@@ -149,16 +173,16 @@ function paintFindings(engine: Engine, head: Head): void {
   context.fillStyle = palette.line;
   context.fillRect(left, y + kFindingsPx - 1, width, 1);
   const taken = new Uint8Array(Math.ceil(width / kFindingPx) + 1);
-  for (const finding of engine.findings) {
-    const x = findingX(engine, finding, width);
-    const end = xOf(engine.view, width, Number(finding.endNs - engine.originNs));
-    if (end < 0 || x > width) continue;
+  engine.findings.forEach((finding, i) => {
+    const x = findingX(engine, i, width);
+    const end = xOf(engine.view, width, engine.findingSpans.to[i]!);
+    if (end < 0 || x > width) return;
     const chosen = engine.selected?.kind === "finding" && engine.selected.finding.id === finding.id;
     const at = Math.floor(Math.max(0, x) / kFindingPx);
     const hidden = taken[at] === 1 && !chosen;
     taken[at] = 1;
     if (!hidden) paintFinding(head, finding.confidence, left + Math.max(0, x), left + Math.min(width, end), y, chosen);
-  }
+  });
 }
 
 const kFindingPx = 9; // nearer ones hide behind the surest and the worst of them

@@ -120,13 +120,16 @@ function paintActivities(surface: Surface, y: number, shown: ShownActivities): v
   }
 }
 
-/** A band through the whole lane: nothing is known of this time. */
+/** A band through the whole lane: nothing is known of this time. One too short to be a band is a tick at its foot. */
 export function paintGaps(surface: Surface, y: number, height: number, gaps: Spans): void {
   eachSpan(surface, gaps, (_, x, width) => {
+    const band = width >= kGapBandPx;
     surface.context.fillStyle = surface.palette.gap;
-    surface.context.fillRect(x, y, Math.max(2, width), height);
+    surface.context.fillRect(x, band ? y : y + height - kGapTickPx, Math.max(2, width), band ? height : kGapTickPx);
   });
 }
+const kGapBandPx = 3;
+const kGapTickPx = 5;
 
 const kThin: Partial<Record<TaskState, true>> = {
   [TaskState.SLEEPING]: true,
@@ -140,6 +143,7 @@ export function paintThread(
   y: number,
   states: ShownStates,
   waits: readonly WaitSpan[],
+  gaps: readonly Spans[], // of the CPUs in sight: what they hide of the thread nobody knows
   cpuWord: (cpu: number) => string,
 ): void {
   const { context, palette } = surface;
@@ -154,6 +158,7 @@ export function paintThread(
       label(surface, cpuWord(states.cpu[i]!), x + 4, y + kThreadPx / 2, width - 6);
   });
   paintWaits(surface, y, waits, states);
+  for (const one of gaps) paintGaps(surface, y + kThreadPx - kGapTickPx, kGapTickPx, one);
 }
 
 /** Excess is hatched at the end of the wait; where states are drawn already, nothing else of it is. */

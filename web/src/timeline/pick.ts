@@ -62,11 +62,12 @@ export function headPart(y: number): HeadPart {
 export function pickFinding(engine: Engine, x: number): Item | undefined {
   let best = 10;
   let found: Item | undefined;
-  for (const finding of engine.findings) {
-    const distance = Math.abs(Math.max(0, findingX(engine, finding, engine.width)) + 4 - (x - kLeftPx));
-    if (distance >= best) continue;
+  engine.findings.forEach((finding, i) => {
+    const distance = Math.abs(Math.max(0, findingX(engine, i, engine.width)) + 4 - (x - kLeftPx));
+    // Of equal ones the first is drawn: it is the surest.
+    if (distance >= best) return;
     best = distance;
     found = engine.findingItem(finding);
-  }
+  });
   return found;
 }

@@ -1,11 +1,12 @@
 // The canvases, and what the mouse does on them.
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Engine } from "./engine";
-import { kFindingsPx, kHeadPx, paintHead } from "./paint_head";
+import { kFindingsPx, kHeadPx, Overview, paintHead } from "./paint_head";
 import { kLeftPx, paintLanes, type Arrow } from "./paint";
 import { readPalette, type Palette } from "./palette";
 import { headPart, pick, pickFinding } from "./pick";
 import { wheelFactor } from "./motion";
+import { onThemeChange } from "./theme";
 import { nsAt, panBy, spanOf, zoomAt } from "./view";
 
 const kDragFromPx = 4;
@@ -32,18 +33,6 @@ function sized(canvas: HTMLCanvasElement, width: number, height: number): Canvas
   return context;
 }
 
-/** Drawn anew whenever the style sheet's variables may be others. */
-function onThemeChange(call: () => void): () => void {
-  const observer = new MutationObserver(call);
-  observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  dark.addEventListener("change", call);
-  return () => {
-    observer.disconnect();
-    dark.removeEventListener("change", call);
-  };
-}
-
 export function Stage({ engine, describedBy }: { engine: Engine; describedBy: string }) {
   const box = useRef<HTMLDivElement>(null);
   const head = useRef<HTMLCanvasElement>(null);
@@ -55,6 +44,7 @@ export function Stage({ engine, describedBy }: { engine: Engine; describedBy: st
   useLayoutEffect(() => {
     const [boxed, top, bottom, scrolled] = [box.current!, head.current!, lanes.current!, scroller.current!];
     let palette: Palette | undefined;
+    const overview = new Overview();
     const measure = () => {
       engine.width = Math.max(50, scrolled.clientWidth - kLeftPx);
       engine.height = scrolled.clientHeight;
@@ -65,7 +55,7 @@ export function Stage({ engine, describedBy }: { engine: Engine; describedBy: st
       palette ??= readPalette(boxed, window.devicePixelRatio || 1);
       const { width, height } = engine;
       const above = sized(top, kLeftPx + width, kHeadPx);
-      paintHead(engine, { context: above, palette, left: kLeftPx, width });
+      paintHead(engine, { context: above, palette, left: kLeftPx, width, overview });
       arrows.current = paintLanes(engine, sized(bottom, kLeftPx + width, height), palette);
       boxed.setAttribute("aria-busy", String(!engine.scene.done));
     };

@@ -13,7 +13,7 @@ import { FindDialog, HelpDialog, type Named } from "./dialogs";
 import { Engine, type Options } from "./engine";
 import { titleOf } from "./items";
 import { Legend } from "./legend";
-import { Panel } from "./panel";
+import { Folded, Panel } from "./panel";
 import { Stage } from "./stage";
 import { RangePanel } from "./summary";
 import { timeWords } from "./times";
@@ -121,8 +121,7 @@ function useFindings(engine: Engine, live: boolean): void {
   );
   useEffect(() => {
     const surest = (a: Finding, b: Finding) => b.confidence - a.confidence || Number(b.waitedNs - a.waitedNs);
-    engine.findings = [...(state?.findings ?? [])].sort(surest);
-    engine.touch(true);
+    engine.setFindings([...(state?.findings ?? [])].sort(surest));
   }, [state]);
 }
 
@@ -151,10 +150,9 @@ export function Timeline(props: Props) {
       {engine.panel && <Panel engine={engine} />}
       {range && <RangePanel engine={engine} range={range} />}
       {engine.table && <Twin engine={engine} />}
-      <details>
-        <summary>What the colours mean</summary>
+      <Folded title="What the colours mean" of="legend">
         <Legend />
-      </details>
+      </Folded>
       {dialog === "help" && <HelpDialog onClose={close} />}
       {dialog === "find" && (
         <FindDialog
