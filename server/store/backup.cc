@@ -58,7 +58,7 @@ Status CopyPart(const std::string& part, const std::string& target) {
     if (!to) return tl::unexpected<Error>(to.error());
     STORE_TRY(to->Exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF"));
     STORE_TRY(CopyPages(*from, *to));
-    return Settle(*to);
+    return Settle(*to, {});
   };
   auto status = copy();  // which has closed the files
   if (status) status = PutInPlace(unfinished, target);

@@ -151,7 +151,8 @@ Status PutInPlace(const std::string& from, const std::string& to) {
   return SyncFolder(fs::path(to).parent_path().string());
 }
 
-Status Settle(Database& db) {
+Status Settle(Database& db, std::chrono::milliseconds patience) {
+  sqlite3_busy_timeout(db.get(), static_cast<int>(patience.count()));
   // A connection that has not read yet does not know of the log, and is refused.
   if (const auto read = db.Integer("PRAGMA user_version"); !read) return tl::unexpected<Error>(read.error());
   const auto busy = db.Integer("PRAGMA wal_checkpoint(TRUNCATE)");

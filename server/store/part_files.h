@@ -3,6 +3,7 @@
 // outside its folder.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -44,7 +45,8 @@ Status SyncFolder(const std::string& folder);
 // Makes `from` durable and puts it in the place of `to`.
 Status PutInPlace(const std::string& from, const std::string& to);
 
-// Takes a closed part out of WAL mode, so that it is one file. Error kIo: someone reads it at the moment.
-Status Settle(Database& db);
+// Takes a closed part out of WAL mode, so that it is one file. Waits `patience` for whoever reads it at the moment;
+// error kIo: somebody still does.
+Status Settle(Database& db, std::chrono::milliseconds patience);
 
 }  // namespace wakewatch

@@ -76,7 +76,7 @@ Result<Database> OpenSettled(const std::string& path) {
   const auto version = CheckSchema(*db, kRecordingSchemaVersion);
   if (!version) return tl::unexpected<Error>(version.error());
   STORE_TRY(Migrate(*db, Migrations()));
-  STORE_TRY(Settle(*db));
+  STORE_TRY(Settle(*db, {}));  // who calls holds up others, and comes again
   return db;
 }
 

@@ -18,7 +18,10 @@ namespace {
 
 // A log of 4 MiB: hundreds of sessions have one each, and copying it into the file costs syncs every some 80 commits.
 constexpr const char* kSettings =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1024; PRAGMA cache_size = -";
+    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1024; PRAGMA cache_size = -";
+
+// For somebody who reads a closed part, which cannot be made to be written meanwhile.
+constexpr int kReadersPatienceMs = 100;
 
 std::string MergedText(const std::map<uint32_t, uint64_t>& merged) {
   std::string text;
@@ -68,6 +71,11 @@ Result<std::unique_ptr<PartWriter>> PartWriter::Open(const std::string& path, co
 }
 
 Status PartWriter::Configure(const SessionStoreOptions& options) {
+  sqlite3_busy_timeout(db_.get(), kReadersPatienceMs);
+  auto logged = db_.Exec("PRAGMA journal_mode = WAL");
+  held_ = !logged && (sqlite3_extended_errcode(db_.get()) & 0xff) == SQLITE_BUSY;
+  if (!logged && !held_) return logged;
+  sqlite3_busy_timeout(db_.get(), Database::kBusyTimeoutMs);
   STORE_TRY(db_.Exec((kSettings + std::to_string(std::max(options.cache_kb, 16))).c_str()));
   if (options.pages_max > 0) {
     STORE_TRY(db_.Exec(("PRAGMA max_page_count = " + std::to_string(options.pages_max)).c_str()));
@@ -326,8 +334,9 @@ Status PartWriter::Close() {
   storer_ = BatchStorer(db_, {}, {});  // statements keep the file open
   for (Statement* statement : {&page_count_, &put_timeline_, &put_checkpoint_}) *statement = Statement();
   Database closing = std::exchange(db_, Database());
+  if (held_) return {};
   STORE_TRY(NoteSpan(closing));
-  return Settle(closing);
+  return Settle(closing, {});
 }
 
 }  // namespace wakewatch

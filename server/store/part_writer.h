@@ -29,6 +29,8 @@ class PartWriter {
   uint64_t batches() const { return state_.batches; }
   uint64_t bytes() const { return state_.bytes; }        // of the file, without its log
   uint64_t start_ns() const { return state_.start_ns; }  // UINT64_MAX: no event yet
+  // The part was closed and somebody reads it: nothing can be committed to it before they are done.
+  bool held() const { return held_; }
 
   // In one durable transaction. The batches have been checked, and their sequences are new and ascend.
   Status Commit(const std::vector<const Batch*>& batches, const AnalysisRows& rows);
@@ -62,7 +64,7 @@ class PartWriter {
   SessionInfo session_;
   std::string previous_;          // path of the part before; empty: there is none
   uint64_t previous_end_ns_ = 0;  // of the last event before this part
-  bool trimmed_ = false;
+  bool trimmed_ = false, held_ = false;
   uint64_t page_bytes_ = 0;
   State state_;
   BatchStorer storer_{db_, {}, {}};

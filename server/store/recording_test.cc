@@ -260,6 +260,25 @@ TEST_F(RecordingTest, AKilledWriterLeavesARecordingThatOpens) {
   EXPECT_EQ(Lines(*input, 1000), Expected(streams));
 }
 
+TEST_F(RecordingTest, AChangeThatWasCutOffIsUndoneByWhoReadsNext) {
+  const auto streams = store_test::Streams::Make(&maker_, 2, 2000);
+  store_test::MakeRecording(path_, {MakeBatch(formats_, streams, 300)});
+  const std::string cut_off = folder_.File("cut-off.db");
+  {
+    // With so small a cache the file changes before the end of a transaction.
+    auto db = Database::Open(path_, Database::Mode::kWrite);
+    ASSERT_TRUE(db) << TextOf(db);
+    const auto changed = db->Exec("PRAGMA cache_size = 1; BEGIN; UPDATE chunk SET bytes = zeroblob(length(bytes))");
+    ASSERT_TRUE(changed) << TextOf(changed);
+    for (const char* suffix : {"", "-journal"}) std::filesystem::copy_file(path_ + suffix, cut_off + suffix);
+  }
+  path_ = cut_off;
+  const auto input = Open();
+  ASSERT_NE(input, nullptr);
+  EXPECT_EQ(Lines(*input, 1000), Expected(streams));
+  EXPECT_FALSE(std::filesystem::exists(cut_off + "-journal"));
+}
+
 TEST_F(RecordingTest, CloseLeavesOneFile) {
   store_test::MakeRecording(path_, {MakeBatch(formats_, store_test::Streams::Make(&maker_, 1, 10), 10)});
   EXPECT_FALSE(std::filesystem::exists(path_ + "-wal"));

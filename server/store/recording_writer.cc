@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,8 @@
 
 namespace wakewatch {
 namespace {
+
+constexpr std::chrono::milliseconds kReadersPatience{5'000};
 
 // 8 KiB pages: a live chunk fits one or two, and an empty recording with its thirty tables stays small.
 constexpr const char* kFileSettings =
@@ -98,7 +101,7 @@ Status SqliteRecordingWriter::Close() {
   if (!open()) return {};
   storer_ = BatchStorer(db_, {}, {});  // its statements keep the file open
   Database closing = std::exchange(db_, Database());
-  auto status = Settle(closing);
+  auto status = Settle(closing, kReadersPatience);
   if (!status) {
     status.error().cause = "closing the recording: " + status.error().cause;
     status.error().file = closing.path();

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <optional>
 
 #include <sys/stat.h>
 
@@ -124,6 +125,42 @@ TEST_F(SessionPartsTest, ThePartThatIsWrittenIsSealedOnlyAtTheEnd) {
   EXPECT_EQ(CountOf(parts[7], "SELECT count(*) FROM meta WHERE key = 'sealed'"), 0);
   ASSERT_TRUE((*resumed)->Seal(true));
   EXPECT_EQ(LinesOf(store->folder()), LinesOf(StoreAll(Data("whole"), batches)));
+}
+
+// As sqlite3 on a part does, in a transaction that stays open.
+Database ReaderOf(const std::string& part) {
+  auto reader = Database::Open(part, Database::Mode::kRead);
+  EXPECT_TRUE(reader) << TextOf(reader);
+  EXPECT_TRUE(reader->Exec("BEGIN; SELECT count(*) FROM chunk"));
+  return std::move(*reader);
+}
+
+TEST_F(SessionPartsTest, WhoReadsAPartHoldsUpNothing) {
+  const auto batches = trace_.Batches(30);
+  const auto whole = LinesOf(StoreAll(Data("whole"), batches));
+  for (const bool closed : {false, true}) {
+    SCOPED_TRACE(closed ? "the part was closed, and the session comes back" : "the part is being written");
+    auto store = OpenStore(Data(closed ? "closed" : "live"));
+    ASSERT_TRUE(store->Commit(std::span(batches).first(10), {}));
+    const std::string first = PartPath(store->folder(), 1);
+    ASSERT_TRUE(!closed || store->Seal(true));
+    std::optional<Database> reader = ReaderOf(first);
+    if (closed) store = OpenStore(Data("closed"));
+    const auto stored = store->Commit(std::span(batches).subspan(10), {});
+    ASSERT_TRUE(stored) << TextOf(stored);
+    EXPECT_EQ(LinesOf(store->folder()), whole);
+    EXPECT_EQ(*reader->Integer("SELECT max(sequence) FROM batch"), 10);
+    const auto sealed = store->Seal(true);
+    if (!closed) {
+      ASSERT_FALSE(sealed);
+      EXPECT_EQ(sealed.error().code, ErrorCode::kIo) << TextOf(sealed);
+    }
+    EXPECT_EQ(LinesOf(store->folder()), whole);
+    reader.reset();
+    const auto again = store->Seal(true);
+    EXPECT_TRUE(again) << TextOf(again);
+    EXPECT_EQ(LinesOf(store->folder()), whole);
+  }
 }
 
 TEST_F(SessionPartsTest, AChunkThatCannotBeReadIsSealedAsItIs) {

@@ -117,7 +117,8 @@ Status FolderSessionStore::OpenNewest() {
   sequence_ = part_->sequence();
   ended_ = part_->ended();
   numbers_ = part_->events();
-  return {};
+  // Nobody is waited for who reads what is stored already.
+  return part_->held() ? Rotate() : Status();
 }
 
 Status FolderSessionStore::EnsureOpen() { return part_ != nullptr ? Status() : OpenNewest(); }

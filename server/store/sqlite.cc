@@ -38,6 +38,9 @@ std::string_view RemedyOf(int answer, ErrorCode code) {
   if (answer == SQLITE_IOERR_DATA) {
     return "the file is damaged, or another program wrote to it; save what is left with: sqlite3 FILE .recover";
   }
+  if (answer == SQLITE_READONLY_ROLLBACK) {
+    return "its writer was ended within a change, which must be undone: make the file and its folder writable";
+  }
   switch (answer & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return "another program holds the recording; try again when it is done";
@@ -65,11 +68,12 @@ std::string UnchangingUri(const std::string& path) {
   return uri + "?immutable=1";
 }
 
+constexpr const char* kTouch = "SELECT count(*) FROM sqlite_schema";  // reads the file, and nothing of what it holds
+
 // Everybody who has a file open, reader or writer, keeps a -shm file beside it. A full disk has no room for a new one,
 // and then nobody has the file open. What the last writer left in its log cannot be read like that.
-bool HasNoRoomToBeShared(const Database& database) {
-  const auto answer = database.Integer("SELECT count(*) FROM sqlite_schema");
-  if (answer || answer.error().code != ErrorCode::kNoSpace) return false;
+bool HasNoRoomToBeShared(const Database& database, const Error& error) {
+  if (error.code != ErrorCode::kNoSpace) return false;
   struct stat log {};
   return stat((database.path() + "-wal").c_str(), &log) != 0 || log.st_size == 0;
 }
@@ -111,8 +115,15 @@ Bytes Statement::Blob(int column) const {
 
 Result<Database> Database::Open(const std::string& path, Mode mode, Threads threads) {
   auto database = OpenAs(path, mode, threads, false);
-  if (mode != Mode::kRead || !database || !HasNoRoomToBeShared(*database)) return database;
-  return OpenAs(path, mode, threads, true);
+  if (mode != Mode::kRead || !database) return database;
+  const auto read = database->Integer(kTouch);
+  if (read) return database;
+  if (HasNoRoomToBeShared(*database, read.error())) return OpenAs(path, mode, threads, true);
+  if (sqlite3_extended_errcode(database->get()) != SQLITE_READONLY_ROLLBACK) return database;
+  // Its writer was killed in the middle of a change. Whoever writes next undoes that, and readers only are refused.
+  const auto writable = OpenAs(path, Mode::kWrite, threads, false);
+  if (!writable || !writable->Integer(kTouch)) return database;
+  return OpenAs(path, mode, threads, false);
 }
 
 Result<Database> Database::OpenAs(const std::string& path, Mode mode, Threads threads, bool unchanging) {
@@ -138,7 +149,7 @@ Result<Database> Database::OpenAs(const std::string& path, Mode mode, Threads th
   database.db_.reset(db);
   if (answer != SQLITE_OK) return Fail(SqliteError(db, answer, "opening", path));
   sqlite3_extended_result_codes(db, 1);
-  sqlite3_busy_timeout(db, 5'000);
+  sqlite3_busy_timeout(db, kBusyTimeoutMs);
   if (mode == Mode::kCreate) ReservePageChecks(db);
   // The file may have been made to hurt: its schema runs nothing, and its pages are checked as they are read.
   sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);

@@ -98,8 +98,10 @@ class Database {
   enum class Mode { kRead, kWrite, kCreate };
   // kOneThread connections may be used by one thread at a time; kSerialised ones lock themselves.
   enum class Threads { kOneThread, kSerialised };
+  static constexpr int kBusyTimeoutMs = 5'000;  // so long it is waited for others
 
-  // What is complete can be read on a full disk too.
+  // What is complete can be read on a full disk too. A change that its writer, killed, left half done is undone even to
+  // read, which writes.
   static Result<Database> Open(const std::string& path, Mode mode, Threads threads = Threads::kOneThread);
 
   sqlite3* get() const { return db_.get(); }
