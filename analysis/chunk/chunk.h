@@ -23,8 +23,9 @@
 namespace wakewatch {
 
 inline constexpr uint16_t kChunkVersion = 1;
-inline constexpr uint32_t kChunkEventsMax = 1u << 17;  // a chunk that announces more is refused
-inline constexpr uint32_t kChunkBytesMax = 64u << 20;  // decompressed, all columns together
+inline constexpr uint32_t kChunkEventsMax = 1u << 17;      // a chunk that announces more is refused
+inline constexpr uint32_t kChunkBytesMax = 64u << 20;      // decompressed, all columns together
+inline constexpr uint32_t kChunkWireBytesMax = 24u << 20;  // the same, of a chunk from somebody else
 inline constexpr uint32_t kChunkEventsTarget = 1u << 16;
 inline constexpr uint32_t kChunkPendingBytesTarget = 16u << 20;
 
@@ -64,9 +65,10 @@ struct ChunkHeader {
 // A validated chunk. Columns are decompressed when they are first asked for.
 class ChunkView {
  public:
-  // Validates header, directory and checksum; `bytes` and `formats` must outlive the view. Errors: kCorrupt,
+  // Validates header, directory and checksum; `bytes` and `formats` must outlive the view. Nothing is decompressed
+  // where the columns announce more than `bytes_max`, and no records are built that take more. Errors: kCorrupt,
   // kTruncated, kTooLarge, kUnsupported (newer version, or a formats hash that is not `formats`').
-  static Result<ChunkView> Open(Bytes bytes, const FormatTable& formats);
+  static Result<ChunkView> Open(Bytes bytes, const FormatTable& formats, uint32_t bytes_max = kChunkBytesMax);
   static Result<ChunkHeader> ReadHeader(Bytes bytes);
   ~ChunkView();
   ChunkView(ChunkView&&) noexcept;

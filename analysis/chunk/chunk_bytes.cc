@@ -32,8 +32,9 @@ Status CheckColumnRef(const StoredColumn& column, size_t fields) {
 
 class DirectoryReader {
  public:
-  DirectoryReader(Bytes bytes, uint32_t directory_bytes, const FormatTable& formats, Directory* out)
+  DirectoryReader(Bytes bytes, uint32_t directory_bytes, const FormatTable& formats, uint32_t bytes_max, Directory* out)
       : bytes_(bytes),
+        bytes_max_(bytes_max),
         cursor_(bytes.subspan(kHeaderBytes, directory_bytes)),
         blobs_at_(kHeaderBytes + uint64_t{directory_bytes}),
         formats_(formats),
@@ -47,6 +48,7 @@ class DirectoryReader {
   Status Column(size_t fields);
 
   Bytes bytes_;
+  const uint32_t bytes_max_;
   ByteCursor cursor_;
   uint64_t blobs_at_;
   uint64_t raw_bytes_ = 0;
@@ -90,10 +92,10 @@ Status DirectoryReader::Column(size_t fields) {
   const uint64_t ref = cursor_.Varint(), raw = cursor_.Varint(), stored = cursor_.Varint();
   if (!cursor_.ok()) return BadChunk(entry_at, "the list of columns is cut off");
   if (codec > kCodecMax) return BadChunk(entry_at, "a column has the unknown encoding " + std::to_string(codec));
-  raw_bytes_ += raw < kChunkBytesMax ? raw : uint64_t{kChunkBytesMax} + 1;
-  if (raw_bytes_ > kChunkBytesMax) {
+  raw_bytes_ += raw < bytes_max_ ? raw : uint64_t{bytes_max_} + 1;
+  if (raw_bytes_ > bytes_max_) {
     return Fail(Error{ErrorCode::kTooLarge,
-                      "its columns announce more than " + std::to_string(kChunkBytesMax) + " bytes",
+                      "its columns announce more than " + std::to_string(bytes_max_) + " bytes",
                       {},
                       entry_at});
   }
@@ -190,7 +192,7 @@ Result<ChunkHeader> ParseHeader(Bytes bytes) {
   return header;
 }
 
-Result<Directory> ParseDirectory(Bytes bytes, const FormatTable& formats) {
+Result<Directory> ParseDirectory(Bytes bytes, const FormatTable& formats, uint32_t bytes_max) {
   auto header = ParseHeader(bytes);
   if (!header) return Fail(header.error());
   const uint32_t directory_bytes = LoadNative<uint32_t>(bytes.data() + kDirectoryBytesOffset);
@@ -212,7 +214,7 @@ Result<Directory> ParseDirectory(Bytes bytes, const FormatTable& formats) {
                       "open it with the formats that were stored with it"});
   }
   Directory directory{*header, {}, {}};
-  DirectoryReader reader(bytes, directory_bytes, formats, &directory);
+  DirectoryReader reader(bytes, directory_bytes, formats, bytes_max, &directory);
   if (auto status = reader.Formats(); !status) return Fail(status.error());
   if (auto status = reader.Columns(LoadNative<uint32_t>(bytes.data() + kColumnsOffset)); !status) {
     return Fail(status.error());

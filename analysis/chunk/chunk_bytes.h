@@ -39,7 +39,7 @@ struct Directory {
 // The checksum that `bytes` should carry. At least kHeaderBytes long.
 uint64_t ChecksumOf(Bytes bytes);
 Result<ChunkHeader> ParseHeader(Bytes bytes);
-Result<Directory> ParseDirectory(Bytes bytes, const FormatTable& formats);
+Result<Directory> ParseDirectory(Bytes bytes, const FormatTable& formats, uint32_t bytes_max = kChunkBytesMax);
 
 // kCorrupt at `offset` of the chunk.
 tl::unexpected<Error> BadChunk(uint64_t offset, std::string cause);

@@ -290,14 +290,19 @@ TEST_F(ChunkHostileTest, RecordsThatWouldFillMemoryAreRefused) {
   }
   chunk::PutHeader({0, 1, 1, kRows, formats_.Hash(), {}}, directory_bytes,
                    static_cast<uint32_t>(directory->columns.size()), blown);
-  const auto view = ChunkView::Open(blown, formats_);
-  ASSERT_TRUE(view.has_value()) << view.error().Text();
-  EventBlock block;
-  AnomalyCounts anomalies;
-  const Status status = view->Decode(RecordDecoder(formats_), &block, &anomalies);
-  ASSERT_FALSE(status.has_value());
-  EXPECT_EQ(status.error().code, ErrorCode::kTooLarge);
-  EXPECT_TRUE(block.storage.empty());
+  for (const uint32_t bytes_max : {kChunkBytesMax, kChunkWireBytesMax}) {
+    const auto view = ChunkView::Open(blown, formats_, bytes_max);
+    ASSERT_TRUE(view.has_value()) << view.error().Text();
+    EventBlock block;
+    AnomalyCounts anomalies;
+    const Status status = view->Decode(RecordDecoder(formats_), &block, &anomalies);
+    ASSERT_FALSE(status.has_value());
+    EXPECT_EQ(status.error().code, ErrorCode::kTooLarge);
+    EXPECT_TRUE(block.storage.empty());
+  }
+  const auto announced = ChunkView::Open(bytes, formats_, 1000);
+  ASSERT_FALSE(announced.has_value());
+  EXPECT_EQ(announced.error().code, ErrorCode::kTooLarge);
 }
 
 }  // namespace

@@ -57,7 +57,8 @@ class CommonWriter {
 }  // namespace
 
 struct ChunkView::Impl {
-  Impl(chunk::Directory directory, const FormatTable& table) : formats(&table), columns(std::move(directory), table) {}
+  Impl(chunk::Directory directory, const FormatTable& table, uint32_t limit)
+      : formats(&table), bytes_max(limit), columns(std::move(directory), table) {}
 
   // Null when the chunk has no events of that format.
   const StoredFormat* Find(uint16_t format_index) const {
@@ -71,6 +72,7 @@ struct ChunkView::Impl {
                       AnomalyCounts* anomalies);
 
   const FormatTable* formats;
+  uint32_t bytes_max;
   chunk::ViewColumns columns;
 };
 
@@ -79,10 +81,10 @@ ChunkView::~ChunkView() = default;
 ChunkView::ChunkView(ChunkView&&) noexcept = default;
 ChunkView& ChunkView::operator=(ChunkView&&) noexcept = default;
 
-Result<ChunkView> ChunkView::Open(Bytes bytes, const FormatTable& formats) {
-  auto directory = chunk::ParseDirectory(bytes, formats);
+Result<ChunkView> ChunkView::Open(Bytes bytes, const FormatTable& formats, uint32_t bytes_max) {
+  auto directory = chunk::ParseDirectory(bytes, formats, bytes_max);
   if (!directory) return Fail(directory.error());
-  return ChunkView(std::make_unique<Impl>(std::move(*directory), formats));
+  return ChunkView(std::make_unique<Impl>(std::move(*directory), formats, bytes_max));
 }
 
 Result<ChunkHeader> ChunkView::ReadHeader(Bytes bytes) { return chunk::ParseHeader(bytes); }
@@ -95,9 +97,9 @@ Status ChunkView::Impl::BuildRecords(std::vector<RecordBuilder>* builders, std::
     RecordBuilder& builder = builders->emplace_back(&columns, stored, formats->machine().order);
     if (auto status = builder.Measure(); !status) return status;
     bytes += builder.bytes();
-    if (bytes > kChunkBytesMax) {
+    if (bytes > bytes_max) {
       return Fail(Error{ErrorCode::kTooLarge,
-                        "the chunk's records take more than " + std::to_string(kChunkBytesMax) + " bytes",
+                        "the chunk's records take more than " + std::to_string(bytes_max) + " bytes",
                         {},
                         chunk::kEventsOffset});
     }

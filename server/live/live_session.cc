@@ -160,7 +160,7 @@ Result<LiveMerge::Decoded> LiveSession::DecodeChunk(const Chunk& chunk) {
                       .cause = "it names event formats that were not sent",
                       .remedy = "restart the collector"});
   }
-  const auto view = ChunkView::Open(chunk.bytes, *formats->table);
+  const auto view = ChunkView::Open(chunk.bytes, *formats->table, kChunkWireBytesMax);
   if (!view) return Fail(view.error());
   const ChunkHeader& header = view->header();
   if (header.cpu != chunk.cpu || header.events != chunk.events || header.first_ns != chunk.first_ns ||
