@@ -28,7 +28,8 @@ struct Options {
   std::string server, recording;
   SessionPlan plan{.host = "fault", .boot_id = "boot", .session = "session", .clocks = {}};
   double events_per_second = 0;
-  uint64_t queue_kib = 20 << 10, patience_ms = 60'000, seed = 0, seeds = 0;
+  std::string spool;
+  uint64_t spool_mib = 2048, queue_kib = 20 << 10, patience_ms = 60'000, seed = 0, seeds = 0;
   bool quiet = false;
 };
 
@@ -42,6 +43,7 @@ Json Summary(const UplinkStats& stats, const Uplink::Outcome& outcome) {
   return {{"delivered", outcome.delivered},       {"offered", stats.events_offered}, {"acked", stats.events_acked},
           {"dropped", stats.events_dropped},      {"refused", stats.events_refused}, {"left", outcome.events_left},
           {"batches_acked", stats.batches_acked}, {"sent", stats.batches_sent},      {"streams", stats.streams},
+          {"kept", outcome.kept},                 {"spool_failures", stats.spool.append_failures},
           {"problem", outcome.problem}};
 }
 
@@ -50,10 +52,24 @@ UplinkOptions UplinkFor(const Options& options, const std::string& server) {
   uplink.server = server;
   uplink.queue.bytes_max = options.queue_kib << 10;
   uplink.queue.batches_max = 1u << 20;
+  uplink.spool = options.spool;
+  uplink.spool_bytes_max = options.spool_mib << 20;
   uplink.back_off = {.first = milliseconds(4), .longest = milliseconds(50), .healthy = milliseconds(100)};
   uplink.slow_retry = milliseconds(30);
   uplink.welcome_timeout = milliseconds(options.seeds == 0 ? 2'000 : 150);
   return uplink;
+}
+
+// Until the batch of this sequence is due, or, where nothing is said of time, until what waits in memory for the spool
+// has become less.
+void AwaitTurn(const Options& options, double batch_events, SteadyClock::time_point begin, uint64_t sequence,
+               const Uplink& uplink) {
+  if (options.events_per_second > 0) {
+    const std::chrono::duration<double> due(static_cast<double>(sequence) * batch_events / options.events_per_second);
+    std::this_thread::sleep_until(begin + std::chrono::duration_cast<SteadyClock::duration>(due));
+  } else if (!options.spool.empty()) {
+    while (uplink.stats().queue_bytes > options.queue_kib << 9) std::this_thread::sleep_for(milliseconds(1));
+  }
 }
 
 // Sends the plan's session to `server`, and says how that went.
@@ -70,17 +86,17 @@ Result<Json> Send(const Options& options, const SessionPlan& plan, const std::st
   const auto begin = SteadyClock::now();
   const double batch_events = static_cast<double>(plan.cpu_events) * static_cast<double>(events->cpus());
   for (uint64_t sequence = 1; sequence <= plan.batches; ++sequence) {
-    if (options.events_per_second > 0) {
-      const std::chrono::duration<double> due(static_cast<double>(sequence) * batch_events / options.events_per_second);
-      std::this_thread::sleep_until(begin + std::chrono::duration_cast<SteadyClock::duration>(due));
-    }
+    AwaitTurn(options, batch_events, begin, sequence, uplink);
     auto batch = events->Make(plan, sequence);
     if (!batch) return Fail(batch.error());
     uplink.Offer(*std::move(batch));
   }
   if (!options.quiet) {
     const UplinkStats stats = uplink.stats();
-    Say({{"event", "offered"}, {"events", stats.events_offered}, {"queue_bytes", stats.queue_bytes}});
+    Say({{"event", "offered"},
+         {"events", stats.events_offered},
+         {"queue_bytes", stats.queue_bytes},
+         {"spool_bytes", stats.spool.bytes}});
   }
   const auto outcome = uplink.Finish(milliseconds(options.patience_ms));
   Json summary = Summary(uplink.stats(), outcome);
@@ -128,6 +144,8 @@ void Define(Options* options, CLI::App* app) {
       ->check(CLI::Range(1u, 100'000u));
   app->add_option("--events-per-second", options->events_per_second, "Of all CPUs; without it as fast as possible");
   app->add_option("--queue-kib", options->queue_kib, "What may wait in memory")->check(CLI::PositiveNumber);
+  app->add_option("--spool", options->spool, "Folder in which waits what memory does not hold");
+  app->add_option("--spool-mib", options->spool_mib, "What may wait in it")->check(CLI::PositiveNumber);
   app->add_option("--patience-ms", options->patience_ms, "How long to wait for the last acknowledgement");
   app->add_option("--seed", options->seed, "Of the network between; the first of --seeds");
   app->add_option("--seeds", options->seeds, "Send a session through each of that many failing networks");
@@ -135,6 +153,7 @@ void Define(Options* options, CLI::App* app) {
   app->add_option("--wall-jump-s", options->plan.clocks.wall_jump_s, "The wall clock jumps by that in the middle");
   app->add_option("--page-time-back-ns", options->plan.clocks.page_time_back_ns,
                   "The batch in the middle is that much earlier");
+  app->add_option("--bomb-bytes", options->plan.bomb_bytes, "A chunk of the batch in the middle inflates to that");
   app->add_flag("--quiet", options->quiet, "Say only how it ended");
 }
 

@@ -71,8 +71,8 @@ def process_status(pid, name):
 class Server:
     """A server on ports of its own, which stay the same over restarts."""
 
-    def __init__(self, data, log):
-        self.data, self.log = data, log
+    def __init__(self, data, log, more=()):
+        self.data, self.log, self.more = data, log, more
         self.grpc, self.http = ("127.0.0.1:%d" % free_port() for _ in range(2))
         self.process = None
 
@@ -80,7 +80,8 @@ class Server:
         """Starts it, without waiting for it."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [WAKEWATCH, "serve", "--data", self.data, "--listen", self.grpc, "--http", self.http],
+                [WAKEWATCH, "serve", "--data", self.data, "--listen", self.grpc, "--http", self.http,
+                 *map(str, self.more)],
                 stdout=subprocess.DEVNULL, stderr=log)
 
     def start(self):
@@ -118,11 +119,18 @@ class Server:
         return {host["name"]: host for host in self.call("FleetService/ListHosts").get("hosts", [])}
 
     def wait_until_ended(self, host):
+        self.wait_for_status(host, ("HOST_STATUS_ENDED",))
+
+    def wait_until_away(self, host):
+        """Until all is worked off that a collector, killed or not, had handed over."""
+        self.wait_for_status(host, ("HOST_STATUS_DISCONNECTED", "HOST_STATUS_ENDED"))
+
+    def wait_for_status(self, host, statuses):
         deadline = time.monotonic() + PATIENCE_S
-        while self.hosts().get(host, {}).get("status") != "HOST_STATUS_ENDED":
+        while self.hosts().get(host, {}).get("status") not in statuses:
             if time.monotonic() > deadline:
-                raise AssertionError("%s did not end: %s" % (host, self.text()[-2000:]))
-            time.sleep(0.05)
+                raise AssertionError("%s is not %s: %s" % (host, statuses, self.text()[-2000:]))
+            time.sleep(0.02)
 
 
 class Collector:
@@ -153,8 +161,8 @@ class Collector:
         acked = self.said["acked"]
         return acked[-1]["batches"] if acked else 0
 
-    def wait_for(self, event):
-        deadline = time.monotonic() + PATIENCE_S
+    def wait_for(self, event, more_s=0):
+        deadline = time.monotonic() + PATIENCE_S + more_s
         while not self.said[event]:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError("the collector did not come to '%s': %s" % (event, self.log.decode()))
@@ -189,20 +197,31 @@ class Stored:
         self.problems = []
         self.chunks, self.gaps, self.batches, self.stats = [], [], [], []
         for path in sorted(glob.glob(os.path.join(folder, "part-*.db"))):
-            # What a kill left half done is undone first, and that writes.
-            with reading(path, "rw" if check_integrity else "ro") as database:
-                if check_integrity:
-                    answer = database.execute("PRAGMA integrity_check").fetchall()
-                    if answer != [("ok",)]:
-                        self.problems.append("%s is corrupt: %s" % (path, answer[:3]))
-                        continue
-                self.chunks += database.execute("SELECT cpu, first_ns, last_ns, events FROM chunk").fetchall()
-                self.gaps += database.execute("SELECT cpu, start_ns, end_ns, lost, cause FROM gap").fetchall()
-                self.batches += [row[0] for row in database.execute("SELECT sequence FROM batch")]
-                self.stats = database.execute("SELECT cpu, entries, overrun, dropped, read FROM cpu_stats").fetchall()
+            answer, chunks, gaps, batches, stats = undisturbed(lambda path=path: self._read(path, check_integrity))
+            if answer != [("ok",)]:
+                self.problems.append("%s is corrupt: %s" % (path, answer[:3]))
+                continue
+            self.chunks += chunks
+            self.gaps += gaps
+            self.batches += [row[0] for row in batches]
+            self.stats = stats
         repeated = [sequence for sequence, n in collections.Counter(self.batches).items() if n > 1]
         if repeated:
             self.problems.append("batches stored twice: %s" % repeated[:10])
+
+    @staticmethod
+    def _read(path, check_integrity):
+        # What a kill left half done is undone first, and that writes.
+        with reading(path, "rw" if check_integrity else "ro") as database:
+            database.execute("BEGIN")  # all of it as it is at one instant
+            answer = database.execute("PRAGMA integrity_check").fetchall() if check_integrity else [("ok",)]
+            if answer != [("ok",)]:
+                return answer, [], [], [], []
+            return (answer, *(database.execute(question).fetchall() for question in (
+                "SELECT cpu, first_ns, last_ns, events FROM chunk",
+                "SELECT cpu, start_ns, end_ns, lost, cause FROM gap",
+                "SELECT sequence FROM batch",
+                "SELECT cpu, entries, overrun, dropped, read FROM cpu_stats")))
 
     def events(self):
         return sum(chunk[3] for chunk in self.chunks)
@@ -277,6 +296,18 @@ class reading:
         self.database.close()
 
 
+def undisturbed(read):
+    """What read() answers once it is let in: a server that closes a part keeps everybody else out for an instant."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return read()
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
 class FaultTest(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="wakewatch-faults-")
@@ -303,11 +334,13 @@ class FaultTest(unittest.TestCase):
         self.assertIsNotNone(folder, "nothing of %s is stored" % host)
         return Stored(folder, check_integrity)
 
-    def copy_of(self, data):
-        """As a crash left it, to be opened without touching it."""
+    def copy_of(self, data, host):
+        """What there is of a host, as a crash left it, to be opened without touching it."""
         copy = os.path.join(self.folder, "copy")
         shutil.rmtree(copy, True)
-        shutil.copytree(data, copy)
+        of_host = os.path.join("hosts", host)
+        if os.path.isdir(os.path.join(data, of_host)):
+            shutil.copytree(os.path.join(data, of_host), os.path.join(copy, of_host))
         return copy
 
     def assert_sound(self, problems, how):

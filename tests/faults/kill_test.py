@@ -14,6 +14,10 @@ BATCHES, CPU_EVENTS, CPUS = 30, 100, 4
 GENERATED = BATCHES * CPU_EVENTS
 PACED = ("--batches", BATCHES, "--cpu-events", CPU_EVENTS, "--events-per-second", 50_000)  # 0.24 s in all
 SPAN_S = 0.3
+# As fast as they are taken: the server always has as many unstored batches as its window allows.
+HASTY_BATCHES = 400
+HASTY = ("--batches", HASTY_BATCHES, "--cpu-events", CPU_EVENTS)
+ANSWERS_S = 0.05  # in which what a server said before it was killed is read
 
 
 def points(otherwise):
@@ -44,18 +48,12 @@ class CollectorKilled(Killing):
             if folder is None:
                 self.assertEqual(0, acked, replay(self, "points", seed))
                 continue
-            stored = self.stored_when_over(server, session)
+            server.wait_until_away("victim")
+            stored = self.stored(server.data, "victim", session)
             cut += 0 < stored.events() < GENERATED * CPUS
             self.assert_sound(stored.check_begun(CPUS, GENERATED, acked * CPU_EVENTS), replay(self, "points", seed))
         note("%d collectors killed, %d of them in the middle of a session" % (len(points(50)), cut))
         self.assertTrue(cut > 0 or settings.points is not None, "no collector was killed while it sent")
-
-    def stored_when_over(self, server, session):
-        """When the server has worked off what it had taken in before the kill, and says that the collector is away."""
-        deadline = time.monotonic() + PATIENCE_S
-        while server.hosts()["victim"]["status"] == "HOST_STATUS_STREAMING" and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return self.stored(server.data, "victim", session)
 
 
 class ServerKilled(Killing):
@@ -65,30 +63,34 @@ class ServerKilled(Killing):
             chance = random.Random(seed)
             how = replay(self, "points", seed)
             host = "host-%d" % seed
-            collector = self.new_collector(server, "--host", host, *PACED)
+            hasty = seed % 2 == 0
+            generated = (HASTY_BATCHES if hasty else BATCHES) * CPU_EVENTS
+            collector = self.new_collector(server, "--host", host, *(HASTY if hasty else PACED))
             self.wait_a_while(collector, chance)
-            acked = collector.acked_batches()
             server.kill()
-            self.check_crashed(server, host, acked, how)
+            self.check_crashed(server, host, collector, generated, how)
             while chance.random() < 0.3:  # and again, while it starts
                 server.launch()
                 time.sleep(chance.uniform(0, 0.2))
                 server.kill()
-                self.check_crashed(server, host, acked, how)
+                self.check_crashed(server, host, collector, generated, how)
             server.start()
             said = collector.end()
             self.assertTrue(said["delivered"], how)
-            self.assertEqual((GENERATED * CPUS, 0, 0), (said["acked"], said["dropped"], said["refused"]), how)
-            self.assert_sound(self.stored(server.data, host).check_complete(CPUS, GENERATED), how)
+            self.assertEqual((generated * CPUS, 0, 0), (said["acked"], said["dropped"], said["refused"]), how)
+            server.wait_until_ended(host)
+            self.assert_sound(self.stored(server.data, host).check_complete(CPUS, generated), how)
 
-    def check_crashed(self, server, host, acked, how):
-        copy = self.copy_of(server.data)
+    def check_crashed(self, server, host, collector, generated, how):
+        time.sleep(ANSWERS_S)
+        acked = collector.acked_batches()
+        copy = self.copy_of(server.data, host)
         folder = self.session_folder(copy, host)
         if folder is None:
             self.assertEqual(0, acked, how)
             return
         stored = Stored(folder, check_integrity=True)
-        self.assert_sound(stored.check_begun(CPUS, GENERATED, acked * CPU_EVENTS), how)
+        self.assert_sound(stored.check_begun(CPUS, generated, acked * CPU_EVENTS), how)
 
 
 class RealCollectorKilled(FaultTest):
@@ -114,6 +116,7 @@ class RealCollectorKilled(FaultTest):
             if folder is None:
                 self.assertEqual(0, acked, how)
                 continue
+            server.wait_until_away(host)
             stored = Stored(folder)
             self.assertGreaterEqual(stored.events(), acked, how)
             self.assert_sound(stored.problems + self.overlaps(stored), how)

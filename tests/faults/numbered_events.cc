@@ -4,6 +4,7 @@
 
 #include "server/store/recording.h"
 #include "server/store/stored_formats.h"
+#include "tests/faults/bomb.h"
 
 namespace wakewatch::faults {
 namespace {
@@ -106,6 +107,10 @@ Result<Batch> NumberedEvents::Make(const SessionPlan& plan, uint64_t sequence) {
     }
     auto chunk = cpu.encoder->Finish();
     if (!chunk) return Fail(chunk.error());
+    if (plan.bomb_bytes != 0 && sequence == middle && batch.chunks.empty()) {
+      chunk = BombOf(*chunk, *formats_, plan.bomb_bytes);
+      if (!chunk) return Fail(chunk.error());
+    }
     batch.chunks.push_back(*std::move(chunk));
     batch.frontiers.push_back({cpu.cpu, end_ns});
   }

@@ -29,6 +29,7 @@ struct SessionPlan {
   uint64_t batches = 10;
   uint32_t cpu_events = 100;  // of each CPU in a batch
   Clocks clocks;
+  size_t bomb_bytes = 0;  // the first chunk of the batch in the middle inflates to so much; 0: it is in order
 };
 
 class NumberedEvents {

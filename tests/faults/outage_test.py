@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Why: what was recorded while the server was away, slow or full arrives when it can, and what could not be kept is
 counted. The events of a minute are offered as fast as they can be made; --real-time: in their own time."""
+import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,7 +11,8 @@ import threading
 import time
 import urllib.request
 
-from fault_support import COLLECTOR, PATIENCE_S, FaultTest, Stored, free_port, main, note, process_status, settings
+from fault_support import (COLLECTOR, PATIENCE_S, FaultTest, Stored, free_port, main, note, process_status, reading,
+                           settings, undisturbed)
 
 CPUS = 4
 RATE, OUTAGE_S, BATCH_S = 50_000, 60, 0.5
@@ -19,61 +22,159 @@ COLLECTOR_KIB_MAX = 64 << 10
 
 
 class ServerAway(FaultTest):
-    def outage(self, *options):
+    """With a spool, as a collector runs; and the smallest of its settings, where memory is all there is."""
+
+    def outage(self, where, *options):
         """A minute's events for a server that comes when all of them wait; what the collector said and what is stored."""
-        server = self.new_server()
+        server = self.new_server(os.path.join(self.folder, where.replace(" ", "-")))
         collector = self.new_collector(server, "--host", "waits", *MINUTE, *options)
-        waiting = collector.wait_for("offered")
+        waiting = collector.wait_for("offered", OUTAGE_S if settings.real_time else 0)
         begin = time.monotonic()
         server.start()
         said = collector.end()
         drained_s = time.monotonic() - begin
         self.assertTrue(said["delivered"], said)
         self.assertEqual(RATE * OUTAGE_S, said["offered"])
+        server.wait_until_ended("waits")
         stored = self.stored(server.data, "waits")
         self.assertEqual([], stored.check_complete(CPUS, said["cpu_events"]))
         self.assertEqual(said["acked"], stored.events())
-        note("%d s at %d events/s without a server, in memory: %.1f MiB waited, drained in %.1f s: %.1f times the rate" % (
-            OUTAGE_S, RATE, waiting["queue_bytes"] / 2**20, drained_s, said["acked"] / drained_s / RATE))
+        note("%d s at %d events/s without a server, in %s: %.1f MiB waited, drained in %.1f s: %.1f times the rate" % (
+            OUTAGE_S, RATE, where, (waiting["queue_bytes"] + waiting["spool_bytes"]) / 2**20, drained_s,
+            said["acked"] / drained_s / RATE))
         return said
 
+    def spool(self, *options):
+        return ("--spool", os.path.join(self.folder, "spool"), *options)
+
     def test_below_the_cap_nothing_is_lost(self):
-        said = self.outage("--queue-kib", 64 << 10)
+        said = self.outage("the spool", *self.spool())
         self.assertEqual(0, said["dropped"])
+        self.assertEqual(0, said["spool_failures"])
 
     def test_above_the_cap_generated_is_stored_and_counted(self):
-        said = self.outage("--queue-kib", 2 << 10)
-        self.assertGreater(said["dropped"], 0)
-        self.assertGreater(said["acked"], 0)
-        self.assertEqual(said["offered"], said["acked"] + said["dropped"])
+        for where, options in (("a spool of 4 MiB", self.spool("--spool-mib", 4, "--queue-kib", 1 << 10)),
+                               ("2 MiB of memory", ("--queue-kib", 2 << 10))):
+            with self.subTest(where):
+                said = self.outage(where, *options)
+                self.assertGreater(said["dropped"], 0)
+                self.assertGreater(said["acked"], 0)
+                self.assertEqual(said["offered"], said["acked"] + said["dropped"])
+
+    def test_what_an_earlier_start_left_goes_first(self):
+        server = self.new_server()
+        for session in ("older", "newer"):
+            collector = self.new_collector(server, "--host", "starts", "--session", session, "--batches", 200,
+                                           "--cpu-events", 250, "--patience-ms", 1 if session == "older" else 60_000,
+                                           *self.spool())
+            if session == "older":
+                said = collector.end()
+                self.assertEqual((False, True, 0), (said["delivered"], said["kept"], said["dropped"]), said)
+        collector.wait_for("offered")
+        server.start()
+        said = collector.end()
+        self.assertEqual((True, 0, 0), (said["delivered"], said["dropped"], said["refused"]), said)
+        server.wait_until_ended("starts")
+        begun = re.findall(r"host starts: recording \S+-(older|newer) ", server.text())
+        self.assertEqual(["older", "newer"], begun)
+        for session in begun:
+            self.assertEqual([], self.stored(server.data, "starts", session).check_complete(CPUS, 200 * 250))
 
 
-class DiskFull(FaultTest):
-    """The server's disk. It is a small tmpfs, with a file that takes most of it."""
+class ReaderBeside(FaultTest):
+    """Somebody has a part of a recording open in sqlite3, and does not end the transaction."""
+
+    def test_nobody_waits_and_nothing_is_lost(self):
+        server = self.new_server().start()
+        paced = ("--batches", 40, "--cpu-events", 100, "--events-per-second", 20_000)  # 0.8 s
+        collector = self.new_collector(server, "--host", "read", *paced)
+        collector.wait_for("acked")
+        part = os.path.join(self.session_folder(server.data, "read"), "part-0001.db")
+        with reading(part) as live:
+            seen = self.begin(live)
+            self.assertTrue(collector.end()["delivered"])
+            server.wait_until_ended("read")
+            self.others_go_on(server, "beside-live")
+            self.assertEqual(seen, live.execute("SELECT count(*) FROM batch").fetchone()[0])
+        self.wait_until_sealed(part)
+        with reading(part) as closed:
+            self.begin(closed)
+            self.others_go_on(server, "beside-closed")
+            # The session comes back, whose part cannot be written now; its batches are there already.
+            said = self.new_collector(server, "--host", "read", *paced).end()
+            self.assertTrue(said["delivered"], said)
+        server.wait_until_ended("read")
+        self.assertEqual([], self.stored(server.data, "read").check_complete(CPUS, 4000))
+        self.assertEqual([], [line for line in server.text().splitlines() if "error" in line])
+
+    @staticmethod
+    def begin(database):
+        database.execute("BEGIN")
+        return database.execute("SELECT count(*) FROM batch").fetchone()[0]
+
+    def others_go_on(self, server, name):
+        """While the files are cared for, which happens every few seconds."""
+        slowest = 0
+        for i in range(10):
+            begin = time.monotonic()
+            said = self.new_collector(server, "--host", "%s-%d" % (name, i), "--batches", 2).end()
+            slowest = max(slowest, time.monotonic() - begin)
+            self.assertTrue(said["delivered"], said)
+            time.sleep(0.6)
+        note("%s: ten sessions of other hosts, the slowest took %.2f s" % (name, slowest))
+
+    def wait_until_sealed(self, part):
+        def sealed():
+            with reading(part) as database:
+                return database.execute("SELECT count(*) FROM meta WHERE key = 'sealed'").fetchone()[0] > 0
+        deadline = time.monotonic() + PATIENCE_S
+        while not undisturbed(sealed):
+            self.assertLess(time.monotonic(), deadline, "the part was not sealed when its reader had gone")
+            time.sleep(0.1)
+
+
+class SmallDisk(FaultTest):
+    """A small tmpfs, and a file that can take all of it."""
+
+    MIB = 0
 
     def setUp(self):
         super().setUp()
         self.disk = os.path.join(self.folder, "disk")
         os.mkdir(self.disk)
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", self.disk], capture_output=True,
-                              check=False)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dm" % self.MIB, "tmpfs", self.disk],
+                              capture_output=True, check=False)
         if done.returncode != 0:
             self.skipTest("a small file system cannot be mounted here: " + done.stderr.decode().strip())
         self.addCleanup(subprocess.run, ["umount", "-l", self.disk], check=False)
+        self.filler = os.path.join(self.disk, "filler")
+
+    def fill(self, all_but=0):
+        room = os.statvfs(self.disk)
+        with open(self.filler, "wb", buffering=0) as file:
+            try:
+                for _ in range((room.f_bavail * room.f_frsize - all_but) // 4096):
+                    file.write(bytes(4096))
+            except OSError as error:  # others write too
+                if error.errno != errno.ENOSPC:
+                    raise
+
+
+class DiskFull(SmallDisk):
+    """The server's disk."""
+
+    MIB = 48
 
     def test_no_crash_no_false_acknowledgement_and_reads_go_on(self):
         server = self.new_server(os.path.join(self.disk, "data")).start()
         self.new_collector(server, "--host", "before", "--batches", 20).end()
         server.wait_until_ended("before")
-        filler = os.path.join(self.disk, "filler")
-        room = os.statvfs(self.disk)
-        with open(filler, "wb") as file:
-            file.write(bytes(room.f_bavail * room.f_frsize - (1 << 20)))
+        self.fill(all_but=1 << 20)
         collector = self.new_collector(server, "--host", "full", "--batches", 60, "--cpu-events", 5000)
         self.wait_until_full(collector)
         acked = collector.acked_batches()
         self.assertLess(acked, 60, "the disk was not full")
-        copy = self.copy_of(server.data)  # before anything else may change it
+        copy = self.copy_of(server.data, "full")  # before anything else may change it
         if acked > 0:
             stored = self.stored(copy, "full")
             self.assertEqual([], stored.check_begun(CPUS, 60 * 5000, acked * 5000))
@@ -82,7 +183,7 @@ class DiskFull(FaultTest):
         threads = server.call("AnalysisService/ListThreads", {"recording": {"host": "before"}})["threads"]
         self.assertGreater(len(threads), 0)
         begin = time.monotonic()
-        os.remove(filler)
+        os.remove(self.filler)
         while collector.acked_batches() <= acked and time.monotonic() < begin + PATIENCE_S:
             time.sleep(0.02)
         note("disk full after %d batches; %.1f s after there was room the next was acknowledged" % (
@@ -91,6 +192,7 @@ class DiskFull(FaultTest):
         self.assertTrue(said["delivered"], said)
         self.assertEqual((60 * 5000 * CPUS, 0, 0), (said["acked"], said["dropped"], said["refused"]))
         self.assertIsNone(server.process.poll(), server.text()[-2000:])
+        server.wait_until_ended("full")
         self.assertEqual([], self.stored(server.data, "full").check_complete(CPUS, 60 * 5000))
 
     def wait_until_full(self, collector):
@@ -98,6 +200,56 @@ class DiskFull(FaultTest):
         while b"disk" not in collector.log and b"space" not in collector.log and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(0.5)
+
+
+class SpoolDiskFull(SmallDisk):
+    """The collector's disk, while the server is away."""
+
+    MIB = 128
+    BATCHES, CPU_EVENTS = 120, 1250  # 12 s at 50,000 events a second
+    FULL_S = 5
+
+    def test_memory_goes_on_and_what_it_cannot_hold_is_counted(self):
+        for queue_kib, loses in ((32 << 10, False), (256, True)):
+            with self.subTest(queue_kib=queue_kib):
+                self.full_meanwhile("queue-%d" % queue_kib, queue_kib, loses)
+
+    def full_meanwhile(self, host, queue_kib, loses):
+        server = self.new_server(os.path.join(self.folder, host))
+        collector = self.new_collector(
+            server, "--host", host, "--batches", self.BATCHES, "--cpu-events", self.CPU_EVENTS, "--events-per-second",
+            RATE, "--queue-kib", queue_kib, "--spool", os.path.join(self.disk, host))
+        time.sleep(1)
+        self.fill()
+        self.wait_until_said(collector, b"waits in memory meanwhile")
+        time.sleep(self.FULL_S)
+        self.assertIsNone(collector.process.poll(), collector.log.decode())
+        begin = time.monotonic()
+        os.remove(self.filler)
+        self.wait_until_said(collector, b"takes batches again")
+        recovered_s = time.monotonic() - begin
+        self.assertEqual(0, collector.acked_batches(), "nobody can have acknowledged anything")
+        server.start()
+        said = collector.end()
+        self.assertTrue(said["delivered"], said)
+        self.assertEqual(said["offered"], said["acked"] + said["dropped"], said)
+        self.assertGreater(said["spool_failures"], 0)
+        self.assertEqual(loses, said["dropped"] > 0, said)
+        server.wait_until_ended(host)
+        stored = self.stored(server.data, host)
+        self.assertEqual(said["acked"], stored.events())
+        self.assertEqual([], stored.check_complete(CPUS, said["cpu_events"]))
+        note("the spool's disk was full for %d s, %d KiB of memory: %d of %d events dropped, all counted; it took "
+             "batches %.1f s after there was room" % (self.FULL_S, queue_kib, said["dropped"], said["offered"],
+                                                      recovered_s))
+        server.stop()
+
+    def wait_until_said(self, collector, words):
+        deadline = time.monotonic() + PATIENCE_S
+        while words not in collector.log:
+            self.assertLess(time.monotonic(), deadline, collector.log.decode())
+            self.assertIsNone(collector.process.poll(), collector.log.decode())
+            time.sleep(0.02)
 
 
 class Duty:
@@ -134,6 +286,7 @@ class SlowServer(FaultTest):
         said = collector.end()
         duty.stop()
         self.assertTrue(said["delivered"], said)
+        server.wait_until_ended("slow")
         self.assertEqual(said["offered"], said["acked"] + said["dropped"])
         self.assertEqual([], self.stored(server.data, "slow").check_complete(CPUS, said["cpu_events"]))
         note("a server at a tenth of its speed: %d of %d events dropped, fault_collector at most %d MiB" % (
