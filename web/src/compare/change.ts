@@ -31,7 +31,7 @@ export function changeOf(times: ComparedTimes): Change {
 /** < 0.0001, 0.0123, 0.5. */
 export function pText(p: number): string {
   if (p < 0.0001) return "< 0.0001";
-  return `= ${p >= 0.9995 ? "1" : p.toPrecision(2)}`;
+  return `= ${p >= 0.9995 ? "1" : p.toPrecision(p < 0.001 ? 1 : 2)}`;
 }
 
 export type Quantile = "p50Ns" | "p90Ns" | "p99Ns" | "maxNs";

@@ -1,7 +1,7 @@
 // The columns of the tables that lay two recordings side by side.
 import type { Column } from "../parts/table";
 import { Figure, Foreign } from "../parts/text";
-import { count, duration } from "../text/units";
+import { count, duration, roughCount } from "../text/units";
 import {
   changeOf,
   differenceText,
@@ -97,8 +97,13 @@ const kSignificance: readonly Column<Measure>[] = [
       ...kSides.map((side) => ({ name: `n_${side}`, raw: ({ times }: Measure) => times[side]?.n ?? 0n })),
     ],
     cell: ({ times }) => {
-      const n = `n ${count(times.before?.n ?? 0n)} + ${count(times.after?.n ?? 0n)}`;
-      return times.pAdjusted === undefined ? <span class="quiet">no p, {n}</span> : `p ${pText(times.pAdjusted)}, ${n}`;
+      const n = (text: (value: bigint) => string) => kSides.map((side) => text(times[side]?.n ?? 0n)).join(" + ");
+      const p = times.pAdjusted === undefined ? "no p" : `p ${pText(times.pAdjusted)}`;
+      return (
+        <span class={times.pAdjusted === undefined ? "quiet" : undefined} title={`${p}, n ${n(count)}`}>
+          {`${p}, n ${n((value) => (value < 100_000n ? count(value) : roughCount(value)))}`}
+        </span>
+      );
     },
   },
 ];
