@@ -412,6 +412,7 @@ export class Engine {
     this.scene.look({
       view: this.view,
       width: this.width,
+      at: this.anchor(),
       blocks: blocksInSight(
         cpus,
         seen.flatMap((lane) => (lane.kind === "cpu" ? [lane.cpu] : [])),

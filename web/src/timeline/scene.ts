@@ -35,6 +35,7 @@ export interface Source {
 export interface Sight {
   view: View;
   width: number; // px
+  at: number; // ns; where a zoom would lead
   blocks: readonly (readonly number[])[]; // of CPUs
   pids: readonly number[];
   endNs: bigint; // of what the recording has
@@ -170,7 +171,7 @@ export class Scene {
     this.level = levelFor(sight.view);
     this.bins = binsFor(sight.width, Math.max(1, ...sight.blocks.map(({ length }) => length)));
     const tiles = tilesAt(this.level, sight.view, this.source.originNs);
-    const near = neighboursOf(tiles);
+    const near = neighboursOf(tiles, this.source.originNs + BigInt(Math.round(sight.at)));
     const { blocks, pids } = sight;
     const cpuWants = (list: readonly Tile[]) =>
       blocks.flatMap((cpus) =>

@@ -34,15 +34,16 @@ function indexAt(level: number, ns: bigint): number {
 export const parentOf = ({ level, index }: Tile): Tile => ({ level: level + 1, index: Math.floor(index / 2) });
 export const keyOf = ({ level, index }: Tile) => `${level}/${index}`;
 
-/** Beside what is seen: where a pan and a step out would lead. */
-export function neighboursOf(tiles: readonly Tile[]): Tile[] {
+/** Where a step in at `atNs`, a pan and a step out would lead, in this order. */
+export function neighboursOf(tiles: readonly Tile[], atNs: bigint): Tile[] {
   const first = tiles[0];
   const last = tiles.at(-1);
   if (first === undefined || last === undefined) return [];
   const around = [{ level: last.level, index: last.index + 1 }];
   if (first.index > 0) around.push({ level: first.level, index: first.index - 1 });
   const parents = new Map(tiles.map((tile) => [keyOf(parentOf(tile)), parentOf(tile)]));
-  return [...around, ...parents.values()].filter(({ level }) => level <= kLevelMax);
+  const inner = { level: first.level - 1, index: indexAt(first.level - 1, atNs) };
+  return [inner, ...around, ...parents.values()].filter(({ level }) => level >= kLevelMin && level <= kLevelMax);
 }
 
 export interface Piece<T> {

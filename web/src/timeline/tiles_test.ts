@@ -27,9 +27,11 @@ describe("tiles", () => {
     const tile: Tile = { level: 20, index: 7 };
     expect(tileStartNs(parentOf(tile))).toBeLessThanOrEqual(tileStartNs(tile));
     expect(tileEndNs(parentOf(tile))).toBe(tileEndNs(tile));
-    expect(neighboursOf([tile]).map(keyOf)).toEqual(["20/8", "20/6", "21/3"]);
-    expect(neighboursOf([{ level: 20, index: 0 }]).map(keyOf)).toEqual(["20/1", "21/0"]);
-    expect(neighboursOf([])).toEqual([]);
+    const atNs = tileEndNs(tile) - 1n;
+    expect(neighboursOf([tile], atNs).map(keyOf)).toEqual(["19/15", "20/8", "20/6", "21/3"]);
+    expect(neighboursOf([{ level: 20, index: 0 }], 0n).map(keyOf)).toEqual(["19/0", "20/1", "21/0"]);
+    expect(neighboursOf([{ level: 10, index: 1 }], 1500n).map(keyOf)).toEqual(["10/2", "10/0", "11/0"]);
+    expect(neighboursOf([], 0n)).toEqual([]);
   });
 });
 
