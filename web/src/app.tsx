@@ -14,7 +14,9 @@ import { ServerNow } from "./parts/clock";
 import { ConnectionMark, LostNote, SaidAbove } from "./parts/feed_note";
 import { SignedIn } from "./parts/signed_in";
 import { lazyPage } from "./parts/lazy";
+import { Shortcuts } from "./parts/shortcuts";
 import { ThemeSwitch } from "./parts/theme";
+import { Times, TimesSwitch, useTimes } from "./parts/times";
 import {
   compareAddress,
   findingsAddress,
@@ -84,73 +86,78 @@ export function App() {
     window.scrollTo(0, 0);
     main.current?.focus({ preventScroll: true });
   }, [key, title]);
+  const times = useTimes(query);
   const fed = { feed, query };
   return (
-    <ServerNow.Provider value={now}>
-      <a
-        class="skip"
-        href="#main"
-        onClick={(event) => {
-          event.preventDefault();
-          main.current?.focus();
-        }}
-      >
-        Skip to the content
-      </a>
-      <header class="top">
-        <a class="brand" href={kFleetAddress}>
-          <img src="/favicon.svg" alt="" width="20" height="20" /> Wakewatch
+    <Times.Provider value={times}>
+      <ServerNow.Provider value={now}>
+        <a
+          class="skip"
+          href="#main"
+          onClick={(event) => {
+            event.preventDefault();
+            main.current?.focus();
+          }}
+        >
+          Skip to the content
         </a>
-        <nav aria-label="Pages">
-          <a
-            href={kFleetAddress}
-            aria-current={["fleet", "host", "thread", "timeline"].includes(page.name) ? "page" : undefined}
-          >
-            Fleet
+        <header class="top">
+          <a class="brand" href={kFleetAddress}>
+            <img src="/favicon.svg" alt="" width="20" height="20" /> Wakewatch
           </a>
-          <a href={findingsAddress()} aria-current={page.name.startsWith("finding") ? "page" : undefined}>
-            Findings
-          </a>
-          <a href={compareAddress()} aria-current={page.name === "compare" ? "page" : undefined}>
-            Compare
-          </a>
-          <a
-            href={protocolsAddress()}
-            aria-current={["protocols", "protocol", "check"].includes(page.name) ? "page" : undefined}
-          >
-            Protocols
-          </a>
-          <a href={sqlAddress()} aria-current={page.name === "sql" ? "page" : undefined}>
-            SQL
-          </a>
-        </nav>
-        <ConnectionMark feed={feed} />
-        <SignedIn feed={feed} />
-        <ThemeSwitch />
-      </header>
-      <main ref={main} tabIndex={-1}>
-        <LostNote feed={feed} />
-        <SaidAbove.Provider value={isStale(feed)}>
-          {page.name === "fleet" && <FleetPage hosts={hosts} {...fed} />}
-          {page.name === "host" && (
-            <HostPage key={page.host} name={page.host} tab={page.tab} entry={hosts.byName.get(page.host)} {...fed} />
-          )}
-          {page.name === "thread" && (
-            <ThreadPage key={key} host={page.host} pid={page.pid} entry={hosts.byName.get(page.host)} {...fed} />
-          )}
-          {page.name === "timeline" && (
-            <TimelinePage key={key} host={page.host} entry={hosts.byName.get(page.host)} {...fed} />
-          )}
-          {page.name === "findings" && <FindingsPage query={query} />}
-          {page.name === "finding" && <FindingPage key={key} host={page.host} id={page.id} />}
-          {page.name === "protocols" && <ProtocolsPage query={query} />}
-          {page.name === "protocol" && <ProtocolPage key={key} name={page.protocol} />}
-          {page.name === "check" && <CheckPage />}
-          {page.name === "sql" && <SqlPage hosts={hosts} query={query} />}
-          {page.name === "compare" && <ComparePage hosts={hosts} query={query} />}
-          {page.name === "unknown" && <UnknownPage path={page.path} />}
-        </SaidAbove.Provider>
-      </main>
-    </ServerNow.Provider>
+          <nav aria-label="Pages">
+            <a
+              href={kFleetAddress}
+              aria-current={["fleet", "host", "thread", "timeline"].includes(page.name) ? "page" : undefined}
+            >
+              Fleet
+            </a>
+            <a href={findingsAddress()} aria-current={page.name.startsWith("finding") ? "page" : undefined}>
+              Findings
+            </a>
+            <a href={compareAddress()} aria-current={page.name === "compare" ? "page" : undefined}>
+              Compare
+            </a>
+            <a
+              href={protocolsAddress()}
+              aria-current={["protocols", "protocol", "check"].includes(page.name) ? "page" : undefined}
+            >
+              Protocols
+            </a>
+            <a href={sqlAddress()} aria-current={page.name === "sql" ? "page" : undefined}>
+              SQL
+            </a>
+          </nav>
+          <ConnectionMark feed={feed} />
+          <SignedIn feed={feed} />
+          <TimesSwitch mode={times} />
+          <ThemeSwitch />
+          <Shortcuts page={page} />
+        </header>
+        <main ref={main} tabIndex={-1}>
+          <LostNote feed={feed} />
+          <SaidAbove.Provider value={isStale(feed)}>
+            {page.name === "fleet" && <FleetPage hosts={hosts} {...fed} />}
+            {page.name === "host" && (
+              <HostPage key={page.host} name={page.host} tab={page.tab} entry={hosts.byName.get(page.host)} {...fed} />
+            )}
+            {page.name === "thread" && (
+              <ThreadPage key={key} host={page.host} pid={page.pid} entry={hosts.byName.get(page.host)} {...fed} />
+            )}
+            {page.name === "timeline" && (
+              <TimelinePage key={key} host={page.host} entry={hosts.byName.get(page.host)} {...fed} />
+            )}
+            {page.name === "findings" && <FindingsPage query={query} />}
+            {page.name === "finding" && <FindingPage key={key} host={page.host} id={page.id} />}
+            {page.name === "protocols" && <ProtocolsPage query={query} />}
+            {page.name === "protocol" && <ProtocolPage key={key} name={page.protocol} />}
+            {page.name === "check" && <CheckPage />}
+            {page.name === "sql" && <SqlPage hosts={hosts} query={query} />}
+            {page.name === "compare" && <ComparePage hosts={hosts} query={query} />}
+            {page.name === "unknown" && <UnknownPage path={page.path} />}
+          </SaidAbove.Provider>
+        </main>
+      </ServerNow.Provider>
+    </Times.Provider>
   );
 }

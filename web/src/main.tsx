@@ -8,6 +8,7 @@ import "./style/split.css";
 import "./style/protocol.css";
 import "./style/sql.css";
 import "./style/menu.css";
+import "./style/keys.css";
 import "./style/heat_map.css";
 import "./style/compare.css";
 

@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { launch } from "./e2e/browser";
 import { Mock } from "./mock/server";
+import { allPages } from "./pages";
 
 const out = join(process.cwd(), "tests", "screenshots");
 mkdirSync(out, { recursive: true });
@@ -10,31 +11,10 @@ const mock = new Mock(process.env.WAKEWATCH_WEB_OUT ?? join(process.cwd(), "dist
 await mock.start(0);
 const browser = await launch();
 const host = (name: string, rest = "") => `#/host/${encodeURIComponent(name)}${rest}`;
-const pages: [string, string][] = [
-  ["fleet", "#/"],
-  ["threads", host("db-eu-1")],
-  ["detail", host("db-eu-1", "?pid=9")],
-  ["user", host("build-01", "?user=1&sort=comm")],
-  ["work", host("build-01", "/work")],
-  ["softirqs", host("build-01", "/softirqs")],
-  ["delays", host("db-eu-1", "/delays")],
-  ["model", host("db-eu-1", "/model")],
-  ["thread", host("db-eu-1", "/thread/9")],
-  ["host_findings", host("build-01", "/findings")],
-  ["findings", "#/findings"],
-  ["finding", `#/finding/build-01/${mock.findings[0]!.id}`],
-  ["protocols", "#/protocols"],
-  ["protocol", "#/protocol/kthread_check_before_set"],
-  ["check", "#/check"],
-  ["compare", "#/compare?before=db-eu-1%2F20261120T090000-1&after=build-01%2F"],
-  ["compare_choice", "#/compare?after=build-01%2F"],
-  ["unknown", "#/nothing"],
-  ["no_host", host("nobody")],
-];
 
 for (const theme of ["light", "dark"] as const) {
   const context = await browser.newContext({ colorScheme: theme, viewport: { width: 1500, height: 900 } });
-  for (const [name, address] of pages) {
+  for (const { name, address } of allPages(mock)) {
     const page = await context.newPage();
     await page.goto(`${mock.url}/${address}`);
     await page.waitForTimeout(1700);

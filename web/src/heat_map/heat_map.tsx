@@ -38,7 +38,7 @@ export function HeatMap({ chosen, query, pid, userTasks }: Props) {
   return (
     <section class="heat-map" aria-label="Heat map of waits over time">
       <div class="toolbar">
-        <h2>Waits over time</h2>
+        {pid === undefined ? <h2>Waits over time</h2> : <h3>Waits over time</h3>}
         <div class="choice" role="group" aria-label="What is drawn">
           {([false, true] as const).map((one) => (
             <button
@@ -72,6 +72,7 @@ function told(map: GetHeatMapResponse, range: Range): string {
 function Picture({ map, excess, query }: { map: GetHeatMapResponse; excess: boolean; query: URLSearchParams }) {
   const place = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
+  const [listed, setListed] = useState(false);
   const [widthPx, setWidthPx] = useState(900);
   const [marked, setMarked] = useState<{ anchor: number; end: number }>();
   const layout = useMemo(() => layoutOf(map, widthPx), [map, widthPx]);
@@ -136,15 +137,15 @@ function Picture({ map, excess, query }: { map: GetHeatMapResponse; excess: bool
         )}
       </p>
       <p id="heat-keys" class="quiet">
-        {count(map.waits)} waits, each where it ended; darker is more, on a logarithmic scale
+        {count(map.waits)} waits, each where it ended; a stronger colour is more, on a logarithmic scale
         {map.gaps.some(({ gaps }) => gaps.length > 0) &&
           "; hatched below: events were lost, what is drawn there is a part"}
         . Drag, or use <kbd>←</kbd> <kbd>→</kbd> with <kbd>Shift</kbd> and <kbd>Enter</kbd>, to look at a part of the
         time.
       </p>
-      <details>
+      <details onToggle={(event) => setListed(event.currentTarget.open)}>
         <summary>As a table</summary>
-        <Columns map={map} />
+        {listed && <Columns map={map} />}
       </details>
     </>
   );

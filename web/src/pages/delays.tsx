@@ -9,12 +9,12 @@ import { RecordingChoice, useRecording, type Chosen } from "../parts/recording";
 import { SplitBar, SplitLegend, SplitTable } from "../parts/split";
 import { Table, type Column } from "../parts/table";
 import { Foreign } from "../parts/text";
+import { At } from "../parts/times";
 import { useSort } from "../parts/use_sort";
 import { hostAddress, replaceQuery, threadAddress } from "../router";
 import { bucketCells, splitOf, sumOfSplits } from "../state/buckets";
 import { delayTotals } from "../state/delays";
 import type { HostEntry } from "../state/hosts";
-import { traceTime } from "../text/times";
 import { count, duration, plural, share } from "../text/units";
 import { quantileColumns } from "./quantile_columns";
 
@@ -244,7 +244,7 @@ function Told({ answer, rows }: { answer: GetDelaysResponse; rows: readonly Dela
         <strong>{plural(waits, "wait", "waits")}</strong> for a CPU, after wakeups and preemptions:{" "}
         {duration(latencyNs)} in all, of which {duration(excessNs)} ({share(excessNs, latencyNs)}) are excess.{" "}
         <span class="quiet">
-          Those that ended up to {traceTime(answer.watermarkNs)} s of trace time are counted.
+          Those that ended up to <At ns={answer.watermarkNs} /> are counted.
           {assumed > 0n && ` In ${count(assumed)} of them it was not known where the task may run.`}
           {withoutWaking > 0n &&
             ` Of ${count(withoutWaking)} the latency begins at sched_wakeup, as the trace has no sched_waking.`}

@@ -8,6 +8,7 @@ import { Fed } from "../parts/feed_note";
 import { ConfidenceMark, OpenMark, WarningGlyph } from "../parts/marks";
 import { Story } from "../parts/story";
 import { Foreign, Task, When } from "../parts/text";
+import { At, OfClock } from "../parts/times";
 import {
   findingsAddress,
   hostAddress,
@@ -19,7 +20,8 @@ import {
 import { inTime, kNoLiveFindings, newestOf, openWords, type LiveFindings } from "../state/findings";
 import { placeOf, roleWords, stateOf } from "../state/snapshots";
 import { spanAround } from "../state/span";
-import { offset, traceTime } from "../text/times";
+import type { TraceClock } from "../text/clock_modes";
+import { offset } from "../text/times";
 import { duration } from "../text/units";
 import { visible } from "../text/visible";
 import { jumpTo } from "../timeline/jump";
@@ -64,93 +66,100 @@ function OpenBody({ finding }: { finding: Finding }) {
 const kBacklog = 1000; // it may have ended between the two questions
 const kAroundNs = 50_000_000n;
 
+/** Relative is relative to the begin of the wait. */
+function clockOf({ startNs, startRealNs }: Finding): TraceClock {
+  return { startNs, realMinusTraceNs: startRealNs === 0n ? 0n : startRealNs - startNs };
+}
+
 function Body({ finding }: { finding: Finding }) {
   const model = usePoll("checks", (signal) => analysis.getModel({}, { signal, timeoutMs: kUnaryMs }), Infinity);
   const check = model.state?.checks.find(({ name }) => name === finding.check);
   return (
-    <article>
-      <h1>
-        <Foreign text={finding.check} />
-        {finding.class !== "" && (
-          <span class="quiet">
-            <Foreign text={finding.class} />
-          </span>
-        )}
-        <ConfidenceMark confidence={finding.confidence} />
-        {finding.open && <OpenMark words={openWords(finding.check)} />}
-      </h1>
-      <p class="explanation">
-        <Foreign text={finding.explanation} empty="No explanation was given." />
-      </p>
-      {check && (
-        <p class="quiet">
-          What this check looks for: <Foreign text={check.description} />
-        </p>
-      )}
-      <Reasons finding={finding} />
-      <HowItIsLost finding={finding} />
-      <dl class="facts">
-        <Fact name="Thread">
-          <a href={threadAddress(finding.host, finding.pid, { recording: finding.recording })}>
-            <Task comm={finding.comm} pid={finding.pid} />
-          </a>
-        </Fact>
-        <Fact name="Waited">
-          <strong>{duration(finding.waitedNs)}</strong>
-        </Fact>
-        <Fact name={finding.open ? "Last on CPU" : "Ended on CPU"}>{finding.cpu ?? "not known"}</Fact>
-        <Fact name="Waker">
-          {finding.wakerPid === undefined ? (
-            <span class="quiet">an interrupt, or not known</span>
-          ) : (
-            <Task comm={finding.wakerComm} pid={finding.wakerPid} />
+    <OfClock clock={clockOf(finding)}>
+      <article>
+        <h1>
+          <Foreign text={finding.check} />
+          {finding.class !== "" && (
+            <span class="quiet">
+              <Foreign text={finding.class} />
+            </span>
           )}
-        </Fact>
-        <Fact name="Began">
-          <When realNs={finding.startRealNs} />
-        </Fact>
-        <Fact name="Trace time">
-          {traceTime(finding.startNs)} to {traceTime(finding.endNs)} s
-        </Fact>
-        {finding.foundRealNs !== 0n && (
-          <Fact name="Found">
-            <When realNs={finding.foundRealNs} />
-          </Fact>
+          <ConfidenceMark confidence={finding.confidence} />
+          {finding.open && <OpenMark words={openWords(finding.check)} />}
+        </h1>
+        <p class="explanation">
+          <Foreign text={finding.explanation} empty="No explanation was given." />
+        </p>
+        {check && (
+          <p class="quiet">
+            What this check looks for: <Foreign text={check.description} />
+          </p>
         )}
-        <Fact name="Recording">
-          <Foreign text={finding.recording} empty="–" />
-        </Fact>
-        <Fact name="Group">
-          <a href={findingsAddress({ host: finding.host, group: finding.groupId, view: "all", user: "1" })}>
-            <code>{visible(finding.groupId)}</code>
-          </a>
-        </Fact>
-        <Fact name="Id">
-          <code>{visible(finding.id)}</code> <CopyButton text={finding.id} what="id" />
-        </Fact>
-      </dl>
-      <h2>Evidence</h2>
-      <p>
-        <a href={onTimeline(finding)}>Show on the timeline</a>,{" "}
-        <a href={hostAddress(finding.host, "delays", aroundStart(finding))}>or where the time around it went</a>.
-      </p>
-      <div class="across">
-        <Story finding={finding} />
-      </div>
-      {finding.evidence.length === 0 ? (
-        <p class="quiet">This finding names no single event.</p>
-      ) : (
-        <EventTable
-          caption="Events that prove it, in order"
-          startNs={finding.startNs}
-          events={inTime(finding.evidence)}
-          addressOf={({ tsNs }) =>
-            timelineAddress(finding.host, { recording: finding.recording, ...jumpTo(tsNs, tsNs, finding.pid) })
-          }
-        />
-      )}
-      <Snapshots finding={finding} />
-    </article>
+        <Reasons finding={finding} />
+        <HowItIsLost finding={finding} />
+        <dl class="facts">
+          <Fact name="Thread">
+            <a href={threadAddress(finding.host, finding.pid, { recording: finding.recording })}>
+              <Task comm={finding.comm} pid={finding.pid} />
+            </a>
+          </Fact>
+          <Fact name="Waited">
+            <strong>{duration(finding.waitedNs)}</strong>
+          </Fact>
+          <Fact name={finding.open ? "Last on CPU" : "Ended on CPU"}>{finding.cpu ?? "not known"}</Fact>
+          <Fact name="Waker">
+            {finding.wakerPid === undefined ? (
+              <span class="quiet">an interrupt, or not known</span>
+            ) : (
+              <Task comm={finding.wakerComm} pid={finding.wakerPid} />
+            )}
+          </Fact>
+          <Fact name="Began">
+            <When realNs={finding.startRealNs} />
+          </Fact>
+          <Fact name="Trace time">
+            <At ns={finding.startNs} /> to <At ns={finding.endNs} />
+          </Fact>
+          {finding.foundRealNs !== 0n && (
+            <Fact name="Found">
+              <When realNs={finding.foundRealNs} />
+            </Fact>
+          )}
+          <Fact name="Recording">
+            <Foreign text={finding.recording} empty="–" />
+          </Fact>
+          <Fact name="Group">
+            <a href={findingsAddress({ host: finding.host, group: finding.groupId, view: "all", user: "1" })}>
+              <code>{visible(finding.groupId)}</code>
+            </a>
+          </Fact>
+          <Fact name="Id">
+            <code>{visible(finding.id)}</code> <CopyButton text={finding.id} what="id" />
+          </Fact>
+        </dl>
+        <h2>Evidence</h2>
+        <p>
+          <a href={onTimeline(finding)}>Show on the timeline</a>,{" "}
+          <a href={hostAddress(finding.host, "delays", aroundStart(finding))}>or where the time around it went</a>.
+        </p>
+        <div class="across">
+          <Story finding={finding} />
+        </div>
+        {finding.evidence.length === 0 ? (
+          <p class="quiet">This finding names no single event.</p>
+        ) : (
+          <EventTable
+            caption="Events that prove it, in order"
+            startNs={finding.startNs}
+            events={inTime(finding.evidence)}
+            addressOf={({ tsNs }) =>
+              timelineAddress(finding.host, { recording: finding.recording, ...jumpTo(tsNs, tsNs, finding.pid) })
+            }
+          />
+        )}
+        <Snapshots finding={finding} />
+      </article>
+    </OfClock>
   );
 }
 

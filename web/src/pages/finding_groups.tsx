@@ -7,10 +7,10 @@ import { Fed } from "../parts/feed_note";
 import { ConfidenceMark, OpenMark } from "../parts/marks";
 import { Table, type Column } from "../parts/table";
 import { Foreign, Task, When } from "../parts/text";
+import { At } from "../parts/times";
 import { useSort } from "../parts/use_sort";
 import { findingAddress, findingsAddress } from "../router";
 import { confidenceName, openWords, whenNs, type Filter } from "../state/findings";
-import { traceTime } from "../text/times";
 import { count, duration, plural } from "../text/units";
 
 const kListed = 500;
@@ -134,7 +134,7 @@ function columnsFor(open: ReadonlySet<string>, turn: (key: string) => void): Col
 
 /** By the wall, or on the trace clock where the host's wall clock is not known. */
 function Began({ realNs, traceNs }: { realNs: bigint; traceNs: bigint }) {
-  return realNs === 0n ? <>{traceTime(traceNs)} s of trace time</> : <When realNs={realNs} />;
+  return realNs === 0n ? <At ns={traceNs} /> : <When realNs={realNs} />;
 }
 
 interface Props {

@@ -4,7 +4,9 @@ import { HostStatus } from "../gen/wakewatch/v1/fleet_pb";
 import { Fact } from "../parts/fact";
 import { LossBanner } from "../parts/loss";
 import { StatusMark, WarningGlyph } from "../parts/marks";
+import { useTraceClock } from "../parts/recording";
 import { Foreign, When } from "../parts/text";
+import { OfClock } from "../parts/times";
 import { compareAddress, hostAddress, kFleetAddress, kHostTabs, timelineAddress, type HostTab } from "../router";
 import { hasLoss, isSteppedDown, type HostEntry } from "../state/hosts";
 import { bytes, count, duration, roughCount } from "../text/units";
@@ -35,7 +37,7 @@ interface Props {
 
 export function HostPage({ name, tab, query, entry, feed }: Props) {
   return (
-    <>
+    <OfClock clock={useTraceClock(name, query, entry)}>
       <nav class="crumbs" aria-label="Where you are">
         <a href={kFleetAddress}>Fleet</a>
       </nav>
@@ -78,7 +80,7 @@ export function HostPage({ name, tab, query, entry, feed }: Props) {
       {tab === "delays" && <DelaysTab host={name} query={query} entry={entry} />}
       {tab === "model" && <ModelTab host={name} query={query} entry={entry} />}
       {tab === "findings" && <HostFindings host={name} query={query} />}
-    </>
+    </OfClock>
   );
 }
 

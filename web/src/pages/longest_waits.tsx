@@ -7,9 +7,9 @@ import type { Chosen } from "../parts/recording";
 import { SplitBar } from "../parts/split";
 import { Table, type Column } from "../parts/table";
 import { Foreign, Task } from "../parts/text";
+import { At } from "../parts/times";
 import { timelineAddress } from "../router";
 import { bucketCells, splitOf } from "../state/buckets";
-import { traceTime } from "../text/times";
 import { count, duration, plural } from "../text/units";
 import { jumpTo } from "../timeline/jump";
 
@@ -22,13 +22,17 @@ const onTimeline = ({ host, recording }: Chosen, { pid, startNs, endNs }: Wait) 
 const columnsOf = (chosen: Chosen): readonly Column<Wait>[] => [
   {
     id: "start",
-    title: "Began at, s",
+    title: "Began at",
     rem: 12,
     numeric: true,
     unit: "ns",
     value: (wait) => wait.startNs,
     hint: "Trace time; leads to the timeline",
-    cell: (wait) => <a href={onTimeline(chosen, wait)}>{traceTime(wait.startNs)}</a>,
+    cell: (wait) => (
+      <a href={onTimeline(chosen, wait)}>
+        <At ns={wait.startNs} />
+      </a>
+    ),
   },
   {
     id: "latency",

@@ -7,11 +7,11 @@ import { WarningGlyph } from "../parts/marks";
 import { RecordingChoice, useRecording } from "../parts/recording";
 import { Table, type Column } from "../parts/table";
 import { Foreign } from "../parts/text";
+import { At } from "../parts/times";
 import { useSort } from "../parts/use_sort";
 import { findingsAddress, threadAddress } from "../router";
 import type { HostEntry } from "../state/hosts";
 import { isBroken, paragraphs, placesOf, ruleTotals, shownPlaces, verdictWords } from "../state/rules";
-import { traceTime } from "../text/times";
 import { count, plural } from "../text/units";
 import { visible } from "../text/visible";
 import { NotDecidable, Obligations } from "./sleeps";
@@ -219,7 +219,9 @@ function Places({ host, recording, places, all }: PlacesProps) {
                 <Foreign text={verdictWords(place.verdict)} />
               </td>
               <td class="number">{place.cpu}</td>
-              <td class="number">{traceTime(place.tsNs)}</td>
+              <td class="number">
+                <At ns={place.tsNs} />
+              </td>
               <td class="number">
                 {place.pid > 0 ? <a href={threadAddress(host, place.pid, { recording })}>{place.pid}</a> : place.pid}
               </td>

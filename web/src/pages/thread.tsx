@@ -6,9 +6,10 @@ import { Fact } from "../parts/fact";
 import { HeatMap } from "../heat_map/heat_map";
 import { Fed } from "../parts/feed_note";
 import { InSpan } from "../parts/in_span";
-import { RecordingChoice, useRecording } from "../parts/recording";
+import { RecordingChoice, useRecording, useTraceClock } from "../parts/recording";
 import { SplitBar, SplitTable } from "../parts/split";
 import { Foreign } from "../parts/text";
+import { At, OfClock } from "../parts/times";
 import { findingsAddress, hostAddress, kFleetAddress, timelineAddress } from "../router";
 import { splitOf } from "../state/buckets";
 import type { HostEntry } from "../state/hosts";
@@ -39,8 +40,9 @@ export function ThreadPage({ host, pid, query, entry, feed: hostFeed }: Props) {
   // A pid may have had several threads, one after the other; the page bears the name of the last.
   const threads = state?.threads ?? [];
   const named = threads.at(-1)?.summary;
+  const clock = useTraceClock(host, query, entry);
   return (
-    <>
+    <OfClock clock={clock}>
       <nav class="crumbs" aria-label="Where you are">
         <a href={kFleetAddress}>Fleet</a> /{" "}
         <a href={hostAddress(host)}>
@@ -89,7 +91,7 @@ export function ThreadPage({ host, pid, query, entry, feed: hostFeed }: Props) {
           </InSpan>
         </>
       )}
-    </>
+    </OfClock>
   );
 }
 
@@ -107,7 +109,7 @@ function One({ host, recording, distribution, several }: OneProps) {
     <section aria-label={`Thread ${summary.pid}, first seen at ${traceTime(summary.firstSeenNs)} s`}>
       {several && (
         <h2>
-          <Foreign text={summary.comm} />, first seen at {traceTime(summary.firstSeenNs)} s
+          <Foreign text={summary.comm} />, first seen at <At ns={summary.firstSeenNs} />
         </h2>
       )}
       <Facts host={host} summary={summary} />
@@ -175,7 +177,9 @@ function Facts({ host, summary }: { host: string; summary: ThreadSummary }) {
       <Fact name="Censored">
         {count(summary.censored)} <span class="quiet">still open</span>
       </Fact>
-      <Fact name="First seen">{traceTime(summary.firstSeenNs)} s</Fact>
+      <Fact name="First seen">
+        <At ns={summary.firstSeenNs} />
+      </Fact>
       <Fact name="Kind known by">{summary.kindSource === "" ? "–" : <Foreign text={summary.kindSource} />}</Fact>
       <Fact name="Findings">
         <a href={findingsAddress({ host, pid: summary.pid, user: summary.kind === "user" ? 1 : undefined })}>

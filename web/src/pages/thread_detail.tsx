@@ -4,9 +4,9 @@ import { usePoll } from "../api/hooks";
 import type { ThreadDistribution } from "../gen/wakewatch/v1/analysis_pb";
 import { Fed } from "../parts/feed_note";
 import { Foreign } from "../parts/text";
+import { At } from "../parts/times";
 import { findingsAddress, threadAddress } from "../router";
 import { purposeOf } from "../text/kinds";
-import { traceTime } from "../text/times";
 import { count, duration } from "../text/units";
 import { ThreadFigures } from "./thread_figures";
 
@@ -48,7 +48,7 @@ function Distribution({ host, distribution }: { host: string; distribution: Thre
         <Foreign text={summary.kind} empty="unknown kind" />
         {purposeOf(summary.kind) !== "" && `: ${purposeOf(summary.kind)}`}
         {summary.kindSource === "" ? "" : ` (known by ${summary.kindSource})`}, first seen at{" "}
-        {traceTime(summary.firstSeenNs)} s, {count(summary.wakeups)} wakeups, {duration(summary.onCpuNs)} on a CPU.{" "}
+        <At ns={summary.firstSeenNs} />, {count(summary.wakeups)} wakeups, {duration(summary.onCpuNs)} on a CPU.{" "}
         <a href={findingsAddress({ host, pid: summary.pid, user: summary.kind === "user" ? 1 : undefined })}>
           Its findings
         </a>

@@ -6,10 +6,10 @@ import type { ListThreadsResponse, ThreadSummary } from "../gen/wakewatch/v1/ana
 import { Fed } from "../parts/feed_note";
 import { Table, type Column } from "../parts/table";
 import { Foreign } from "../parts/text";
+import { At } from "../parts/times";
 import { useSort } from "../parts/use_sort";
 import { hostAddress, replaceQuery } from "../router";
 import { purposeOf } from "../text/kinds";
-import { traceTime } from "../text/times";
 import { count, duration } from "../text/units";
 import { visible } from "../text/visible";
 import { quantileColumns } from "./quantile_columns";
@@ -210,7 +210,9 @@ function Toolbar({ filter, userTasks, shown, all, watermarkNs }: ToolbarProps) {
         User tasks too
       </label>
       <span class="quiet">{shown === all ? `${count(all)} threads` : `${count(shown)} of ${count(all)} threads`}</span>
-      <span class="quiet push">analysed up to {traceTime(watermarkNs)} s of trace time</span>
+      <span class="quiet push">
+        analysed up to <At ns={watermarkNs} />
+      </span>
     </div>
   );
 }

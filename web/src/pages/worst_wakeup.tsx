@@ -6,9 +6,10 @@ import { EventTable } from "../parts/events";
 import { Fact } from "../parts/fact";
 import { SplitBar, SplitTable } from "../parts/split";
 import { Foreign, Task } from "../parts/text";
+import { At } from "../parts/times";
 import { timelineAddress } from "../router";
 import { bucketName, splitOf } from "../state/buckets";
-import { offset, traceTime } from "../text/times";
+import { offset } from "../text/times";
 import { duration, plural, share } from "../text/units";
 import { jumpTo } from "../timeline/jump";
 import { CriticalPath } from "./critical_path";
@@ -43,7 +44,7 @@ export function WorstWakeup({ host, recording, thread, wait, place }: Props) {
           <span class="quiet">{wait.affinityKnown ? "(affinity known)" : "(affinity assumed)"}</span>
         </Fact>
         <Fact name="Trace time">
-          {traceTime(wait.wakingNs)} to {traceTime(wait.inNs)} s{" "}
+          <At ns={wait.wakingNs} /> to <At ns={wait.inNs} />{" "}
           <OnTimeline {...{ host, recording, wait }} pid={thread.pid} />
         </Fact>
       </dl>

@@ -1,5 +1,6 @@
-import { offset, traceTime } from "../text/times";
+import { offset } from "../text/times";
 import { Foreign } from "./text";
+import { At } from "./times";
 
 interface Event {
   cpu: number;
@@ -35,7 +36,7 @@ export function EventTable(props: {
               Step
             </th>
             <th scope="col" class="number">
-              Trace time
+              At
             </th>
             <th scope="col">Event</th>
           </tr>
@@ -51,10 +52,10 @@ export function EventTable(props: {
                 <td class="number">{before === undefined ? "" : offset(event.tsNs - before.tsNs)}</td>
                 <td class="number">
                   {addressOf === undefined ? (
-                    traceTime(event.tsNs)
+                    <At ns={event.tsNs} />
                   ) : (
                     <a href={addressOf(event)} title="What happened around it">
-                      {traceTime(event.tsNs)}
+                      <At ns={event.tsNs} />
                     </a>
                   )}
                 </td>

@@ -1,10 +1,12 @@
 // Which of a host's recordings a page is about, and where that one ends.
 import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
 import { fleet, kUnaryMs } from "../api/client";
 import { usePoll } from "../api/hooks";
 import { HostStatus, type Recording } from "../gen/wakewatch/v1/fleet_pb";
 import { replaceQuery } from "../router";
 import { hasLoss, type HostEntry } from "../state/hosts";
+import type { TraceClock } from "../text/clock_modes";
 import { Choice } from "./choice";
 import { LossBanner, RecordingLoss } from "./loss";
 
@@ -51,6 +53,26 @@ export function useRecording(host: string, query: URLSearchParams, entry: HostEn
     endNs: own?.endNs ?? 0n,
     loss: own !== undefined && own.gaps > 0n ? <RecordingLoss recording={own} /> : null,
   };
+}
+
+/** Of the recording that the address names, or the newest. */
+export function useTraceClock(host: string, query: URLSearchParams, entry: HostEntry | undefined): TraceClock {
+  const named = query.get("recording") ?? "";
+  const id = named === "" ? (entry?.host.recording ?? "") : named;
+  const listed = usePoll(
+    `clock of ${host} ${id}`,
+    (signal) => fleet.listRecordings({ host }, { signal, timeoutMs: kUnaryMs }),
+    Infinity,
+  );
+  const own = listed.state?.recordings.find((one) => one.id === id);
+  const known = id === entry?.host.recording ? entry?.host : undefined;
+  const startNs = own?.startNs ?? 0n;
+  let realMinusTraceNs = 0n;
+  if (own !== undefined && own.startRealNs !== 0n) realMinusTraceNs = own.startRealNs - own.startNs;
+  else if (known !== undefined && known.watermarkRealNs !== 0n) {
+    realMinusTraceNs = known.watermarkRealNs - known.watermarkNs;
+  }
+  return useMemo(() => ({ startNs, realMinusTraceNs }), [startNs, realMinusTraceNs]);
 }
 
 /** Nothing to choose from is no choice. */

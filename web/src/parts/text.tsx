@@ -1,4 +1,6 @@
+import { useContext } from "preact/hooks";
 import { useServerNow } from "./clock";
+import { Times } from "./times";
 import { visible } from "../text/visible";
 import { ago, isoTime, wallTime } from "../text/times";
 
@@ -18,7 +20,9 @@ export function Task({ comm, pid }: { comm: string; pid: number }) {
 /** A wall-clock time with how long ago it was. */
 export function When({ realNs, brief = false }: { realNs: bigint; brief?: boolean }) {
   const now = useServerNow();
+  const mode = useContext(Times);
   if (realNs === 0n) return <span class="quiet">not known</span>;
+  if (mode === "relative") return <Ago realNs={realNs} />;
   return (
     <time dateTime={isoTime(realNs)} title={isoTime(realNs)}>
       {wallTime(realNs, now)}

@@ -1,0 +1,65 @@
+// What holds on every page: nothing that came with the data runs, and people who cannot see or point can use it.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { AxeResults } from "axe-core";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Mock } from "../mock/server";
+import { allPages } from "../pages";
+import { launch, watchTrouble } from "./browser";
+import { startMock } from "./target";
+
+const kAxe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+describe.skipIf(process.env.WAKEWATCH_URL !== undefined)("on the mock: every page", () => {
+  let mock: Mock;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    mock = await startMock();
+    browser = await launch();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await mock?.stop();
+  });
+
+  // One context a theme, one visit a page: a browser's start costs more than a page's.
+  it.each(["light", "dark"] as const)(
+    "has no serious fault of accessibility and runs nothing foreign, in %s",
+    async (theme) => {
+      const context = await browser.newContext({ colorScheme: theme, viewport: { width: 1400, height: 900 } });
+      const page = await context.newPage();
+      const trouble = await watchTrouble(page);
+      const faults: string[] = [];
+      for (const { name, address } of allPages(mock)) {
+        await page.goto(`${mock.url}/${address}`);
+        await page.locator("main h1, main h2").first().waitFor();
+        await page.locator(".loading").first().waitFor({ state: "detached" });
+        expect(await page.locator("main img, main script, main iframe, main b").count(), name).toBe(0);
+        expect(await page.locator("a[href^='javascript']").count(), name).toBe(0);
+        // Past the page's policy, which lets no script in but the server's.
+        const session = await context.newCDPSession(page);
+        await session.send("Runtime.evaluate", { expression: kAxe });
+        const results = await page.evaluate((theme) => {
+          const { axe } = window as unknown as { axe: { run(options: object): Promise<AxeResults> } };
+          // Another theme changes colours and nothing else.
+          const only =
+            theme === "dark"
+              ? { type: "rule", values: ["color-contrast"] }
+              : { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21aa"] };
+          return axe.run({ resultTypes: ["violations"], runOnly: only, iframes: false });
+        }, theme);
+        await session.detach();
+        for (const { id, impact, nodes } of results.violations) {
+          if (impact !== "serious" && impact !== "critical") continue;
+          faults.push(`${name}: ${impact} ${id}: ${nodes.length} × ${nodes[0]?.html.slice(0, 160)}`);
+        }
+      }
+      await context.close();
+      expect(faults).toEqual([]);
+      expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
+    },
+    120_000,
+  );
+});
