@@ -16,9 +16,13 @@ from fault_support import (COLLECTOR, PATIENCE_S, FaultTest, Stored, free_port, 
 
 CPUS = 4
 RATE, OUTAGE_S, BATCH_S = 50_000, 60, 0.5
-MINUTE = ("--batches", int(OUTAGE_S / BATCH_S), "--cpu-events", int(RATE * BATCH_S / CPUS),
-          *(("--events-per-second", RATE) if settings.real_time else ()))
 COLLECTOR_KIB_MAX = 64 << 10
+
+
+def minute():
+    """Options for the events of a minute."""
+    return ("--batches", int(OUTAGE_S / BATCH_S), "--cpu-events", int(RATE * BATCH_S / CPUS),
+            *(("--events-per-second", RATE) if settings.real_time else ()))
 
 
 class ServerAway(FaultTest):
@@ -27,7 +31,7 @@ class ServerAway(FaultTest):
     def outage(self, where, *options):
         """A minute's events for a server that comes when all of them wait; what the collector said and what is stored."""
         server = self.new_server(os.path.join(self.folder, where.replace(" ", "-")))
-        collector = self.new_collector(server, "--host", "waits", *MINUTE, *options)
+        collector = self.new_collector(server, "--host", "waits", *minute(), *options)
         waiting = collector.wait_for("offered", OUTAGE_S if settings.real_time else 0)
         begin = time.monotonic()
         server.start()
@@ -280,8 +284,8 @@ class SlowServer(FaultTest):
         server = self.new_server().start()
         duty = Duty(server.process.pid)
         self.addCleanup(duty.stop)
-        collector = self.new_collector(server, "--host", "slow", *MINUTE)
-        collector.wait_for("offered")
+        collector = self.new_collector(server, "--host", "slow", *minute())
+        collector.wait_for("offered", OUTAGE_S if settings.real_time else 0)
         peak_kib = process_status(collector.process.pid, "VmHWM")
         said = collector.end()
         duty.stop()
