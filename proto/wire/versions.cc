@@ -13,7 +13,6 @@ std::string Text(VersionSpan span) {
 }  // namespace
 
 std::optional<uint32_t> CommonVersion(VersionSpan collector, VersionSpan server) {
-  if (collector.oldest > collector.newest) return std::nullopt;
   const uint32_t best = std::min(collector.newest, server.newest);
   if (best < std::max(collector.oldest, server.oldest)) return std::nullopt;
   return best;
