@@ -10,6 +10,7 @@
 #include "analysis/base/anomaly.h"
 #include "analysis/base/bytes.h"
 #include "analysis/base/result.h"
+#include "analysis/trace/bytes_read.h"
 #include "analysis/trace/file_view.h"
 #include "analysis/trace/page_decoder.h"
 #include "analysis/trace/reader.h"
@@ -34,13 +35,14 @@ struct PageRun {
   CycleScale cycles;
 };
 
-class PageStreamReader : public CpuReader {
+class PageStreamReader : public CpuReader, public CountsBytes {
  public:
   // `view` and `decoder` must outlive the reader.
   PageStreamReader(const FileView& view, const RecordDecoder& decoder, const PageRun& run);
 
   Result<bool> Fill(EventBlock* block, size_t target) final;
   uint32_t cpu() const final { return run_.cpu; }
+  uint64_t bytes_read() const final { return consumed_; }
   const AnomalyCounts& anomalies() const final { return anomalies_; }
 
  protected:

@@ -73,25 +73,17 @@ Result<Report> ImportVerb::Import() const {
                       .file = output_,
                       .remedy = "name another file with -o"});
   }
-  const auto writer = RecordingWriter::Create(output_, force_);
-  if (!writer) return Fail(writer.error());
-  EngineOptions options;
-  thresholds_.Fill(&options);
+  ImportJob job{.path = output_, .replace = force_};
+  thresholds_.Fill(&job.engine);
   ShippedVerdicts verdicts({.time_max = kVerdictMax});
   Progress progress("imported");
-  PipelineOptions pipeline;
-  pipeline.stop = &StopFlag();
-  pipeline.progress = [&](uint64_t events) { progress.Show(events); };
-  auto report = ImportTrace(**input, **writer, options, pipeline);
-  if (report) {
-    if (auto status = (*writer)->StoreReport(*report); !status) return Fail(status.error());
+  job.pipeline.stop = &StopFlag();
+  job.pipeline.progress = [&](uint64_t events) { progress.Show(events); };
+  job.verdicts = [&] {
     verdicts.Wait([] { return Interrupted(); });
-    if (auto status = (*writer)->StoreVerdicts(verdicts.Known()); !status) return Fail(status.error());
-  }
-  const auto closed = (*writer)->Close();
-  if (!report) return report;
-  if (!closed) return Fail(closed.error());
-  return report;
+    return verdicts.Known();
+  };
+  return ImportToFile(**input, job);
 }
 
 Status ImportVerb::ImportRemotely() const {

@@ -69,6 +69,10 @@ ServeVerb::ServeVerb(CommandLine* line)
                      .help = "A host that has sent so much in a day (UTC) is refused until the next; 0: no limit",
                      .type = "GIB"},
                     &host_gib_per_day_);
+  options()->Number({.names = "--import-gib",
+                     .help = "Files that are uploaded to be imported may have so much together; 0: none is taken",
+                     .type = "GIB"},
+                    &import_gib_);
   duration("--keep-findings", "Findings, and the 2 s around them, are kept this long", &keep_findings_);
   options()->Number(
       {.names = "--part-mib", .help = "A recording's file is followed by the next at this size", .type = "MIB"},
@@ -128,6 +132,7 @@ FleetOptions ServeVerb::MakeFleetOptions() const {
   fleet.snapshots.per_minute = static_cast<unsigned>(std::min<uint64_t>(snapshots_per_minute_, 60'000));
   fleet.shipped_check_max = kShippedCheckMax;
   fleet.host_bytes_per_day_max = host_gib_per_day_ > (UINT64_MAX >> 30) ? UINT64_MAX : host_gib_per_day_ * kGiB;
+  fleet.uploads.bytes_max = import_gib_ > (UINT64_MAX >> 30) ? UINT64_MAX : import_gib_ * kGiB;
   fleet.retention.age = Seconds(keep_);
   fleet.retention.bytes_per_host_max = keep_gib_ * kGiB;
   fleet.retention.findings_age = Seconds(keep_findings_);

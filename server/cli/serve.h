@@ -24,7 +24,7 @@ class ServeVerb : public Verb {
   std::string data_ = "wakewatch-data", listen_ = "127.0.0.1:7400", http_ = "127.0.0.1:7480", web_;
   std::string keep_ = "7d", keep_findings_ = "90d", part_span_ = "6h";
   std::string latency_ = "5ms", sleep_ = "100ms", hung_ = "120s", conservation_ = "50ms", tolerance_ = "100us";
-  uint64_t keep_gib_ = 20, part_mib_ = 512, snapshots_per_minute_ = 10, host_gib_per_day_ = 128;
+  uint64_t keep_gib_ = 20, part_mib_ = 512, snapshots_per_minute_ = 10, host_gib_per_day_ = 128, import_gib_ = 8;
   std::vector<std::string> origins_;
   TlsFiles tls_;
   bool require_auth_ = false;

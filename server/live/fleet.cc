@@ -6,6 +6,9 @@
 #include <filesystem>
 #include <utility>
 
+#include "server/live/trace_import.h"
+#include "server/store/adoption.h"
+
 namespace wakewatch {
 namespace {
 
@@ -43,6 +46,7 @@ Result<std::unique_ptr<Fleet>> Fleet::Open(const FleetOptions& options) {
   fleet->catalogue_ = std::move(*catalogue);
   fleet->annotations_ = Annotations::Open(options.data_folder);
   for (const std::string& warning : fleet->annotations_->warnings()) options.log(warning, true);
+  fleet->uploads_ = std::make_unique<Uploads>(options.data_folder, options.uploads);
   fleet->verdicts_ = std::make_unique<ShippedVerdicts>(ShippedVerdicts::Options{
       .time_max = options.shipped_check_max,
       .known = fleet->catalogue_->Verdicts(),
@@ -97,6 +101,19 @@ Result<std::unique_ptr<Fleet::Feed>> Fleet::Connect(const SessionInfo& session, 
   return feed;
 }
 
+Result<RecordingRow> Fleet::Adopt(const std::string& file, const std::string& host, const std::string& unique) {
+  // A collector of that name may have come meanwhile.
+  if (auto may = MayImportUnder(*this, host); !may) return Fail(std::move(may.error()));
+  const std::shared_lock files(files_mutex_);
+  auto row = AdoptRecording(file, options_.data_folder, host, unique);
+  if (!row) return row;
+  if (auto status = catalogue_->Update(*row); !status) options_.log(status.error().Text(), true);
+  const std::lock_guard run(run_mutex_);
+  // Where the server stops, the next one seals it.
+  if (!stopping_) caretaker_->Take(*row);
+  return row;
+}
+
 void Fleet::Schedule(const std::shared_ptr<Host>& host) {
   const std::lock_guard lock(run_mutex_);
   if (stopping_) return;
@@ -145,6 +162,7 @@ void Fleet::ClockLoop() {
       for (const auto& [name, host] : hosts_) hosts.push_back(host);
     }
     const auto now = std::chrono::steady_clock::now();
+    uploads_->RemoveIdle(now);
     for (const auto& host : hosts) {
       if (host->HasWork(now)) Schedule(host);
     }

@@ -22,6 +22,7 @@
 #include "server/live/finding_feed.h"
 #include "server/live/host.h"
 #include "server/live/shipped_verdicts.h"
+#include "server/live/uploads.h"
 #include "server/store/annotations.h"
 #include "server/store/catalogue.h"
 #include "server/store/retention.h"
@@ -34,6 +35,7 @@ struct FleetOptions {
   LiveOptions live;
   SnapshotLimits snapshots;
   RetentionOptions retention;
+  UploadLimits uploads;
   // For each shipped protocol that is checked in the background from the start on; 0: none is checked.
   std::chrono::milliseconds shipped_check_max{0};
   unsigned workers = 0;  // 0: two more than there are cores, since a commit waits for the disk
@@ -71,6 +73,10 @@ class Fleet {
   // kInterrupted (the server stops).
   Result<std::unique_ptr<Feed>> Connect(const SessionInfo& session, std::shared_ptr<Delivery> delivery);
 
+  // Makes a recording file of this data folder's file system a recording of `host`; `unique` as AdoptRecording. Errors:
+  // kConflict (as MayImportUnder), and those of AdoptRecording; then the file stays.
+  Result<RecordingRow> Adopt(const std::string& file, const std::string& host, const std::string& unique);
+
   // Stores what waits, checkpoints and closes every session; collectors are told. Later Connects fail.
   void Stop();
 
@@ -80,6 +86,7 @@ class Fleet {
   std::shared_ptr<Host> Find(const std::string& name) const;
   Catalogue& catalogue() { return *catalogue_; }
   Annotations& annotations() { return *annotations_; }
+  Uploads& uploads() { return *uploads_; }
   FindingFeed& findings() { return feed_; }
   const ShippedVerdicts& verdicts() const { return *verdicts_; }
   const FleetOptions& options() const { return options_; }
@@ -95,6 +102,7 @@ class Fleet {
   const FleetOptions options_;
   std::unique_ptr<Catalogue> catalogue_;
   std::unique_ptr<Annotations> annotations_;
+  std::unique_ptr<Uploads> uploads_;
   std::unique_ptr<ShippedVerdicts> verdicts_;
   FormatSets sets_;
   FindingFeed feed_;

@@ -15,6 +15,7 @@
 #include "server/rpc/call_guard.h"
 #include "server/rpc/finding_service.h"
 #include "server/rpc/fleet_service.h"
+#include "server/rpc/import_service.h"
 #include "server/rpc/ingest_service.h"
 #include "server/rpc/protocol_service.h"
 #include "server/rpc/sql_service.h"
@@ -61,7 +62,8 @@ class Server final : public GrpcServer {
         analysis_(recordings, options_.limits),
         findings_(recordings, options_.limits),
         sql_(recordings, options_.limits),
-        protocols_(&recordings->fleet(), options_.limits) {}
+        protocols_(&recordings->fleet(), options_.limits),
+        imports_(&recordings->fleet(), options_.limits) {}
   ~Server() override { Stop(); }
 
   Status Listen();
@@ -91,6 +93,7 @@ class Server final : public GrpcServer {
   FindingService findings_;
   SqlService sql_;
   ProtocolService protocols_;
+  ImportService imports_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 };
@@ -111,8 +114,8 @@ Status Server::Listen() {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kKeepaliveMs / 2);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  for (grpc::Service* service :
-       std::initializer_list<grpc::Service*>{&ingest_, &fleet_, &analysis_, &findings_, &sql_, &protocols_}) {
+  for (grpc::Service* service : std::initializer_list<grpc::Service*>{&ingest_, &fleet_, &analysis_, &findings_, &sql_,
+                                                                      &protocols_, &imports_}) {
     builder.RegisterService(service);
   }
   server_ = builder.BuildAndStart();

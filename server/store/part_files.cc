@@ -64,6 +64,14 @@ std::string RecordingFolder(const std::string& data_folder, std::string_view hos
   return HostsFolder(data_folder) + "/" + FolderName(host) + "/" + std::string(id);
 }
 
+std::string SessionFolderName(std::time_t now, std::string_view session) {
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &utc);
+  return std::string(text) + "-" + FolderName(session);
+}
+
 std::optional<uint32_t> PartNumber(std::string_view path) {
   std::string_view name = path.substr(path.rfind('/') + 1);
   if (!name.starts_with(kPartPrefix) || !name.ends_with(kPartSuffix)) return std::nullopt;

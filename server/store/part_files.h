@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +22,9 @@ std::string FolderName(std::string_view name);
 
 std::string HostsFolder(const std::string& data_folder);
 std::string RecordingFolder(const std::string& data_folder, std::string_view host, std::string_view id);
+
+// The id of a recording that begins `now`: "20260131T235959Z-SESSION".
+std::string SessionFolderName(std::time_t now, std::string_view session);
 
 // Number of a part file from its path; none when it is not called like one.
 std::optional<uint32_t> PartNumber(std::string_view path);

@@ -25,14 +25,6 @@ constexpr uint64_t kOpenFindingsMax = 10'000;  // that a resumed session is told
 
 constexpr size_t kStartLength = 16;  // of "20260131T235959Z"
 
-std::string StartText(std::time_t now) {
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &utc);
-  return text;
-}
-
 bool SameSession(const SessionInfo& a, const SessionInfo& b) {
   return a.host == b.host && a.boot_id == b.boot_id && a.session == b.session;
 }
@@ -309,8 +301,7 @@ Result<std::unique_ptr<SessionStore>> SessionStore::Open(const std::string& data
   const std::string host_folder = HostsFolder(data_folder) + "/" + FolderName(session.host);
   std::string folder = FolderOf(host_folder, session);
   if (folder.empty()) {
-    const std::string start = StartText(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
-    folder = host_folder + "/" + start + "-" + FolderName(session.session);
+    folder = host_folder + "/" + SessionFolderName(std::time(nullptr), session.session);
   }
   auto store = std::make_unique<FolderSessionStore>(folder, options);
   if (Parts(folder).empty()) {
