@@ -3,9 +3,11 @@ import { fleet } from "./api/client";
 import { isStale } from "./api/feed";
 import { useNow, useStream } from "./api/hooks";
 import type { WatchHostsResponse } from "./gen/wakewatch/v1/fleet_pb";
+import { DropTarget } from "./import/drop";
 import { FindingPage } from "./pages/finding";
 import { FindingsPage } from "./pages/findings";
 import { FleetPage, UnknownPage } from "./pages/fleet";
+import { ImportPage } from "./pages/import";
 import { HostPage } from "./pages/host";
 import { CheckPage, ProtocolPage } from "./pages/protocol";
 import { ProtocolsPage } from "./pages/protocols";
@@ -57,6 +59,8 @@ function titleOf(page: Page): string {
       return "Check a protocol";
     case "sql":
       return "SQL";
+    case "import":
+      return "Import";
     case "unknown":
       return "No such page";
   }
@@ -108,7 +112,7 @@ export function App() {
           <nav aria-label="Pages">
             <a
               href={kFleetAddress}
-              aria-current={["fleet", "host", "thread", "timeline"].includes(page.name) ? "page" : undefined}
+              aria-current={["fleet", "host", "thread", "timeline", "import"].includes(page.name) ? "page" : undefined}
             >
               Fleet
             </a>
@@ -134,6 +138,7 @@ export function App() {
           <ThemeSwitch />
           <Shortcuts page={page} />
         </header>
+        <DropTarget />
         <main ref={main} tabIndex={-1}>
           <LostNote feed={feed} />
           <SaidAbove.Provider value={isStale(feed)}>
@@ -154,6 +159,7 @@ export function App() {
             {page.name === "check" && <CheckPage />}
             {page.name === "sql" && <SqlPage hosts={hosts} query={query} />}
             {page.name === "compare" && <ComparePage hosts={hosts} query={query} />}
+            {page.name === "import" && <ImportPage />}
             {page.name === "unknown" && <UnknownPage path={page.path} />}
           </SaidAbove.Provider>
         </main>

@@ -11,6 +11,8 @@ import "./style/menu.css";
 import "./style/keys.css";
 import "./style/heat_map.css";
 import "./style/compare.css";
+import "./style/import.css";
+import "./style/triage.css";
 
 adoptPath();
 render(<App />, document.getElementById("app")!);

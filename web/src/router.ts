@@ -16,6 +16,7 @@ export type Page =
   | { name: "check" }
   | { name: "sql" }
   | { name: "compare" }
+  | { name: "import" }
   | { name: "unknown"; path: string };
 
 export interface Route {
@@ -57,6 +58,7 @@ function pageOf(parts: (string | undefined)[]): Page | undefined {
   if (head === "compare" && first === undefined) return { name: "compare" };
   if (head === "check" && first === undefined) return { name: "check" };
   if (head === "sql" && first === undefined) return { name: "sql" };
+  if (head === "import" && first === undefined) return { name: "import" };
   if (head === "protocol" && first !== undefined && second === undefined) return { name: "protocol", protocol: first };
   if (head === "finding" && first !== undefined && second !== undefined)
     return { name: "finding", host: first, id: second };
@@ -121,6 +123,7 @@ export function compareAddress(query: Query = {}): string {
 }
 
 export const kCheckAddress = "#/check";
+export const kImportAddress = "#/import";
 
 export function sqlAddress(query: Query = {}): string {
   return withQuery("/sql", query);

@@ -33,6 +33,7 @@ export function allPages(mock: Mock): Listed[] {
     ["check", "#/check"],
     ["compare", "#/compare?before=db-eu-1%2F20261120T090000-1&after=build-01%2F"],
     ["compare_choice", "#/compare?after=build-01%2F"],
+    ["import", "#/import"],
     ["timeline", host("build-01", "/timeline")],
     ["sql", `#/sql?host=build-01&q=${query}&chart=line:start_ns:latency_ns`],
     ["sql_error", "#/sql?host=build-01&q=SELEC"],

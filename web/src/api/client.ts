@@ -4,6 +4,7 @@ import { createConnectTransport } from "@connectrpc/connect-web";
 import { AnalysisService } from "../gen/wakewatch/v1/analysis_pb";
 import { FindingService } from "../gen/wakewatch/v1/findings_pb";
 import { FleetService } from "../gen/wakewatch/v1/fleet_pb";
+import { ImportService } from "../gen/wakewatch/v1/import_pb";
 import { ProtocolService } from "../gen/wakewatch/v1/protocol_pb";
 import type { Explained } from "./follow";
 import { SqlService } from "../gen/wakewatch/v1/sql_pb";
@@ -16,6 +17,8 @@ export const findings = createClient(FindingService, transport);
 
 export const protocols = createClient(ProtocolService, transport);
 export const sql = createClient(SqlService, transport);
+
+export const imports = createClient(ImportService, transport);
 
 export const kUnaryMs = 20_000;
 export const kCheckMs = 60_000; // longer than the server lets a check run

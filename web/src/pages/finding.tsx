@@ -6,7 +6,9 @@ import { EventTable } from "../parts/events";
 import { Fact } from "../parts/fact";
 import { Fed } from "../parts/feed_note";
 import { ConfidenceMark, OpenMark, WarningGlyph } from "../parts/marks";
+import { FindingHistory } from "./finding_history";
 import { Story } from "../parts/story";
+import { TriagePanel } from "../parts/triage";
 import { Foreign, Task, When } from "../parts/text";
 import { At, OfClock } from "../parts/times";
 import {
@@ -95,6 +97,7 @@ function Body({ finding }: { finding: Finding }) {
             What this check looks for: <Foreign text={check.description} />
           </p>
         )}
+        <TriagePanel host={finding.host} groupId={finding.groupId} />
         <Reasons finding={finding} />
         <HowItIsLost finding={finding} />
         <dl class="facts">
@@ -158,6 +161,7 @@ function Body({ finding }: { finding: Finding }) {
           />
         )}
         <Snapshots finding={finding} />
+        <FindingHistory finding={finding} />
       </article>
     </OfClock>
   );

@@ -2,15 +2,18 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { findings, kUnaryMs } from "../api/client";
 import { usePoll } from "../api/hooks";
+import { useAnnotations } from "../api/annotations";
 import type { Finding, FindingGroup } from "../gen/wakewatch/v1/findings_pb";
 import { Fed } from "../parts/feed_note";
 import { ConfidenceMark, OpenMark } from "../parts/marks";
 import { Table, type Column } from "../parts/table";
+import { TriageMark, TriagePanel } from "../parts/triage";
 import { Foreign, Task, When } from "../parts/text";
 import { At } from "../parts/times";
 import { useSort } from "../parts/use_sort";
-import { findingAddress, findingsAddress } from "../router";
+import { findingAddress, findingsAddress, replaceQuery } from "../router";
 import { confidenceName, openWords, whenNs, type Filter } from "../state/findings";
+import { groupKeyOf, type Annotations } from "../state/triage";
 import { count, duration, plural } from "../text/units";
 
 const kListed = 500;
@@ -19,9 +22,13 @@ const kAgainMs = 3000;
 const kNone: readonly FindingGroup[] = [];
 
 const worstOf = (group: FindingGroup): Finding => group.worst!;
-const groupKey = (group: FindingGroup) => `${worstOf(group).host}\u0000${group.groupId}`;
+const groupKey = (group: FindingGroup) => groupKeyOf(worstOf(group).host, group.groupId);
 
-function columnsFor(open: ReadonlySet<string>, turn: (key: string) => void): Column<FindingGroup>[] {
+function columnsFor(
+  open: ReadonlySet<string>,
+  turn: (key: string) => void,
+  annotations: Annotations,
+): Column<FindingGroup>[] {
   return [
     {
       id: "thread",
@@ -84,6 +91,14 @@ function columnsFor(open: ReadonlySet<string>, turn: (key: string) => void): Col
       },
     },
     {
+      id: "triage",
+      title: "Triage",
+      rem: 8.5,
+      hint: "What somebody said about it",
+      value: (group) => annotations.get(groupKey(group))?.triage ?? 0,
+      cell: (group) => <TriageMark annotation={annotations.get(groupKey(group))} />,
+    },
+    {
       id: "count",
       title: "Count",
       rem: 5,
@@ -137,6 +152,25 @@ function Began({ realNs, traceNs }: { realNs: bigint; traceNs: bigint }) {
   return realNs === 0n ? <At ns={traceNs} /> : <When realNs={realNs} />;
 }
 
+interface Listed {
+  groups: readonly FindingGroup[];
+  total: bigint;
+  findings: bigint;
+  hidden: bigint; // groups that match and are muted
+}
+
+async function listGroups(
+  filter: Filter & { limit: number; worstFirst: boolean },
+  anyMuted: boolean,
+  signal: AbortSignal,
+): Promise<Listed> {
+  const options = { signal, timeoutMs: kUnaryMs };
+  const shown = await findings.listFindingGroups({ filter }, options);
+  if (!filter.withoutMuted || !anyMuted) return { ...shown, hidden: 0n };
+  const all = await findings.listFindingGroups({ filter: { ...filter, withoutMuted: false, limit: 1 } }, options);
+  return { ...shown, hidden: all.total - shown.total };
+}
+
 interface Props {
   filter: Filter;
   query: URLSearchParams;
@@ -152,16 +186,13 @@ export function FindingGroups({ filter, query, anyHost, onClasses }: Props) {
       if (!next.delete(key)) next.add(key);
       return next;
     });
-  const columns = columnsFor(open, turn).filter(({ id }) => anyHost || id !== "host");
+  const said = useAnnotations(filter.host);
+  const columns = columnsFor(open, turn, said.byGroup).filter(({ id }) => anyHost || id !== "host");
   const { sort, onSort } = useSort(query, columns, { column: "last", descending: true });
   const worstFirst = sort.column === "worst" && sort.descending;
   const listed = usePoll(
-    `groups ${JSON.stringify(filter)} ${worstFirst}`,
-    (signal) =>
-      findings.listFindingGroups(
-        { filter: { ...filter, limit: kListed, worstFirst } },
-        { signal, timeoutMs: kUnaryMs },
-      ),
+    `groups ${JSON.stringify(filter)} ${worstFirst} ${said.muted} ${said.times}`,
+    (signal) => listGroups({ ...filter, limit: kListed, worstFirst }, said.muted > 0, signal),
     kAgainMs,
   );
   // While another filter's list is on its way, what is here is shown.
@@ -178,6 +209,22 @@ export function FindingGroups({ filter, query, anyHost, onClasses }: Props) {
         {plural(before.current?.findings ?? 0n, "finding", "findings")}
         {whose} in {plural(total, "group", "groups")}
         {groups.length < total && `; ${count(groups.length)} are shown`}
+        {(before.current?.hidden ?? 0n) > 0n && (
+          <>
+            {" "}
+            <button type="button" onClick={() => replaceQuery({ muted: "1" })}>
+              Show {count(before.current!.hidden)} muted
+            </button>
+          </>
+        )}
+        {query.get("muted") === "1" && (
+          <>
+            {" "}
+            <button type="button" onClick={() => replaceQuery({ muted: undefined })}>
+              Hide what is muted
+            </button>
+          </>
+        )}
       </p>
       <Table
         caption="Findings by group"
@@ -188,16 +235,24 @@ export function FindingGroups({ filter, query, anyHost, onClasses }: Props) {
         onSort={onSort}
         onOpen={(group) => turn(groupKey(group))}
         partly={groups.length < total ? `of ${count(total)} groups` : undefined}
-        more={(group) => (open.has(groupKey(group)) ? <Occurrences group={group} filter={filter} /> : undefined)}
+        more={(group) =>
+          open.has(groupKey(group)) ? <Occurrences group={group} filter={filter} onSaid={said.again} /> : undefined
+        }
         empty="Nothing was found that matches. Waits below the thresholds are no findings; they are in the threads' figures."
       />
     </Fed>
   );
 }
 
-function Occurrences({ group, filter }: { group: FindingGroup; filter: Filter }) {
+interface OccurrencesProps {
+  group: FindingGroup;
+  filter: Filter;
+  onSaid(): void;
+}
+
+function Occurrences({ group, filter, onSaid }: OccurrencesProps) {
   const { host } = worstOf(group);
-  const asked = { ...filter, host, groupId: group.groupId, limit: kOccurrences };
+  const asked = { ...filter, host, groupId: group.groupId, withoutMuted: false, limit: kOccurrences };
   const { state, feed } = usePoll(
     `of group ${JSON.stringify(asked)}`,
     (signal) => findings.listFindings(asked, { signal, timeoutMs: kUnaryMs }),
@@ -215,6 +270,7 @@ function Occurrences({ group, filter }: { group: FindingGroup; filter: Filter })
             Rule: <Foreign text={worstOf(group).rule} />
           </p>
         )}
+        <TriagePanel host={host} groupId={group.groupId} onSaid={onSaid} />
         <table class="grid small occurrences">
           <thead>
             <tr>

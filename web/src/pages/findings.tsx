@@ -1,6 +1,7 @@
 import { useMemo, useRef, useState } from "preact/hooks";
 import { analysis, findings, fleet, kUnaryMs } from "../api/client";
 import { worstFeed } from "../api/feed";
+import { useAnnotations } from "../api/annotations";
 import { usePoll, useStream } from "../api/hooks";
 import type { Finding, WatchFindingsResponse } from "../gen/wakewatch/v1/findings_pb";
 import { Choice } from "../parts/choice";
@@ -23,6 +24,7 @@ import {
   type Filter,
   type LiveFindings,
 } from "../state/findings";
+import { isMuted } from "../state/triage";
 import { count, duration, plural } from "../text/units";
 import { visible } from "../text/visible";
 import { FindingGroups } from "./finding_groups";
@@ -178,7 +180,12 @@ function FindingList({ filter, query, columns, anyHost }: ListProps) {
   if (listed.state !== undefined) before.current = listed.state;
   const list = before.current;
   const filterText = JSON.stringify(filter);
-  const rows = useMemo(() => mergeFindings(list?.findings ?? [], live.findings, filter), [list, live, filterText]);
+  const said = useAnnotations(filter.host);
+  const rows = useMemo(
+    () =>
+      mergeFindings(list?.findings ?? [], live.findings, filter, (one) => isMuted(said.byGroup, one.host, one.groupId)),
+    [list, live, filterText, said.byGroup],
+  );
   // The counts beside hosts are of all findings: what is left out of this one is said.
   const counted = (n: number) => plural(n, "finding", "findings") + (filter.kernelOnly ? " of kernel threads" : "");
   const total = Math.max(Number(listed.state?.total ?? 0n), rows.length);
@@ -198,6 +205,14 @@ function FindingList({ filter, query, columns, anyHost }: ListProps) {
         <p class="quiet" role="status">
           {rows.length < total ? `${count(rows.length)} of ${counted(total)}` : counted(total)}
           {rows.length < total && (worstFirst ? ", the longest waits" : ", the newest")}
+          {said.muted > 0 && filter.withoutMuted && (
+            <>
+              {" "}
+              <button type="button" onClick={() => replaceQuery({ muted: "1" })}>
+                Show what is muted
+              </button>
+            </>
+          )}
           {live.missed > 0n && (
             <>
               {" "}

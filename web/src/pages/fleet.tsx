@@ -6,7 +6,7 @@ import { Spark } from "../parts/spark";
 import { Table, type Column } from "../parts/table";
 import { Ago, Figure, Foreign } from "../parts/text";
 import { useSort } from "../parts/use_sort";
-import { hostAddress, kFleetAddress } from "../router";
+import { hostAddress, kFleetAddress, kImportAddress } from "../router";
 import { isSteppedDown, totals, type HostEntry, type Hosts } from "../state/hosts";
 import { atLeast, bytes, count, duration, roughCount } from "../text/units";
 import { visible } from "../text/visible";
@@ -231,11 +231,17 @@ export function FleetPage({ hosts, feed, query }: Props) {
   const sum = totals(entries.map(({ host }) => host));
   return (
     <>
-      <h1>Fleet</h1>
+      <div class="headed">
+        <h1>Fleet</h1>
+        <a class="button" href={kImportAddress}>
+          Import a trace
+        </a>
+      </div>
       <Fed feed={feed} what="list of hosts">
         {entries.length === 0 ? (
           <Empty title="No host has delivered anything yet">
             Start a collector on a host: <code>wakewatch-collector --server HOST:PORT</code>. It appears here by itself.
+            Or drop a trace anywhere on this page.
           </Empty>
         ) : (
           <>

@@ -1,6 +1,6 @@
 // States as a shape, a colour and a word: none of them is needed to tell the others.
 import { HostStatus } from "../gen/wakewatch/v1/fleet_pb";
-import { Confidence } from "../gen/wakewatch/v1/findings_pb";
+import { Confidence, Triage } from "../gen/wakewatch/v1/findings_pb";
 import { confidenceName } from "../state/findings";
 
 type Shape = "disc" | "half" | "ring" | "triangle" | "square";
@@ -80,6 +80,17 @@ export function VerdictMark({ verdict }: { verdict: string | undefined }) {
       {word}
     </span>
   );
+}
+
+const kTriage: Record<Triage, [Shape, string]> = {
+  [Triage.UNSPECIFIED]: ["ring", "tone-quiet"],
+  [Triage.ACKNOWLEDGED]: ["disc", "tone-good"],
+  [Triage.MUTED]: ["square", "tone-quiet"],
+};
+
+export function TriageGlyph({ triage }: { triage: Triage }) {
+  const [shape, tone] = kTriage[triage] ?? kTriage[Triage.UNSPECIFIED];
+  return <Glyph shape={shape} tone={tone} />;
 }
 
 export function WarningGlyph() {

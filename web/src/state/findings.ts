@@ -9,6 +9,7 @@ export interface Filter {
   pid: number; // 0: all
   kernelOnly: boolean; // leaves those of user tasks out
   groupId: string;
+  withoutMuted: boolean; // leaves out what somebody muted
 }
 
 /** Names of Confidence, by its numbers. */
@@ -23,6 +24,7 @@ export const kNoFilter: Filter = {
   pid: 0,
   kernelOnly: true,
   groupId: "",
+  withoutMuted: false,
 };
 
 export function matches(filter: Filter, finding: Finding): boolean {
@@ -59,9 +61,17 @@ export function reduceFindings(live: LiveFindings, message: WatchFindingsRespons
 }
 
 /** Each finding once. What the stream says is newer than what the list said. */
-export function mergeFindings(listed: readonly Finding[], live: readonly Finding[], filter: Filter): Finding[] {
+export function mergeFindings(
+  listed: readonly Finding[],
+  live: readonly Finding[],
+  filter: Filter,
+  isMuted: (finding: Finding) => boolean = () => false,
+): Finding[] {
   const byKey = new Map<string, Finding>();
-  for (const finding of [...listed, ...live]) if (matches(filter, finding)) byKey.set(findingKey(finding), finding);
+  for (const finding of [...listed, ...live]) {
+    if (filter.withoutMuted && isMuted(finding)) continue;
+    if (matches(filter, finding)) byKey.set(findingKey(finding), finding);
+  }
   return [...byKey.values()];
 }
 
@@ -89,5 +99,7 @@ export function filterOf(query: URLSearchParams): Filter {
     pid: Number.isInteger(pid) && pid > 0 && pid < 2 ** 31 ? pid : 0,
     kernelOnly: query.get("user") !== "1",
     groupId: query.get("group") ?? "",
+    // Who asks for one group wants to see it.
+    withoutMuted: query.get("muted") !== "1" && (query.get("group") ?? "") === "",
   };
 }

@@ -59,9 +59,10 @@ describe("a filter", () => {
     ["pid=x", {}],
     ["user=1", { kernelOnly: false }],
     ["user=0", {}],
-    ["group=g1", { groupId: "g1" }],
+    ["group=g1", { groupId: "g1", withoutMuted: false }],
+    ["muted=1", { withoutMuted: false }],
   ])("of the address %s", (query, filter) =>
-    expect(filterOf(new URLSearchParams(query))).toEqual({ ...kNoFilter, ...filter }),
+    expect(filterOf(new URLSearchParams(query))).toEqual({ ...kNoFilter, withoutMuted: true, ...filter }),
   );
 });
 
@@ -124,4 +125,16 @@ it("events stand in the order of time, and those of one time as they were told",
 it("a host without a wall clock is placed by when the server found it", () => {
   expect(whenNs(finding({ startRealNs: 5n, foundRealNs: 9n }))).toBe(5n);
   expect(whenNs(finding({ foundRealNs: 9n }))).toBe(9n);
+});
+
+it("leaves out what is muted, of the list and of the stream, unless it is asked for", () => {
+  const one = create(FindingSchema, { id: "1", groupId: "loud", host: "a" });
+  const two = create(FindingSchema, { id: "2", groupId: "quiet", host: "a" });
+  const three = create(FindingSchema, { id: "3", groupId: "quiet", host: "a" });
+  const ids = (withoutMuted: boolean) =>
+    mergeFindings([one, two], [three], { ...kNoFilter, withoutMuted }, ({ groupId }) => groupId === "quiet").map(
+      ({ id }) => id,
+    );
+  expect(ids(true)).toEqual(["1"]);
+  expect(ids(false)).toEqual(["1", "2", "3"]);
 });

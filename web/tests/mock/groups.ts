@@ -16,6 +16,7 @@ export const filterFrom = (request: ListFindingsRequest): Filter => ({
   pid: request.pid,
   kernelOnly: request.kernelOnly,
   groupId: request.groupId,
+  withoutMuted: request.withoutMuted,
 });
 
 export function groupsOf(findings: readonly Finding[]) {

@@ -19,7 +19,7 @@ import {
 import { FindingService, type Finding } from "../../src/gen/wakewatch/v1/findings_pb";
 import { filterFrom, groupsOf } from "./groups";
 import { FleetService, HostStatus, type Host } from "../../src/gen/wakewatch/v1/fleet_pb";
-import type { Role } from "../../src/gen/wakewatch/v1/options_pb";
+import { Role } from "../../src/gen/wakewatch/v1/options_pb";
 import { kNoFilter, matches } from "../../src/state/findings";
 import { buckets, finding, hosts, nowNs, quantiles, randomFrom, threads } from "./data";
 import { comparison } from "./compare";
@@ -30,6 +30,9 @@ import { SqlService } from "../../src/gen/wakewatch/v1/sql_pb";
 import { checkOf, kProtocols, textOf } from "./protocols";
 import { answer as answerOf, kSchema } from "./sql";
 import { kTimelineAsksFromNs, timeline, timelineDetail, worldWaits } from "./timeline";
+import { Imports } from "./imports";
+import { ImportService } from "../../src/gen/wakewatch/v1/import_pb";
+import { Triages } from "./triages";
 import { chainOf, delays, recordings, waits, worst } from "./waits";
 
 // Stricter than what the dashboard needs to be served with: no HTML may be made out of strings at all.
@@ -48,12 +51,18 @@ export class Mock {
   readonly hosts: Host[] = hosts();
   readonly findings: Finding[] = [];
   readonly updates: Finding[] = [];
+  readonly imports = new Imports(this.hosts);
+  readonly triages = new Triages();
   /** Messages that the next WatchFindings answers report as missed. */
   missed = 0n;
   /** While set, streams say nothing and calls are refused, but connections stay. */
   stalled = false;
   /** Who calls; nobody is asked while the name is empty. */
-  caller: { name: string; roles: Role[]; signedIn: boolean } = { name: "", roles: [], signedIn: false };
+  caller: { name: string; roles: Role[]; signedIn: boolean } = {
+    name: "",
+    roles: [Role.READ, Role.IMPORT, Role.ADMIN],
+    signedIn: false,
+  };
   /** While set, nobody is let in. */
   signedOut = false;
   /** What the parts of every worst wait are short of its latency. */
@@ -212,9 +221,13 @@ export class Mock {
       }),
       async *watchHosts(_, context) {
         if (self.signedOut) throw new ConnectError("this needs a token", Code.Unauthenticated);
+        const told = new Set<string>();
         for (let first = true; !context.signal.aborted; first = false) {
           self.step();
-          const changed = self.hosts.filter(({ status }) => first || status === HostStatus.STREAMING);
+          const changed = self.hosts.filter(
+            ({ name, status }) => first || status === HostStatus.STREAMING || !told.has(name),
+          );
+          for (const { name } of changed) told.add(name);
           if (!self.stalled) yield { hosts: changed, realNs: nowNs() };
           await self.pause(1000, context);
         }
@@ -226,13 +239,18 @@ export class Mock {
     });
     router.service(FindingService, {
       listFindings(request) {
-        const all = self.findings.filter((one) => matches(filterFrom(request), one));
+        const all = self.findings.filter(
+          (one) => matches(filterFrom(request), one) && self.triages.shows(request, one),
+        );
         const order = request.worstFirst
           ? (a: Finding, b: Finding) => Number(b.waitedNs - a.waitedNs)
           : (a: Finding, b: Finding) => Number(b.startRealNs - a.startRealNs);
         return { findings: [...all].sort(order).slice(0, request.limit || 500), total: BigInt(all.length) };
       },
-      listFindingGroups: ({ filter }) => groupsOf(self.findings.filter((one) => matches(filterFrom(filter!), one))),
+      listFindingGroups: ({ filter }) =>
+        groupsOf(self.findings.filter((one) => matches(filterFrom(filter!), one) && self.triages.shows(filter!, one))),
+      annotateFindings: ({ annotation }) => self.triages.say(annotation!, self.caller.roles),
+      listAnnotations: (request) => self.triages.list(request),
       getFinding(request) {
         const found = self.findings.find((one) => one.host === request.host && one.id === request.id);
         if (found === undefined)
@@ -261,6 +279,7 @@ export class Mock {
         }
       },
     });
+    router.service(ImportService, self.imports.routes());
     router.service(ProtocolService, {
       listProtocols: () => ({ protocols: kProtocols, complete: false }),
       getProtocol({ name }) {

@@ -1,0 +1,118 @@
+// Files go to the server by a button or by dropping them; whatever becomes of them is said on the page.
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Role } from "../../src/gen/wakewatch/v1/options_pb";
+import { kHostile } from "../mock/data";
+import type { Mock } from "../mock/server";
+import { launch, watchTrouble, type Trouble } from "./browser";
+import { startMock } from "./target";
+
+const kReal = process.env.WAKEWATCH_URL !== undefined;
+
+describe.skipIf(kReal)("imports", () => {
+  let mock: Mock;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let trouble: Trouble;
+
+  const jobs = () => page.locator(".jobs .job");
+  const choose = async (name: string, text: string, host = "") => {
+    await page.getByLabel("File", { exact: true }).setInputFiles({ name, mimeType: "", buffer: Buffer.from(text) });
+    if (host !== "") await page.getByLabel("Under host").fill(host);
+    await page.getByRole("button", { name: "Import", exact: true }).click();
+  };
+  const drop = (name: string, text: string) =>
+    page.evaluate(
+      ([name, text]) => {
+        const data = new DataTransfer();
+        data.items.add(new File([text!], name!));
+        for (const type of ["dragover", "drop"])
+          document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+      },
+      [name, text],
+    );
+
+  beforeAll(async () => {
+    browser = await launch();
+  });
+  afterAll(() => browser?.close());
+  beforeEach(async () => {
+    mock = await startMock();
+    context = await browser.newContext({ viewport: { width: 1400, height: 800 } });
+    page = await context.newPage();
+    trouble = await watchTrouble(page);
+  });
+  afterEach(async () => {
+    await context.close();
+    await mock.stop();
+    expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
+  });
+
+  it("go from the fleet's button to the recording", async () => {
+    await page.goto(mock.url);
+    await page.getByRole("link", { name: "Import a trace" }).click();
+    await choose("My Trace.dat", `trace${"x".repeat(200_000)}`);
+    await jobs().getByText("4 321 events".replace(" ", "\u202f")).waitFor();
+    await jobs().getByText("EVENTS WERE LOST: 12 events").waitFor();
+    await page.getByRole("link", { name: "Open the recording of My-Trace" }).click();
+    await page.getByRole("heading", { name: "My-Trace" }).waitFor();
+    expect(page.url()).toContain("recording=20261126T030000Z-upload-1");
+    expect(mock.imports.uploads.size).toBe(0);
+  });
+
+  it("begin where a file is dropped, on any page, and go on while others are looked at", async () => {
+    await page.goto(`${mock.url}/#/findings`);
+    await page.getByRole("heading", { name: "Findings" }).waitFor();
+    await drop("dropped.dat", "trace of mine");
+    await jobs().waitFor();
+    expect(page.url()).toContain("#/import");
+    await page.getByRole("link", { name: "Fleet" }).click();
+    await page.getByRole("link", { name: "dropped", exact: true }).waitFor();
+    await page.goBack();
+    await page.getByRole("link", { name: "Open the recording of dropped" }).waitFor();
+  });
+
+  it("say what is wrong with a file, as text", async () => {
+    await page.goto(`${mock.url}/#/import`);
+    await choose(`${kHostile.image}.dat`, "no trace at all");
+    const alert = jobs().getByRole("alert");
+    await alert.getByText("no trace that is read here").waitFor();
+    expect(await alert.innerText()).toContain(kHostile.image);
+    expect(await page.locator("main img").count()).toBe(0);
+    await choose("x.dat", "trace", "build-01");
+    await page.getByText('host "build-01" has a collector of its own').waitFor();
+    await page.getByRole("button", { name: "Clear what is over" }).click();
+    expect(await jobs().count()).toBe(0);
+  });
+
+  it("survive a connection that breaks", async () => {
+    mock.imports.breaks = 1;
+    await page.goto(`${mock.url}/#/import`);
+    await choose("again.dat", "trace");
+    await page.getByRole("link", { name: "Open the recording of again" }).waitFor();
+  });
+
+  it("can be given up by the keyboard, and leave nothing", async () => {
+    mock.imports.slow = true;
+    await page.goto(`${mock.url}/#/import`);
+    await choose("slow.dat", "trace");
+    await jobs().getByText("the server reads it").waitFor();
+    await choose("next.dat", "trace");
+    await jobs().getByText("waits for the one before it").waitFor();
+    await jobs().filter({ hasText: "slow.dat" }).getByRole("button", { name: "Cancel" }).focus();
+    await page.keyboard.press("Enter");
+    await jobs().filter({ hasText: "slow.dat" }).getByText("given up; nothing of it is on the server").waitFor();
+    mock.imports.slow = false;
+    await page.getByRole("link", { name: "Open the recording of next" }).waitFor();
+    expect(mock.hosts.some(({ name }) => name === "slow")).toBe(false);
+    expect(mock.imports.uploads.size).toBe(0);
+  });
+
+  it("are not offered to who may not", async () => {
+    mock.caller.roles = [Role.READ];
+    await page.goto(`${mock.url}/#/import`);
+    await page.getByText("You may not import here").waitFor();
+    expect(await page.getByLabel("File", { exact: true }).count()).toBe(0);
+  });
+});
