@@ -284,7 +284,7 @@ class SlowServer(FaultTest):
         server = self.new_server().start()
         duty = Duty(server.process.pid)
         self.addCleanup(duty.stop)
-        collector = self.new_collector(server, "--host", "slow", *minute())
+        collector = self.new_collector(server, "--host", "slow", "--queue-kib", 2 << 10, *minute())
         collector.wait_for("offered", OUTAGE_S if settings.real_time else 0)
         peak_kib = process_status(collector.process.pid, "VmHWM")
         said = collector.end()
@@ -292,6 +292,7 @@ class SlowServer(FaultTest):
         self.assertTrue(said["delivered"], said)
         server.wait_until_ended("slow")
         self.assertEqual(said["offered"], said["acked"] + said["dropped"])
+        self.assertGreater(said["dropped"], 0, "the server was not slow")
         self.assertEqual([], self.stored(server.data, "slow").check_complete(CPUS, said["cpu_events"]))
         note("a server at a tenth of its speed: %d of %d events dropped, fault_collector at most %d MiB" % (
             said["dropped"], said["offered"], peak_kib >> 10))
