@@ -93,7 +93,7 @@ function columnsFor(
     {
       id: "triage",
       title: "Triage",
-      rem: 8.5,
+      rem: 9.5,
       hint: "What somebody said about it",
       value: (group) => annotations.get(groupKey(group))?.triage ?? 0,
       cell: (group) => <TriageMark annotation={annotations.get(groupKey(group))} />,
@@ -187,7 +187,9 @@ export function FindingGroups({ filter, query, anyHost, onClasses }: Props) {
       return next;
     });
   const said = useAnnotations(filter.host);
-  const columns = columnsFor(open, turn, said.byGroup).filter(({ id }) => anyHost || id !== "host");
+  const columns = columnsFor(open, turn, said.byGroup).filter(
+    ({ id }) => (anyHost || id !== "host") && (said.byGroup.size > 0 || id !== "triage"),
+  );
   const { sort, onSort } = useSort(query, columns, { column: "last", descending: true });
   const worstFirst = sort.column === "worst" && sort.descending;
   const listed = usePoll(

@@ -67,6 +67,7 @@ function Chooser() {
           value={host}
           placeholder="made from the file's name"
           maxLength={253}
+          size={26}
           spellcheck={false}
           onInput={(event) => setHost(event.currentTarget.value)}
         />

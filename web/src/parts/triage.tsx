@@ -107,7 +107,6 @@ function TriageForm({ host, groupId, annotation, onKept }: FormProps) {
     <button
       type="button"
       disabled={busy || long}
-      aria-pressed={triage === wanted}
       onClick={() => void say(triage === wanted ? Triage.UNSPECIFIED : wanted, note)}
     >
       {triage === wanted ? off : on}

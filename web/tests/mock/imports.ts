@@ -85,7 +85,15 @@ export class Imports {
         Code.InvalidArgument,
       );
     const recording = `20261126T030000Z-${id}`;
-    this.hosts.push(create(HostSchema, { name: upload.host, recording, status: HostStatus.ENDED, cpus: 4 }));
+    this.hosts.push(
+      create(HostSchema, {
+        name: upload.host,
+        recording,
+        status: HostStatus.ENDED,
+        cpus: 4,
+        watermarkNs: 90_000_000_000n,
+      }),
+    );
     yield {
       bytesRead: upload.bytes,
       bytes: upload.bytes,
