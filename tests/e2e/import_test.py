@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 import struct
+import subprocess
 import sys
 import time
 import urllib.error
@@ -190,6 +191,41 @@ class Imports(Importing):
         self.assertEqual(0, server.stop())
         closed = self.serve("--import-gib", "0")
         self.refuses("failed_precondition", "takes no uploads", self.begin, closed, 1000)
+
+    def fill(self, folder):
+        """Takes all the room that is left there."""
+        path = os.path.join(folder, "filler")
+        with open(path, "wb", buffering=0) as file:
+            for size in (1 << 20, 1 << 12):
+                try:
+                    while True:
+                        file.write(bytes(size))
+                except OSError:
+                    pass
+        return path
+
+    def test_a_full_disk_refuses_and_loses_nothing(self):
+        data = self.trace_bytes()
+        disk = self.path("data")
+        os.mkdir(disk)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], capture_output=True)
+        if mounted.returncode != 0:
+            self.skipTest("no small disk can be mounted here: %s" % mounted.stderr.decode())
+        self.addCleanup(subprocess.run, ["umount", "-l", disk])
+        server = self.serve()
+        self.refuses("resource_exhausted", "disk has room for", self.begin, server, 1 << 28)
+        upload = self.begin(server, len(data))
+        filler = self.fill(disk)
+        self.refuses("resource_exhausted", "free space", self.part, server, upload, 0, data[:PART])
+        os.remove(filler)
+        for at in range(0, len(data), PART):
+            self.part(server, upload, at, data[at:at + PART])
+        filler = self.fill(disk)
+        self.refuses("resource_exhausted", ("trace.dat", "free space"), self.finish, server, upload)
+        self.assertEqual([], self.uploads(server))
+        self.assertEqual({}, self.hosts(server))
+        os.remove(filler)
+        self.assertTrue(self.finish(server, self.upload(server, data))[-1]["done"])
 
     def test_no_host_is_taken_over(self):
         data = self.trace_bytes()
