@@ -1,4 +1,5 @@
 // What CPUs and threads of a host did, moment by moment.
+import { useMemo } from "preact/hooks";
 import { analysis, kUnaryMs } from "../api/client";
 import { isStale, type Feed } from "../api/feed";
 import { usePoll } from "../api/hooks";
@@ -82,6 +83,7 @@ function Shown({ chosen, query, entry, overview }: ShownProps) {
       : watched === undefined
         ? 0n
         : watched.watermarkRealNs - (watched.watermarkNs - originNs);
+  const packed = useMemo(() => packCpus(overview, originNs), [overview, originNs]);
   return (
     <Timeline
       key={`${host} ${recording} ${originNs}`}
@@ -90,7 +92,7 @@ function Shown({ chosen, query, entry, overview }: ShownProps) {
       end={Number(lastNs - originNs)}
       originRealNs={originRealNs > 0n ? originRealNs : 0n}
       cpus={overview.lanes.map(({ cpu }) => cpu).sort((a, b) => a - b)}
-      overview={packCpus(overview, originNs)}
+      overview={packed}
       query={query}
       live={chosen.grows}
     />

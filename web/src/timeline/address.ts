@@ -22,7 +22,8 @@ export interface Address {
   range: { fromNs: bigint; toNs: bigint } | undefined;
   time: TimeMode;
   table: boolean;
-  follow: boolean;
+  /** How much of a recording that grows is shown, up to where it is. */
+  followNs: bigint | undefined;
 }
 
 export const kPinsMax = 16;
@@ -103,7 +104,7 @@ export function parseAddress(query: URLSearchParams): Address {
     range: fromNs !== undefined && toNs !== undefined && fromNs < toNs ? { fromNs, toNs } : undefined,
     time: kTimeModes.includes(time) ? time : "wall",
     table: query.get("table") === "1",
-    follow: query.get("follow") === "1",
+    followNs: timeOf(query.get("follow")) || undefined,
   };
 }
 
@@ -121,6 +122,6 @@ export function queryOf(address: Address): Record<string, string | undefined> {
     range: range && `${traceTime(range.fromNs)},${traceTime(range.toNs)}`,
     time: address.time === "wall" ? undefined : address.time,
     table: address.table ? "1" : undefined,
-    follow: address.follow ? "1" : undefined,
+    follow: time(address.followNs),
   };
 }

@@ -4,14 +4,21 @@ import { cpusText, parseAddress, parseCpus, parsePins, parsePointed, pointedText
 describe("the address of a timeline", () => {
   it("says nothing of what is as usual", () => {
     const usual = parseAddress(new URLSearchParams(""));
-    expect(usual).toMatchObject({ startNs: undefined, cpus: [], pins: [], time: "wall", table: false, follow: false });
+    expect(usual).toMatchObject({
+      startNs: undefined,
+      cpus: [],
+      pins: [],
+      time: "wall",
+      table: false,
+      followNs: undefined,
+    });
     expect(Object.values(queryOf(usual)).filter((value) => value !== undefined && value !== "")).toEqual([]);
   });
 
   it("keeps all that it says", () => {
     const text =
       "start=86400.000000001&end=86401.500000000&cpu=0-2,5&pin=9,812&sel=wakeup:9@86400.250000000" +
-      "&mark=86400.100000000&range=86400.200000000,86400.300000000&time=mark&table=1&follow=1";
+      "&mark=86400.100000000&range=86400.200000000,86400.300000000&time=mark&table=1&follow=0.200000000";
     const address = parseAddress(new URLSearchParams(text));
     expect(address.startNs).toBe(86_400_000_000_001n);
     expect(address.cpus).toEqual([0, 1, 2, 5]);
@@ -25,6 +32,7 @@ describe("the address of a timeline", () => {
     ["a range that is none", "range=7,7"],
     ["a range with one side", "range=7"],
     ["a mode that is none", "time=%3Cscript%3E"],
+    ["to follow nothing", "follow=0"],
     ["a selection that is none", "sel=cpu:a@1"],
     ["signs and fractions of a PID", "pin=-4,1.5,0,07"],
   ])("takes %s for nothing", (_, text) => {

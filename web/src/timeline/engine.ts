@@ -39,7 +39,7 @@ const kStepItems = 20_000;
 export class Engine {
   readonly scene: Scene;
   readonly cpus: readonly number[];
-  readonly overview: CpuTile | undefined;
+  overview: CpuTile | undefined;
   bounds: View;
   view: View;
   pins: number[] = [];
@@ -108,7 +108,11 @@ export class Engine {
     this.chosenCpus = address.cpus;
     this.time = address.time;
     this.table = address.table;
-    this.follow = address.follow;
+    this.follow = address.followNs !== undefined;
+    if (address.followNs !== undefined) {
+      const { end } = this.bounds;
+      this.view = clamp({ start: end - Number(address.followNs), end }, this.bounds);
+    }
     this.mark = address.markNs === undefined ? undefined : this.ofNs(address.markNs);
     const { range } = address;
     this.range = range && { from: this.ofNs(range.fromNs), to: this.ofNs(range.toNs) };
@@ -130,7 +134,7 @@ export class Engine {
       range: this.range && { fromNs: this.toNs(this.range.from), toNs: this.toNs(this.range.to) },
       time: this.time,
       table: this.table,
-      follow: this.follow,
+      followNs: this.follow ? BigInt(spanOf(this.view)) : undefined,
     };
   }
 

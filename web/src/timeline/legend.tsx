@@ -32,7 +32,7 @@ function Swatches({ title, entries }: { title: string; entries: Entry[] }) {
   }, []);
   return (
     <div>
-      <h4>{title}</h4>
+      <h2>{title}</h2>
       <ul class="split-legend" ref={list}>
         {entries.map(([name]) => (
           <li key={name}>

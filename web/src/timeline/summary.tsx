@@ -3,7 +3,7 @@ import { analysis, explain, kUnaryMs } from "../api/client";
 import { usePoll } from "../api/hooks";
 import { Fed } from "../parts/feed_note";
 import { Task } from "../parts/text";
-import { count, duration, share } from "../text/units";
+import { count, duration, plural, share } from "../text/units";
 import type { Engine, Range } from "./engine";
 import { kUseNames, kUses, packCpus } from "./lanes";
 import { summarise, type RangeSummary } from "./range";
@@ -68,7 +68,7 @@ function Told({ engine, range, summary }: { engine: Engine; range: Range; summar
   const more = summary.from < range.from || summary.to > range.to;
   return (
     <p>
-      {count(summary.switches)} switches.
+      {plural(summary.switches, "switch", "switches")}.
       {more && (
         <span class="quiet">
           {" "}
@@ -91,7 +91,9 @@ function Wakeups({ engine, span }: { engine: Engine; span: { startNs: bigint; en
           { recording: { host, recording }, ...span, cpus: engine.chosenCpus, itemsMax: 20_000 },
           { signal, timeoutMs: kUnaryMs },
         );
-        return detail.wakeupsTooMany ? "More than 20 000 wakeups." : `${count(detail.wakeups.length)} wakeups.`;
+        return detail.wakeupsTooMany
+          ? "More than 20 000 wakeups."
+          : `${plural(detail.wakeups.length, "wakeup", "wakeups")}.`;
       } catch (error) {
         if (signal.aborted) throw error;
         return `Wakeups are not told: ${explain(error).problem}.`;

@@ -133,6 +133,10 @@ export function Timeline(props: Props) {
   useAddress(engine, query);
   useFindings(engine, live);
   useEffect(() => engine.setEnd(end), [end]);
+  useEffect(() => {
+    engine.overview = props.overview;
+    engine.touch(false);
+  }, [props.overview]);
   const { threads, feed } = useThreads(engine, dialog === "find" || engine.pins.length > 0);
   const close = () => setDialog(undefined);
   const { range } = engine;

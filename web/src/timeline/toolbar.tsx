@@ -46,7 +46,7 @@ export function Toolbar({ engine, live, onFind, onHelp }: Props) {
         </button>
       </span>
       <Choice
-        label="Times"
+        label="Ruler"
         value={engine.time === "wall" ? "" : kModes[engine.time]}
         names={others.map((mode) => kModes[mode])}
         all={kModes[usual!]}
@@ -68,7 +68,7 @@ export function Toolbar({ engine, live, onFind, onHelp }: Props) {
       )}
       <CopyButton text={window.location.href} what="link" />
       <button type="button" onClick={onHelp} title="?">
-        Keys
+        Timeline keys
       </button>
     </div>
   );

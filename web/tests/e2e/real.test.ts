@@ -268,6 +268,36 @@ describe("real: findings", () => {
   });
 });
 
+describe("real: the timeline", () => {
+  const settled = () => page.locator('[data-testid="timeline"][aria-busy="false"]').waitFor();
+
+  it("shows a recording that grows, and how much of each CPU's time went where", async () => {
+    await page.goto(hostPage(streaming.name, "/timeline?table=1"));
+    await settled();
+    const rows = page.getByRole("table", { name: "What is in view" }).locator("tbody tr");
+    await rows.filter({ hasText: /CPU 0/ }).first().waitFor();
+    await page.getByRole("button", { name: "Follow" }).waitFor();
+  });
+
+  it("is led to by a finding, down to the tasks that ran and their events", async (test) => {
+    const [found] = (await listFindings({ kernelOnly: true, worstFirst: true, limit: 1 })).findings;
+    if (found === undefined) test.skip("there is no finding yet");
+    const host = String((found as unknown as { host: string }).host);
+    await page.goto(`${target.url}/#/finding/${encodeURIComponent(host)}/${encodeURIComponent(found!.id)}`);
+    await page.locator(".evidence tbody a").first().click();
+    await settled();
+    await page.keyboard.press(".");
+    await page.locator(".tl-panel h2").first().waitFor();
+    await page.keyboard.press("t");
+    const task = page.getByRole("row", { name: /CPU \d+ task/ });
+    await task.first().getByRole("button").click();
+    const panel = page.getByRole("region", { name: "What is selected" });
+    await panel.getByText("Left it as").waitFor();
+    await panel.getByText("Raw events").click();
+    await panel.locator(".evidence tbody td.event").first().waitFor();
+  });
+});
+
 describe("real: when the server goes away", () => {
   it("the page says so, keeps what it had, and goes on by itself afterwards", async (test) => {
     if (target.restart === undefined) test.skip("WAKEWATCH_STOP and WAKEWATCH_START are not set");

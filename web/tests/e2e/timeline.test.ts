@@ -128,7 +128,7 @@ describe.skipIf(kReal)("the timeline", () => {
       await eventually(() => query().get("mark")).toBe("86400.000040000");
       await page.keyboard.press("f");
       await eventually(span).toBeLessThan(0.0005);
-      await page.getByLabel("Times").selectOption("since the mark");
+      await page.getByLabel("Ruler").selectOption("since the mark");
       await eventually(chosen).toMatch(/ from \+0\.000000000 s$/);
       await eventually(() => query().get("time")).toBe("mark");
       await page.keyboard.press("Home");
@@ -350,7 +350,7 @@ describe.skipIf(kReal)("the timeline", () => {
     await page.goto(at("?start=86411.0&end=86411.01", "build-01"));
     await settled();
     await page.getByRole("button", { name: "Follow" }).click();
-    await eventually(() => query().get("follow")).toBe("1");
+    await eventually(() => query().get("follow")).toBe("0.010000000");
     const from = page.locator("#tl-hint");
     const before = await from.innerText();
     await eventually(() => from.innerText()).not.toBe(before);
