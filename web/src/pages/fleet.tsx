@@ -1,17 +1,39 @@
 import type { Feed } from "../api/feed";
-import { HostStatus } from "../gen/wakewatch/v1/fleet_pb";
+import { HostStatus, type Host } from "../gen/wakewatch/v1/fleet_pb";
+import { Confidence } from "../gen/wakewatch/v1/findings_pb";
 import { Empty, Fed } from "../parts/feed_note";
-import { StatusMark, WarningGlyph } from "../parts/marks";
+import { ConfidenceGlyph, StatusMark, WarningGlyph } from "../parts/marks";
 import { Spark } from "../parts/spark";
 import { Table, type Column } from "../parts/table";
 import { Ago, Figure, Foreign } from "../parts/text";
 import { useSort } from "../parts/use_sort";
 import { hostAddress, kFleetAddress, kImportAddress } from "../router";
+import { confidenceName } from "../state/findings";
 import { isSteppedDown, totals, type HostEntry, type Hosts } from "../state/hosts";
 import { atLeast, bytes, count, duration, roughCount } from "../text/units";
 import { visible } from "../text/visible";
 
 const kLagWorthNoting = 5_000_000_000n;
+
+const kConfident: readonly [Confidence, (host: Host) => bigint][] = [
+  [Confidence.PROVEN, (host) => host.findingsProven],
+  [Confidence.STRONG, (host) => host.findingsStrong],
+  [Confidence.SUSPICIOUS, (host) => host.findingsSuspicious],
+];
+
+/** A server that does not count by confidence says 0 of each. */
+const areCounted = (host: Host) => kConfident.reduce((sum, [, of]) => sum + of(host), 0n) === host.findings;
+
+function ByConfidence({ confidence, host, many }: { confidence: Confidence; host: Host; many: bigint }) {
+  if (!areCounted(host)) return <span class="quiet">–</span>;
+  if (many === 0n) return <>0</>;
+  const address = hostAddress(host.name, "findings", { confidence: confidenceName(confidence), user: 1 });
+  return (
+    <a class="mark" href={address} title={`${confidenceName(confidence)} and surer`}>
+      <ConfidenceGlyph confidence={confidence} /> {count(many)}
+    </a>
+  );
+}
 
 const kColumns: readonly Column<HostEntry>[] = [
   {
@@ -33,6 +55,43 @@ const kColumns: readonly Column<HostEntry>[] = [
     raw: ({ host }) => HostStatus[host.status].toLowerCase(),
     cell: ({ host }) => <StatusMark status={host.status} />,
   },
+  {
+    id: "excess",
+    title: "Worst excess",
+    rem: 8,
+    numeric: true,
+    unit: "ns",
+    hint: "The longest latency that a scheduler without fault would have spared a kernel thread of the recording",
+    value: ({ host }) => host.worstExcessNs,
+    cell: ({ host }) =>
+      host.worstExcessNs === 0n ? (
+        "–"
+      ) : (
+        <a href={hostAddress(host.name, "delays", { by: "thread" })}>{duration(host.worstExcessNs)}</a>
+      ),
+  },
+  {
+    id: "findings",
+    title: "all",
+    group: "Findings",
+    rem: 4.5,
+    numeric: true,
+    value: ({ host }) => host.findings,
+    hint: "Those of user tasks included",
+    cell: ({ host }) => <a href={hostAddress(host.name, "findings")}>{count(host.findings)}</a>,
+  },
+  ...kConfident.map(([confidence, of]): Column<HostEntry> => ({
+    id: confidenceName(confidence),
+    title: confidenceName(confidence),
+    group: "Findings",
+    exportAs: `findings_${confidenceName(confidence)}`,
+    rem: 6.2,
+    numeric: true,
+    value: ({ host }) => of(host),
+    raw: ({ host }) => (areCounted(host) ? of(host) : null),
+    hint: `Findings that are ${confidenceName(confidence)}, those of user tasks included`,
+    cell: ({ host }) => <ByConfidence confidence={confidence} host={host} many={of(host)} />,
+  })),
   {
     id: "kernel",
     title: "Kernel",
@@ -127,15 +186,6 @@ const kColumns: readonly Column<HostEntry>[] = [
     value: ({ host }) => host.lateEvents,
     hint: "Events that arrived after their time had been analysed",
     cell: ({ host }) => count(host.lateEvents),
-  },
-  {
-    id: "findings",
-    title: "Findings",
-    rem: 5.5,
-    numeric: true,
-    value: ({ host }) => host.findings,
-    hint: "Those of user tasks included",
-    cell: ({ host }) => <a href={hostAddress(host.name, "findings")}>{count(host.findings)}</a>,
   },
   {
     id: "queue",

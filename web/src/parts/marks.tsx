@@ -45,11 +45,16 @@ const kConfidence: Partial<Record<Confidence, [Shape, string]>> = {
   [Confidence.SUSPICIOUS]: ["ring", "tone-note"],
 };
 
-export function ConfidenceMark({ confidence }: { confidence: Confidence }) {
+/** Where the word stands elsewhere, as in the head of a column. */
+export function ConfidenceGlyph({ confidence }: { confidence: Confidence }) {
   const [shape, tone] = kConfidence[confidence] ?? ["ring", "tone-quiet"];
+  return <Glyph shape={shape} tone={tone} />;
+}
+
+export function ConfidenceMark({ confidence }: { confidence: Confidence }) {
   return (
     <span class="mark">
-      <Glyph shape={shape} tone={tone} />
+      <ConfidenceGlyph confidence={confidence} />
       {confidenceName(confidence)}
     </span>
   );

@@ -77,6 +77,9 @@ describe.skipIf(kReal)("on the mock", () => {
       await main().getByText("chunk of cpu 12: checksum does not match").waitFor();
       await main().getByText("set_ftrace_filter: permission denied").waitFor();
       await rows().filter({ hasText: "edge-7" }).getByText("disconnected").waitFor();
+      // Of findings how many are sure, and how bad the worst wait was; nothing where nobody counted.
+      expect(text).toMatch(/18.2 ms\s+7\s+2\s+3\s+2\s/);
+      expect(await rows().filter({ hasText: "edge-7" }).first().innerText()).toMatch(/–\s+1\s+–\s+–\s+–\s/);
     });
 
     it("shows a host that appears, without a reload", async () => {

@@ -173,6 +173,7 @@ export class Mock {
       const done = () => {
         clearTimeout(timer);
         this.waiters.delete(done);
+        context.signal.removeEventListener("abort", done);
         resolve();
       };
       const timer = setTimeout(done, ms);
