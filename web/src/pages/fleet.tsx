@@ -85,7 +85,7 @@ const kColumns: readonly Column<HostEntry>[] = [
     title: confidenceName(confidence),
     group: "Findings",
     exportAs: `findings_${confidenceName(confidence)}`,
-    rem: 6.2,
+    rem: 7,
     numeric: true,
     value: ({ host }) => of(host),
     raw: ({ host }) => (areCounted(host) ? of(host) : null),

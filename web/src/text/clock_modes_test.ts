@@ -8,7 +8,7 @@ const nowMs = Number(realNs / 1_000_000n);
 
 it.each<[TimeMode, TraceClock, string]>([
   ["trace", clock, "6.500000000 s"],
-  ["relative", clock, "+1.50\u202fs"],
+  ["relative", clock, "+1.500000\u202fs"],
   ["wall", clock, `${wallTime(realNs, nowMs)}456`],
   ["wall", kNoTraceClock, "6.500000000 s"],
   ["relative", kNoTraceClock, "6.500000000 s"],

@@ -6,6 +6,7 @@ import { startMock } from "./figures";
 
 const minutes = Number(process.argv[2] ?? "5");
 const kEveryS = 10;
+const kSettleMs = 1500;
 const kWarmUpS = 60; // what is made once is made by then
 const kSlopeMax = 50; // kB a minute: 1.5 MB in half an hour
 
@@ -52,7 +53,11 @@ for (const [name, address] of [
   watched.push({ name, page, session, samples: [] });
 }
 for (let s = 0; s <= minutes * 60; s += kEveryS) {
+  // Without this a sample may find a list twice: the one that is shown, and the one that is just being read.
+  if (mock !== undefined) mock.stalled = true;
+  await watched[0]!.page.waitForTimeout(kSettleMs);
   for (const one of watched) one.samples.push({ s, ...(await sample(one)) });
+  if (mock !== undefined) mock.stalled = false;
   await watched[0]!.page.waitForTimeout(kEveryS * 1000);
 }
 let steady = true;
@@ -65,6 +70,7 @@ for (const { name, samples } of watched) {
     `${name}: ${first.kb.toFixed(0)} kB to ${last.kb.toFixed(0)} kB, ${first.nodes} to ${last.nodes} nodes; ` +
       `${slope.toFixed(1)} kB a minute, n=${warm.length} over ${minutes} min`,
   );
+  console.log(`  ${samples.map(({ kb }) => kb.toFixed(0)).join(" ")}`);
 }
 console.log(`at most ${kSlopeMax} kB a minute: ${steady ? "kept" : "MISSED"}`);
 await browser.close();
