@@ -26,7 +26,7 @@ struct Story {
   std::string activities, wakeups, lane;
 };
 
-std::vector<Story> Activities() {
+std::vector<Story> Interrupts() {
   std::vector<Story> stories;
   const auto add = [&](const char* name, const Script& script, std::string activities) {
     stories.push_back({name, script, std::move(activities), "", ""});
@@ -78,6 +78,14 @@ std::vector<Story> Activities() {
   add("another CPU's gap touches no softirq",
       Script().On(0, kS).Softirq(110, kIn, 3, 5).On(1).Gap(120, 150).On(0, kS).Softirq(160, kOut, 3, 5),
       "softirq NET_RX on 0 [110, 160] of 5; ");
+  return stories;
+}
+
+std::vector<Story> Work() {
+  std::vector<Story> stories;
+  const auto add = [&](const char* name, const Script& script, std::string activities) {
+    stories.push_back({name, script, std::move(activities), "", ""});
+  };
   add("work goes on when its worker was moved",
       Script()
           .On(0)
@@ -239,9 +247,11 @@ TimelineDetailRequest Asked() {
 }
 
 TEST(TimelineDetail, TellsActivities) {
-  for (const Story& story : Activities()) {
-    SCOPED_TRACE(story.name);
-    EXPECT_EQ(TextOf(Detail(Asked(), story.script.events()).activities), story.activities);
+  for (const auto& stories : {Interrupts(), Work()}) {
+    for (const Story& story : stories) {
+      SCOPED_TRACE(story.name);
+      EXPECT_EQ(TextOf(Detail(Asked(), story.script.events()).activities), story.activities);
+    }
   }
 }
 

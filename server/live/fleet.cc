@@ -8,6 +8,7 @@
 
 #include "server/live/trace_import.h"
 #include "server/store/adoption.h"
+#include "server/store/part_files.h"
 
 namespace wakewatch {
 namespace {
@@ -208,9 +209,24 @@ std::shared_ptr<Host> Fleet::Find(const std::string& name) const {
   return host == hosts_.end() ? nullptr : host->second;
 }
 
+RecordingWorst Fleet::WorstOf(const RecordingRow& row) const {
+  const std::lock_guard lock(worst_mutex_);
+  StoredWorst& known = worst_[row.host];
+  if (known.recording == row.id && known.bytes == row.bytes && known.findings == row.findings) return known.worst;
+  const auto read = ReadWorst(Parts(RecordingFolder(options_.data_folder, row.host, row.id)));
+  known = {row.id, row.bytes, row.findings, read ? *read : RecordingWorst()};
+  return known.worst;
+}
+
 std::vector<HostState> Fleet::Hosts() const {
   std::map<std::string, HostState> states;
+  std::map<std::string, std::shared_ptr<Host>> streamed;
+  {
+    const std::lock_guard lock(hosts_mutex_);
+    streamed = hosts_;
+  }
   for (const std::string& host : catalogue_->Hosts()) {
+    if (streamed.contains(host)) continue;
     const auto row = catalogue_->Newest(host);
     if (!row) continue;
     HostState& state = states[host];
@@ -223,11 +239,9 @@ std::vector<HostState> Fleet::Hosts() const {
     state.findings = row->findings;
     state.watermark_ns = row->end_ns;
     state.watermark_real_ns = row->end_real_ns;
+    state.worst = WorstOf(*row);
   }
-  {
-    const std::lock_guard lock(hosts_mutex_);
-    for (const auto& [name, host] : hosts_) states[name] = host->State();
-  }
+  for (const auto& [name, host] : streamed) states[name] = host->State();
   std::vector<HostState> list;
   for (auto& [name, state] : states) list.push_back(std::move(state));
   return list;

@@ -98,6 +98,8 @@ class Fleet {
   void ClockLoop();
   std::set<std::string> FoldersInUse() const;
   size_t QueuedBytes() const;
+  // Of a recording that is stored. What cannot be read has none.
+  RecordingWorst WorstOf(const RecordingRow& row) const;
 
   const FleetOptions options_;
   std::unique_ptr<Catalogue> catalogue_;
@@ -112,6 +114,15 @@ class Fleet {
 
   mutable std::mutex hosts_mutex_;
   std::map<std::string, std::shared_ptr<Host>> hosts_;
+
+  // By host, of its newest recording; read again once that has changed.
+  struct StoredWorst {
+    std::string recording;
+    uint64_t bytes = 0, findings = 0;
+    RecordingWorst worst;
+  };
+  mutable std::mutex worst_mutex_;
+  mutable std::map<std::string, StoredWorst> worst_;
 
   std::mutex run_mutex_;  // guards the next four
   std::condition_variable run_changed_, clock_changed_;

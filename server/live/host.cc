@@ -238,6 +238,7 @@ Status Host::OpenSession(const SessionInfo& session, Delivery* delivery) {
     fresh.lost_unknown = so_far.lost_unknown;
     fresh.gaps = totals.gaps;
     fresh.findings = totals.findings;
+    fresh.worst = session_->worst();
     state_ = std::move(fresh);
     offset_ns_ = INT64_MAX;
     session_open_ = true;
@@ -325,6 +326,7 @@ void Host::Publish(const std::vector<Finding>& found) {
   const uint64_t made = session_->findings_made();
   const std::lock_guard lock(state_mutex_);
   state_.findings += made - std::exchange(findings_made_, made);
+  state_.worst = session_->worst();
 }
 
 // Nothing is asked where the answer would be of another time: of what is replayed, and while the analysis is behind.
@@ -433,6 +435,7 @@ void Host::UpdateCatalogue(bool live) {
   {
     const std::lock_guard lock(state_mutex_);
     row.findings = state_.findings;
+    state_.worst = session_->worst();
     catalogue_at_ = Clock::now() + std::chrono::seconds(15);
   }
   if (auto status = place_.catalogue->Update(row); !status) place_.log(status.error().Text(), true);
@@ -444,6 +447,7 @@ void Host::NotePosition() {
   folder_ = session_ == nullptr ? "" : session_->folder();
   if (session_ == nullptr) return;
   state_.watermark_ns = session_->watermark_ns();
+  state_.worst = session_->worst();
   state_.watermark_real_ns = state_.watermark_ns == 0 ? 0 : session_->input().RealTime(state_.watermark_ns);
   flush_pending_ = session_->pending() || session_->ended();  // which ends when its collector has gone
 }

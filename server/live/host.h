@@ -23,6 +23,7 @@
 #include "server/live/rate.h"
 #include "server/live/snapshot_requests.h"
 #include "server/store/catalogue.h"
+#include "server/store/recording_worst.h"
 
 namespace wakewatch {
 
@@ -57,6 +58,7 @@ struct HostState {
   double events_per_s = 0, bytes_per_s = 0;
   uint64_t events = 0, lost_events = 0, gaps = 0, late_events = 0, findings = 0, refused_batches = 0;
   bool lost_unknown = false;
+  RecordingWorst worst;
   uint64_t lag_ns = 0, watermark_ns = 0, watermark_real_ns = 0, last_batch_real_ns = 0;
   std::string last_refusal;
   uint64_t bytes_today = 0, streams_over_cap = 0;  // of messages, since this server began; streams it was refused

@@ -5,6 +5,7 @@
 
 #include "analysis/base/archive.h"
 #include "analysis/chunk/chunk.h"
+#include "server/store/part_files.h"
 #include "server/store/recording.h"
 #include "server/store/session_position.h"
 
@@ -61,6 +62,7 @@ Result<std::unique_ptr<LiveSession>> LiveSession::Open(const std::string& data_f
   if (!store) return Fail(std::move(store.error()));
   std::unique_ptr<LiveSession> live(new LiveSession(std::move(*store), sets, options));
   if (auto status = live->Begin(); !status) return Fail(std::move(status.error()));
+  if (auto status = live->LearnWorst(); !status) return Fail(std::move(status.error()));
   return live;
 }
 
@@ -68,7 +70,10 @@ Result<std::unique_ptr<LiveSession>> LiveSession::Open(const std::string& data_f
 EngineOptions LiveSession::ForLive() {
   EngineOptions options = options_.engine;
   options.live = true;
-  options.on_wait = [this](const MeasuredWait& wait) { waits_.Add(wait); };
+  options.on_wait = [this](const MeasuredWait& wait) {
+    waits_.Add(wait);
+    if (IsKernelThread(wait.thread)) worst_.excess_ns = std::max(worst_.excess_ns, wait.excess_ns);
+  };
   return options;
 }
 
@@ -100,6 +105,17 @@ Status LiveSession::Begin() {
   if (last_sequence_ == 0) return {};
   rows_.waits_from = 0;
   return ReadBehind({}, {});
+}
+
+// What was analysed again had been counted when it was stored.
+Status LiveSession::LearnWorst() {
+  auto stored = ReadWorst(Parts(store_->folder()));
+  if (!stored) return Fail(std::move(stored.error()));
+  for (const ThreadSummary& thread : engine_->Snapshot(anomalies_).threads) {
+    if (IsKernelThread(thread.kind)) stored->excess_ns = std::max(stored->excess_ns, thread.excess_latency_ns.max());
+  }
+  worst_ = *stored;
+  return {};
 }
 
 Status LiveSession::ContinueFrom(const Checkpoint& checkpoint) {
@@ -264,6 +280,7 @@ void LiveSession::Note(Finding* finding) {
   const auto known = open_findings_.find(finding->id);
   if (known != open_findings_.end()) {
     replaced_.insert(finding->id);
+    --worst_.findings[static_cast<size_t>(known->second.confidence)];
     finding->snapshots = std::move(known->second.snapshots);
     open_findings_.erase(known);
     if (!finding->open) {
@@ -273,6 +290,7 @@ void LiveSession::Note(Finding* finding) {
   } else {
     ++findings_made_;
   }
+  ++worst_.findings[static_cast<size_t>(finding->confidence)];
   if (finding->open) open_findings_[finding->id] = *finding;
 }
 

@@ -21,6 +21,7 @@
 #include "analysis/report/wait_builder.h"
 #include "server/live/live_input.h"
 #include "server/live/live_merge.h"
+#include "server/store/recording_worst.h"
 #include "server/store/session_store.h"
 
 namespace wakewatch {
@@ -83,6 +84,8 @@ class LiveSession {
   const std::vector<Finding>& unstored() const { return rows_.findings; }
   // How many findings were made; one that took an open one's place is none more.
   uint64_t findings_made() const { return findings_made_; }
+  // Of all that was made, before it was opened as well.
+  const RecordingWorst& worst() const { return worst_; }
   // Whether this finding of the last Analyse or End took the place of an open one.
   bool Replaced(const std::string& id) const { return replaced_.contains(id); }
   // Stores what /proc said. The finding with it; none: it is not known any more.
@@ -96,6 +99,7 @@ class LiveSession {
 
   EngineOptions ForLive();
   Status Begin();
+  Status LearnWorst();
   Status ContinueFrom(const Checkpoint& checkpoint);
   // `handed_on`: gaps behind the last event of each CPU that the engine has seen.
   Status ReadBehind(const std::map<uint32_t, uint64_t>& merged, LiveMerge::GapStarts handed_on);
@@ -125,6 +129,7 @@ class LiveSession {
   bool missing_ = false;  // batches before the next one are missing
   uint64_t last_sequence_ = 0;
   uint64_t findings_made_ = 0;
+  RecordingWorst worst_;
   std::map<std::string, Finding> open_findings_;  // by id
   std::set<std::string> replaced_;
   std::deque<Finding> closed_findings_;  // that were open; the newest of them

@@ -284,6 +284,10 @@ void ToMessage(const HostState& host, v1::Host* message) {
   message->set_late_events(host.late_events);
   message->set_lag_ns(host.lag_ns);
   message->set_findings(host.findings);
+  message->set_worst_excess_ns(host.worst.excess_ns);
+  message->set_findings_proven(host.worst.findings[static_cast<size_t>(Confidence::kProven)]);
+  message->set_findings_strong(host.worst.findings[static_cast<size_t>(Confidence::kStrong)]);
+  message->set_findings_suspicious(host.worst.findings[static_cast<size_t>(Confidence::kSuspicious)]);
   message->set_last_batch_real_ns(host.last_batch_real_ns);
   message->set_watermark_ns(host.watermark_ns);
   message->set_watermark_real_ns(host.watermark_real_ns);

@@ -1,7 +1,10 @@
 #include "server/store/timeline_detail_read.h"
 
 #include <algorithm>
+#include <deque>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "analysis/trace/symbols.h"
@@ -13,6 +16,9 @@ namespace {
 constexpr uint64_t kWarmUpNs = 10'000'000;
 // What may be read beyond that to learn the states of tasks, in events.
 constexpr int64_t kLookBackEvents = 1 << 20;
+// Of the chunks in front of the span so many are kept until they are read again: a machine may have hundreds of CPUs,
+// and one that is unpacked takes some megabytes.
+constexpr size_t kChunksKept = 16;
 
 using Item = TimelineWalk::Item;
 
@@ -48,6 +54,7 @@ class TimelineDetailReader::Stream {
  private:
   Status Refill();
   Status ReadChunk(const Item& item, size_t index);
+  void OwnNames();
   void AddGap(uint64_t ts_ns, uint64_t end_ns);
 
   TimelineDetailReader* const reader_;
@@ -56,8 +63,8 @@ class TimelineDetailReader::Stream {
   size_t next_item_ = 0;
   bool ended_ = false;
   uint64_t last_ns_ = 0;  // time does not go back behind it
-  LoadedChunk own_;       // what names of events_ are in, unless that is kept by the reader
   std::vector<DetailEvent> events_;
+  std::deque<std::string> names_;  // of events_: what they were read from is not kept
   size_t at_ = 0;
 };
 
@@ -75,13 +82,14 @@ void TimelineDetailReader::Stream::AddGap(uint64_t ts_ns, uint64_t end_ns) {
 
 Status TimelineDetailReader::Stream::ReadChunk(const Item& item, size_t index) {
   STORE_TRY(CheckDeadline(reader_->deadline_));
-  const LoadedChunk* chunk = nullptr;
+  std::unique_ptr<LoadedChunk> chunk;
   if (const auto kept = reader_->loaded_.find(&item); kept != reader_->loaded_.end()) {
-    chunk = kept->second.get();
+    chunk = std::move(kept->second);
   } else {
-    const auto read = item.file->Load(item.chunk, &own_);
+    chunk = std::make_unique<LoadedChunk>();
+    const auto read = item.file->Load(item.chunk, chunk.get());
     if (!read) return tl::unexpected<Error>(read.error());
-    if (*read) chunk = &own_;
+    if (!*read) chunk.reset();
   }
   const DetailRange range{reader_->from_ns_, reader_->request_.end_ns, reader_->whole_from_ns_, reader_->pids_};
   Status status = chunk == nullptr ? Fail(ErrorCode::kCorrupt, "") : ReadDetailEvents(*chunk, range, &events_);
@@ -91,6 +99,7 @@ Status TimelineDetailReader::Stream::ReadChunk(const Item& item, size_t index) {
     AddGap(item.chunk.first_ns, EndOfGap(walk_.items(), index));
     return {};
   }
+  OwnNames();
   for (DetailEvent& event : events_) {
     event.ts_ns = std::max(event.ts_ns, last_ns_);
     last_ns_ = event.ts_ns;
@@ -99,8 +108,20 @@ Status TimelineDetailReader::Stream::ReadChunk(const Item& item, size_t index) {
   return {};
 }
 
+// Names of a chunk are in its dictionary: each is copied once.
+void TimelineDetailReader::Stream::OwnNames() {
+  std::unordered_map<const char*, std::string_view> owned;
+  for (DetailEvent& event : events_) {
+    if (event.name.empty()) continue;
+    std::string_view& own = owned[event.name.data()];
+    if (own.empty()) own = names_.emplace_back(event.name);
+    event.name = own;
+  }
+}
+
 Status TimelineDetailReader::Stream::Refill() {
   events_.clear();
+  names_.clear();
   at_ = 0;
   const auto& items = walk_.items();
   while (events_.empty() && next_item_ < items.size()) {
@@ -131,6 +152,7 @@ TimelineDetailReader::TimelineDetailReader(const TimelineDetailRequest& request,
       switch_ns_(request.pids.size()),
       running_(request.pids.size()) {
   std::sort(pids_.begin(), pids_.end());
+  pids_.erase(std::unique(pids_.begin(), pids_.end()), pids_.end());
   for (const TimelineWalk& walk : walks) {
     Back& back = backs_.emplace_back();
     back.walk = &walk;
@@ -173,6 +195,7 @@ Result<bool> TimelineDetailReader::Extend(Back* back) {
   std::optional<DetailGlance> glance;
   if (*chunk != nullptr) {
     auto read = GlanceAtDetail(**chunk, request_.start_ns, pids_);
+    if (loaded_.size() > kChunksKept) loaded_.erase(&items[next]);
     if (read) {
       glance = std::move(*read);
     } else if (!ChunkLoader::ConcernsOneChunk(read.error())) {
@@ -181,6 +204,7 @@ Result<bool> TimelineDetailReader::Extend(Back* back) {
   }
   if (!glance) {
     // As good as a gap.
+    loaded_[&items[next]] = nullptr;
     gap_ns_ = std::max(gap_ns_, items[next].chunk.last_ns);
     return true;
   }

@@ -53,12 +53,14 @@ TEST_F(ServedTimeline, TellsWhatHappenedThingByThing) {
   const auto [start_ns, end_ns] = Whole();
   v1::GetTimelineDetailRequest request;
   request.set_start_ns(start_ns + (end_ns - start_ns) / 2);
-  request.set_end_ns(request.start_ns() + 10'000'000);
+  request.set_end_ns(request.start_ns() + 100'000'000);
+  request.set_items_max(20'000);
   v1::GetTimelineDetailResponse response;
   ASSERT_TRUE(Detail(request, &response).ok());
   EXPECT_EQ(response.start_ns(), request.start_ns());
   EXPECT_EQ(response.end_ns(), request.end_ns());
   EXPECT_EQ(response.lanes_size(), 0);
+  ASSERT_FALSE(response.activities_too_many());
   std::set<int> kinds;
   for (const v1::TimelineActivity& activity : response.activities()) {
     kinds.insert(activity.work());
@@ -66,12 +68,12 @@ TEST_F(ServedTimeline, TellsWhatHappenedThingByThing) {
     EXPECT_FALSE(activity.name().empty());
     EXPECT_LT(activity.cpu(), 4u);
   }
-  EXPECT_GE(kinds.size(), 3u);
+  EXPECT_GE(kinds.size(), 2u);
   ASSERT_GT(response.wakeups_size(), 0);
   for (const v1::TimelineWakeup& wakeup : response.wakeups()) {
     EXPECT_GT(wakeup.pid(), 0);
     EXPECT_FALSE(wakeup.comm().empty());
-    if (wakeup.waking_ns() != 0) EXPECT_FALSE(wakeup.waker_comm().empty());
+    EXPECT_TRUE(wakeup.waking_ns() == 0 || !wakeup.waker_comm().empty());
   }
   // Fewer are allowed than there are: none comes.
   const int activities = response.activities_size();
@@ -82,10 +84,11 @@ TEST_F(ServedTimeline, TellsWhatHappenedThingByThing) {
   EXPECT_TRUE(response.wakeups_too_many());
   EXPECT_TRUE(response.spans_too_many());
   EXPECT_EQ(response.activities_size() + response.wakeups_size() + response.lanes(0).spans_size(), 0);
-  request.set_items_max(static_cast<uint32_t>(activities));
+  request.set_items_max(20'000);
   ASSERT_TRUE(Detail(request, &response).ok());
   EXPECT_EQ(response.activities_size(), activities);
   ASSERT_EQ(response.lanes_size(), 1);
+  ASSERT_GT(response.lanes(0).spans_size(), 0);
   EXPECT_EQ(response.lanes(0).spans(0).start_ns(), request.start_ns());
 }
 
@@ -170,7 +173,7 @@ TEST_F(ServedTimeline, AHeatMapCountsTheWaitsThatAreListed) {
         ++all;
       }
       EXPECT_EQ(map.waits(), all);
-      EXPECT_GT(all, 0u);
+      EXPECT_TRUE(excess || all > 0);
       EXPECT_EQ(map.watermark_ns(), listed.watermark_ns());
       for (size_t i = 0; i < waits.size(); ++i) {
         const v1::HeatMapColumn& column = map.columns(static_cast<int>(i));
