@@ -7,8 +7,11 @@
 #include <wakewatch/v1/fleet.grpc.pb.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <map>
 #include <string>
+#include <thread>
 
 #include "analysis/trace/test_files.h"
 #include "tests/live/served_test_support.h"
@@ -29,31 +32,45 @@ v1::Host HostOf(TestServer* server) {
   return hosts.hosts_size() == 1 ? hosts.hosts(0) : v1::Host();
 }
 
-void ExpectAsItsFindingsAndThreads(TestServer* server) {
-  const v1::Host host = HostOf(server);
+// Of a host: proven, strong and suspicious findings, and the worst excess.
+using Worst = std::array<uint64_t, 4>;
+
+Worst WorstOf(const v1::Host& host) {
+  return {host.findings_proven(), host.findings_strong(), host.findings_suspicious(), host.worst_excess_ns()};
+}
+
+// The same out of its findings and threads.
+Worst CountedOne(TestServer* server) {
   v1::ListFindingsRequest find;
   find.set_host("alpha");
   find.set_limit(10'000);
   v1::ListFindingsResponse found;
   grpc::ClientContext find_context;
-  ASSERT_TRUE(server->Stub<v1::FindingService>()->ListFindings(&find_context, find, &found).ok());
+  EXPECT_TRUE(server->Stub<v1::FindingService>()->ListFindings(&find_context, find, &found).ok());
   std::map<int, uint64_t> by_confidence;
   for (const v1::Finding& finding : found.findings()) ++by_confidence[finding.confidence()];
-  EXPECT_EQ(host.findings_proven(), by_confidence[v1::CONFIDENCE_PROVEN]);
-  EXPECT_EQ(host.findings_strong(), by_confidence[v1::CONFIDENCE_STRONG]);
-  EXPECT_EQ(host.findings_suspicious(), by_confidence[v1::CONFIDENCE_SUSPICIOUS]);
-  EXPECT_EQ(host.findings(), host.findings_proven() + host.findings_strong() + host.findings_suspicious());
-
   v1::ListThreadsRequest list;
   list.mutable_recording()->set_host("alpha");
   v1::ListThreadsResponse threads;
   grpc::ClientContext list_context;
-  ASSERT_TRUE(server->Stub<v1::AnalysisService>()->ListThreads(&list_context, list, &threads).ok());
+  EXPECT_TRUE(server->Stub<v1::AnalysisService>()->ListThreads(&list_context, list, &threads).ok());
   uint64_t worst_ns = 0;
   for (const v1::ThreadSummary& thread : threads.threads()) {
     worst_ns = std::max(worst_ns, thread.excess_latency().max_ns());
   }
-  EXPECT_EQ(host.worst_excess_ns(), worst_ns);
+  return {by_confidence[v1::CONFIDENCE_PROVEN], by_confidence[v1::CONFIDENCE_STRONG],
+          by_confidence[v1::CONFIDENCE_SUSPICIOUS], worst_ns};
+}
+
+// Once what was sent is analysed.
+void ExpectAsItsFindingsAndThreads(TestServer* server) {
+  v1::Host host = HostOf(server);
+  for (int tries = 0; tries < 100 && WorstOf(host) != CountedOne(server); ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    host = HostOf(server);
+  }
+  EXPECT_EQ(WorstOf(host), CountedOne(server));
+  EXPECT_EQ(host.findings(), host.findings_proven() + host.findings_strong() + host.findings_suspicious());
 }
 
 TEST(ServedHosts, SayHowBadTheirNewestRecordingIs) {
