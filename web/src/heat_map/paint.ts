@@ -9,6 +9,7 @@ const kRowPx = 15;
 const kBottomPx = 24;
 const kGapPx = 8; // the band that tells of lost events
 const kTopPx = 4;
+const kLabelPx = 16; // half of what a time needs
 
 export interface Layout {
   widthPx: number;
@@ -101,6 +102,7 @@ function axes(pen: CanvasRenderingContext2D, map: GetHeatMapResponse, layout: La
   const digits = Math.max(0, Math.ceil(-Math.log10(step / 1e9) - 1e-9));
   for (let at = Math.ceil(start / step) * step; at <= start + spanNs; at += step) {
     const x = kLeftPx + ((at - start) / spanNs) * layout.plotPx;
+    pen.textAlign = x > kLeftPx + layout.plotPx - kLabelPx ? "right" : "center"; // the last stays in the picture
     pen.fillText(`${(at / 1e9).toFixed(digits)}\u202fs`, x, bottom + kGapPx + 15);
     pen.fillRect(x - 0.5, bottom + kGapPx, 1, 4);
   }

@@ -1,5 +1,6 @@
 import type { HistogramBucket, Quantiles } from "../gen/wakewatch/v1/analysis_pb";
 import { decades, logShare, toBars, type Bars } from "../state/histogram";
+import { ExportMenu } from "./export_menu";
 import { count, duration, roughCount } from "../text/units";
 
 const kWidth = 560;
@@ -28,6 +29,15 @@ export function Histogram(props: {
       </svg>
       <details>
         <summary>As a table</summary>
+        <ExportMenu
+          caption={props.title}
+          rows={props.buckets.length}
+          partly={undefined}
+          make={() => ({
+            names: ["low_ns", "high_ns", "count"],
+            rows: props.buckets.map(({ lowNs, highNs, count: n }) => [lowNs, highNs, n]),
+          })}
+        />
         <table class="grid small">
           <thead>
             <tr>

@@ -62,4 +62,31 @@ describe.skipIf(process.env.WAKEWATCH_URL !== undefined)("on the mock: every pag
     },
     120_000,
   );
+
+  it("says that the connection is lost, and what it cannot show, and comes back by itself", async () => {
+    const lost = await startMock();
+    const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
+    const page = await context.newPage();
+    const errors: string[] = [];
+    page.on("pageerror", (error) => errors.push(String(error)));
+    await page.goto(lost.url);
+    await page.locator("table.grid tbody tr").first().waitFor();
+    const pages = allPages(lost);
+    await lost.stop();
+    await page.getByText("What you see is as of").waitFor();
+    for (const { name, address } of pages) {
+      await page.evaluate((hash) => (window.location.hash = hash), address);
+      await page.getByText("What you see is as of").waitFor();
+      const says = page.locator("main h1, main .empty h2, main .loading").first();
+      await says.waitFor();
+      expect((await page.locator("main").innerText()).length, name).toBeGreaterThan(120);
+    }
+    await page.evaluate(() => (window.location.hash = "#/"));
+    await lost.start();
+    await page.getByText("What you see is as of").waitFor({ state: "detached", timeout: 30_000 });
+    await page.locator("table.grid tbody tr").first().waitFor();
+    expect(errors).toEqual([]);
+    await context.close();
+    await lost.stop();
+  }, 120_000);
 });
