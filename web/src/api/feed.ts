@@ -67,6 +67,11 @@ export function isStale(feed: Feed): boolean {
   return feed.hasData && isBroken(feed);
 }
 
+/** There is data, or it is known that there is none for now. */
+export function isAnswered(feed: Feed): boolean {
+  return feed.hasData || feed.phase === "lost" || feed.phase === "refused" || feed.phase === "ended";
+}
+
 /** The one that most needs to be told of several. */
 export function worstFeed(feeds: readonly Feed[]): Feed {
   const order: Phase[] = ["signed-out", "lost", "refused", "connecting", "paused", "live", "ended"];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isStale, kNewFeed, reduceFeed, worstFeed, type Feed, type FeedEvent } from "./feed";
+import { isAnswered, isStale, kNewFeed, reduceFeed, worstFeed, type Feed, type FeedEvent } from "./feed";
 
 const failed = (atMs: number, definite = false): FeedEvent => ({
   kind: "failed",
@@ -9,6 +9,15 @@ const failed = (atMs: number, definite = false): FeedEvent => ({
   definite,
 });
 const after = (...events: FeedEvent[]): Feed => events.reduce(reduceFeed, kNewFeed);
+
+it("is answered when there is data, or none for now", () => {
+  expect([after(), after({ kind: "opening" })].map(isAnswered)).toEqual([false, false]);
+  expect([after({ kind: "message" }), after(failed(1)), after({ kind: "ended" })].map(isAnswered)).toEqual([
+    true,
+    true,
+    true,
+  ]);
+});
 
 describe("a feed", () => {
   it.each<[string, FeedEvent[], Partial<Feed>, boolean]>([

@@ -1,7 +1,7 @@
 // What CPUs and threads of a host did, moment by moment.
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { analysis, kUnaryMs } from "../api/client";
-import { isStale, type Feed } from "../api/feed";
+import { isAnswered, isStale, kNewFeed, type Feed } from "../api/feed";
 import { usePoll } from "../api/hooks";
 import { Empty, Fed } from "../parts/feed_note";
 import { RecordingChoice, useRecording, type Chosen } from "../parts/recording";
@@ -30,6 +30,8 @@ export function TimelinePage({ host, query, entry, feed: hostFeed }: Props) {
       analysis.getTimeline({ recording: { host, recording }, binsMax: kOverviewBins }, { signal, timeoutMs: kUnaryMs }),
     chosen.grows ? kOverviewMs : Infinity,
   );
+  // When a recording begins is told by both; a page that was made without it would have to be made again.
+  const told = chosen.answered && isAnswered(hostFeed);
   return (
     <>
       <nav class="crumbs" aria-label="Where you are">
@@ -48,7 +50,7 @@ export function TimelinePage({ host, query, entry, feed: hostFeed }: Props) {
       <div class="toolbar">
         <RecordingChoice chosen={chosen} />
       </div>
-      <Fed feed={feed} what="timeline">
+      <Fed feed={feed.hasData && !told ? kNewFeed : feed} what="timeline">
         {state !== undefined && state.lanes.length === 0 && (
           <Empty title="Nothing was recorded yet">As soon as there are events, they are shown here.</Empty>
         )}
@@ -71,12 +73,16 @@ function Shown({ chosen, query, entry, overview }: ShownProps) {
   const { host, recording, listed } = chosen;
   // The overview has whole bins; the catalogue tells the first and the last event, if a bit late.
   const known = listed !== undefined && listed.endNs > listed.startNs && listed.startNs > 0n;
-  const originNs = known ? listed.startNs : overview.startNs;
+  // Where times of the page count from stays, whatever else becomes known of the recording.
+  const origin = useRef<{ of: string; ns: bigint }>();
+  const of = `${host} ${recording}`;
+  if (origin.current?.of !== of) origin.current = { of, ns: known ? listed.startNs : overview.startNs };
+  const originNs = origin.current.ns;
   const lastNs = [known ? listed.endNs : overview.endNs, chosen.grows ? chosen.endNs : 0n].reduce((a, b) =>
     a > b ? a : b,
   );
   const watched = chosen.grows && entry !== undefined && entry.host.watermarkRealNs > 0n ? entry.host : undefined;
-  const startRealNs = known ? listed.startRealNs : 0n;
+  const startRealNs = known && listed.startRealNs > 0n ? listed.startRealNs + originNs - listed.startNs : 0n;
   const originRealNs =
     startRealNs > 0n
       ? startRealNs
@@ -86,7 +92,7 @@ function Shown({ chosen, query, entry, overview }: ShownProps) {
   const packed = useMemo(() => packCpus(overview, originNs), [overview, originNs]);
   return (
     <Timeline
-      key={`${host} ${recording} ${originNs}`}
+      key={of}
       source={{ host, recording, originNs }}
       bounds={{ start: 0, end: Number(lastNs - originNs) }}
       end={Number(lastNs - originNs)}

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import { fleet, kUnaryMs } from "../api/client";
+import { isAnswered } from "../api/feed";
 import { usePoll } from "../api/hooks";
 import { HostStatus, type Recording } from "../gen/wakewatch/v1/fleet_pb";
 import { replaceQuery } from "../router";
@@ -18,6 +19,7 @@ export interface Chosen {
   grows: boolean;
   endNs: bigint; // trace time up to which it was analysed; 0: not known yet
   listed: Recording | undefined; // what the catalogue says of it, up to half a minute ago
+  answered: boolean; // the catalogue was asked, and told or failed
   names: readonly string[]; // of all that the host has, the newest first
   loss: ComponentChildren; // what to say above its figures
 }
@@ -31,11 +33,13 @@ export function useRecording(host: string, query: URLSearchParams, entry: HostEn
   );
   const recordings = listed.state?.recordings ?? [];
   const names = recordings.map(({ id }) => id);
+  const answered = isAnswered(listed.feed);
   if (recording === "" || recording === entry?.host.recording) {
     const known = entry?.host;
     return {
       host,
       recording,
+      answered,
       names,
       listed: recordings.find(({ id }) => id === known?.recording),
       grows: known?.status === HostStatus.STREAMING,
@@ -47,6 +51,7 @@ export function useRecording(host: string, query: URLSearchParams, entry: HostEn
   return {
     host,
     recording,
+    answered,
     names,
     listed: own,
     grows: false,

@@ -68,9 +68,13 @@ export class Engine {
   private frame = 0;
   private lastFrameMs = 0;
   private ended = false;
+  private grown = false; // tiles came since it was drawn
 
   constructor(private readonly options: Options) {
-    this.scene = new Scene(options.source, () => this.touch(true));
+    this.scene = new Scene(options.source, () => {
+      this.grown = true;
+      this.touch(true);
+    });
     this.bounds = options.bounds;
     this.view = clamp(options.bounds, options.bounds);
     this.cpus = options.cpus;
@@ -158,9 +162,12 @@ export class Engine {
     }
   }
 
-  /** What the address names is selected once it came. */
+  /** What the address names is selected once it came; of what is selected, more may have come. */
   private resolve(): void {
-    const { pending } = this;
+    const { pending, selected } = this;
+    const cut = this.grown && (selected?.kind === "slice" || selected?.kind === "state");
+    this.grown = false;
+    if (cut && pending === undefined) this.selected = this.itemOf(this.pointed()!) ?? selected;
     if (pending === undefined) return;
     const item = this.itemOf(pending);
     if (item === undefined) return;

@@ -24,6 +24,7 @@ import "./timeline.css";
 
 const kShowMs = 80; // components follow a moving view that often
 const kAddressMs = 300;
+const kOwnMax = 8;
 const kRetryMs = 1000;
 const kFindingsMax = 2000;
 const kFindingsMs = 15_000;
@@ -64,11 +65,14 @@ const ownText = (engine: Engine) => JSON.stringify(queryOf(engine.address()));
 
 /** The page's state goes to the address when it rests, and what somebody else wrote there is adopted. */
 function useAddress(engine: Engine, query: URLSearchParams): void {
-  const written = useRef(JSON.stringify(queryOf(parseAddress(query))));
   const inAddress = JSON.stringify(queryOf(parseAddress(query)));
+  const written = useRef(inAddress);
+  // What was written comes back as a query, but perhaps not before the next was written.
+  const own = useRef([inAddress]);
   useEffect(() => {
-    if (inAddress === written.current) return;
+    if (own.current.includes(inAddress)) return;
     written.current = inAddress;
+    own.current = [inAddress];
     engine.adopt(parseAddress(query));
   }, [inAddress]);
   const now = ownText(engine);
@@ -79,6 +83,7 @@ function useAddress(engine: Engine, query: URLSearchParams): void {
       const text = JSON.stringify(wanted);
       if (text === written.current) return;
       written.current = text;
+      own.current = [...own.current, text].slice(-kOwnMax);
       replaceQuery(wanted);
     }, kAddressMs);
     return () => clearTimeout(timer);

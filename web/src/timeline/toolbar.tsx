@@ -92,6 +92,7 @@ function CpuChoice({ engine }: { engine: Engine }) {
         aria-label="CPUs, such as 0-3,8"
         placeholder="all"
         value={text}
+        onInput={(event) => setText(event.currentTarget.value)}
         onChange={(event) => set(event.currentTarget.value)}
       />
     </label>
