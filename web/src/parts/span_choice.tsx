@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import { replaceQuery } from "../router";
 import { kLastSeconds, type Span } from "../state/span";
 import { duration } from "../text/units";
@@ -29,15 +30,7 @@ export function SpanChoice({ span, query }: { span: Span; query: URLSearchParams
         (["from", "to"] as const).map((name) => (
           <label key={name}>
             {name}
-            <input
-              type="text"
-              inputMode="decimal"
-              size={16}
-              aria-label={`${name}, in seconds of trace time`}
-              placeholder={name === "from" ? "its start" : "its end"}
-              value={query.get(name) ?? ""}
-              onChange={(event) => replaceQuery({ [name]: event.currentTarget.value.trim() })}
-            />
+            <TimeInput name={name} value={query.get(name) ?? ""} />
           </label>
         ))}
       {span.kind === "wrong" && (
@@ -46,5 +39,25 @@ export function SpanChoice({ span, query }: { span: Span; query: URLSearchParams
         </span>
       )}
     </>
+  );
+}
+
+/** What is typed is not in the address yet, and must outlive the page's being drawn anew every second. */
+function TimeInput({ name, value }: { name: "from" | "to"; value: string }) {
+  const [typed, setTyped] = useState<string>();
+  return (
+    <input
+      type="text"
+      inputMode="decimal"
+      size={16}
+      aria-label={`${name}, in seconds of trace time`}
+      placeholder={name === "from" ? "its start" : "its end"}
+      value={typed ?? value}
+      onInput={(event) => setTyped(event.currentTarget.value)}
+      onChange={(event) => {
+        replaceQuery({ [name]: event.currentTarget.value.trim() });
+        setTyped(undefined);
+      }}
+    />
   );
 }
