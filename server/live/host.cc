@@ -435,7 +435,6 @@ void Host::UpdateCatalogue(bool live) {
   {
     const std::lock_guard lock(state_mutex_);
     row.findings = state_.findings;
-    state_.worst = session_->worst();
     catalogue_at_ = Clock::now() + std::chrono::seconds(15);
   }
   if (auto status = place_.catalogue->Update(row); !status) place_.log(status.error().Text(), true);

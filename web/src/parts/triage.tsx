@@ -49,7 +49,6 @@ export function TriagePanel({ host, groupId, onSaid }: Props) {
       <Said annotation={annotation} />
       {may === true && (
         <TriageForm
-          key={`${annotation?.changedRealNs ?? 0n}`}
           host={host}
           groupId={groupId}
           annotation={annotation}
@@ -97,7 +96,9 @@ function TriageForm({ host, groupId, annotation, onKept }: FormProps) {
     setProblem("");
     try {
       const said = { host, groupId, triage: wanted, note: text };
-      onKept((await findings.annotateFindings({ annotation: said }, { timeoutMs: kUnaryMs })).annotation);
+      const { annotation: now } = await findings.annotateFindings({ annotation: said }, { timeoutMs: kUnaryMs });
+      setNote(now?.note ?? "");
+      onKept(now);
     } catch (error) {
       setProblem(explain(error).problem);
     }
@@ -122,7 +123,7 @@ function TriageForm({ host, groupId, annotation, onKept }: FormProps) {
     >
       <label>
         Note
-        <textarea rows={2} value={note} onInput={(event) => setNote(event.currentTarget.value)} />
+        <textarea rows={2} value={note} readOnly={busy} onInput={(event) => setNote(event.currentTarget.value)} />
       </label>
       <div class="toolbar">
         {toggle(Triage.ACKNOWLEDGED, "Acknowledge", "No longer acknowledged")}

@@ -79,7 +79,7 @@ describe.skipIf(process.env.WAKEWATCH_URL !== undefined)("on the mock: every pag
       await page.getByText("What you see is as of").waitFor();
       const says = page.locator("main h1, main .empty h2, main .loading").first();
       await says.waitFor();
-      expect((await page.locator("main").innerText()).length, name).toBeGreaterThan(120);
+      expect((await page.locator("main").innerText()).length, name).toBeGreaterThan(60);
     }
     await page.evaluate(() => (window.location.hash = "#/"));
     await lost.start();
