@@ -1,12 +1,15 @@
 // Keys that work on every page, and the list of them.
 import { useEffect, useRef } from "preact/hooks";
 import {
+  compareAddress,
   findingsAddress,
   hostAddress,
   kCheckAddress,
   kFleetAddress,
+  kImportAddress,
   protocolsAddress,
   sqlAddress,
+  timelineAddress,
   type Page,
 } from "../router";
 import { actionOf, kPlaces } from "../state/shortcuts";
@@ -23,6 +26,10 @@ function addressOf(key: string, host: string | undefined): string | undefined {
       return protocolsAddress();
     case "k":
       return kCheckAddress;
+    case "c":
+      return compareAddress();
+    case "m":
+      return kImportAddress;
     case "q":
       return sqlAddress({ host });
   }
@@ -35,7 +42,7 @@ function addressOf(key: string, host: string | undefined): string | undefined {
     case "r":
       return hostAddress(host, "model");
     case "l":
-      return `${hostAddress(host)}/timeline`;
+      return timelineAddress(host);
   }
   return undefined;
 }

@@ -41,6 +41,9 @@ describe.skipIf(process.env.WAKEWATCH_URL !== undefined)("on the mock", () => {
         ["i", "#/findings"],
         ["d", "#/host/db-eu-1/delays"],
         ["q", "#/sql?host=db-eu-1"],
+        ["l", "#/host/db-eu-1/timeline"],
+        ["c", "#/compare"],
+        ["m", "#/import"],
         ["f", "#/"],
         ["h", "#/host/db-eu-1"],
       ] as const) {
