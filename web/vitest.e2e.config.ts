@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// One browser after the other: the machine of a developer and of the CI is small.
+// Two browsers at once: the machine of a developer and of the CI is small.
 export default defineConfig({
-  test: { include: ["tests/e2e/*.test.ts"], fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 },
+  test: { include: ["tests/e2e/*.test.ts"], maxWorkers: 2, minWorkers: 1, testTimeout: 60_000, hookTimeout: 60_000 },
 });
