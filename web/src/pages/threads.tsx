@@ -4,11 +4,13 @@ import { useStream } from "../api/hooks";
 import { paced } from "../api/paced";
 import type { ListThreadsResponse, ThreadSummary } from "../gen/wakewatch/v1/analysis_pb";
 import { Fed } from "../parts/feed_note";
+import { Spark } from "../parts/spark";
 import { Table, type Column } from "../parts/table";
 import { Foreign } from "../parts/text";
 import { At } from "../parts/times";
 import { useSort } from "../parts/use_sort";
 import { hostAddress, replaceQuery } from "../router";
+import { reduceThreads, threadKey, type Threads } from "../state/thread_rates";
 import { purposeOf } from "../text/kinds";
 import { count, duration } from "../text/units";
 import { visible } from "../text/visible";
@@ -21,7 +23,7 @@ function purposeAndSource({ kind, kindSource }: ThreadSummary): string {
 }
 
 /** The address is made for the few rows that are drawn. */
-type Row = { thread: ThreadSummary; addressOf(pid: number): string };
+type Row = { thread: ThreadSummary; rates: readonly number[] | undefined; addressOf(pid: number): string };
 
 const kColumns: readonly Column<Row>[] = [
   {
@@ -56,10 +58,16 @@ const kColumns: readonly Column<Row>[] = [
   {
     id: "wakeups",
     title: "Wakeups",
-    rem: 6.2,
+    rem: 10,
     numeric: true,
+    hint: "The line: how many a second, over the last minute",
     value: ({ thread }) => thread.wakeups,
-    cell: ({ thread }) => count(thread.wakeups),
+    cell: ({ thread, rates }) => (
+      <>
+        {rates && <Spark values={rates} label={`Wakeups per second of ${visible(thread.comm)}, the last minute`} />}
+        {count(thread.wakeups)}
+      </>
+    ),
   },
   ...quantileColumns<Row>(
     "latency",
@@ -126,14 +134,14 @@ const kColumns: readonly Column<Row>[] = [
   },
 ];
 
-const rowKey = ({ thread }: Row) => `${thread.pid}.${thread.firstSeenNs}`;
+const rowKey = ({ thread }: Row) => threadKey(thread);
 
 export function ThreadsTab({ host, query }: { host: string; query: URLSearchParams }) {
   const userTasks = query.get("user") === "1";
   const filter = query.get("q") ?? "";
   const pid = Number(query.get("pid") ?? "");
   const { sort, onSort } = useSort(query, kColumns, { column: "latency.p99", descending: true });
-  const { state, feed } = useStream<ListThreadsResponse, ListThreadsResponse | undefined>(
+  const { state, feed } = useStream<ListThreadsResponse, Threads | undefined>(
     `threads ${host} ${userTasks}`,
     (signal) =>
       paced(
@@ -141,9 +149,10 @@ export function ThreadsTab({ host, query }: { host: string; query: URLSearchPara
         (message) => message.threads.length,
       ),
     undefined,
-    (_, message) => message,
+    reduceThreads,
   );
-  const threads = state?.threads;
+  const threads = state?.message.threads;
+  const rates = state?.rates;
   const rows = useMemo(() => {
     const words = filter.toLowerCase();
     const kept = Object.fromEntries(query);
@@ -153,8 +162,8 @@ export function ThreadsTab({ host, query }: { host: string; query: URLSearchPara
         ({ comm, kind, pid: own }) =>
           words === "" || comm.toLowerCase().includes(words) || kind.includes(words) || String(own) === words,
       )
-      .map((thread): Row => ({ thread, addressOf }));
-  }, [threads, filter, host, query]);
+      .map((thread): Row => ({ thread, rates: rates?.get(threadKey(thread)), addressOf }));
+  }, [threads, rates, filter, host, query]);
   const chosen = pid > 0 ? rows.find(({ thread }) => thread.pid === pid) : undefined;
   return (
     <Fed feed={feed} what="threads">
@@ -163,7 +172,7 @@ export function ThreadsTab({ host, query }: { host: string; query: URLSearchPara
         userTasks={userTasks}
         shown={rows.length}
         all={threads?.length ?? 0}
-        watermarkNs={state?.watermarkNs ?? 0n}
+        watermarkNs={state?.message.watermarkNs ?? 0n}
       />
       <div class={pid > 0 ? "split" : undefined}>
         <Table
