@@ -11,6 +11,8 @@
 #include "analysis/chunk/chunk.h"
 #include "proto/wire/batch_codec.h"
 #include "server/live/fleet.h"
+#include "server/live/uploads.h"
+#include "server/store/annotations.h"
 
 namespace wakewatch {
 namespace {
@@ -58,12 +60,17 @@ std::string Table() {
   row("a host's messages of a day (UTC), `--host-gib-per-day`", Bytes(fleet.host_bytes_per_day_max), kFleet);
   row("messages that wait, of all hosts", Bytes(fleet.queue_bytes_max), kFleet);
   row("stacks asked of a host in a minute, `--snapshots-per-minute`", Number(snapshots.per_minute), kFleet);
+  row("files on their way to an import, together, `--import-gib`", Bytes(fleet.uploads.bytes_max),
+      "server/live/uploads.h");
+  row("a part of one", Bytes(fleet.uploads.part_bytes_max), "server/live/uploads.h");
+  row("a note about findings", Bytes(kNoteBytesMax), "server/store/annotations.h");
   row("entries of any list of a batch", Number(batch.list_max), kWire);
   row("a name or another text of a batch", Bytes(batch.text_bytes_max), kWire);
   row("an event's format file", Bytes(batch.format_bytes_max), kWire);
   row("the number of a CPU", Number(batch.cpu_max), kWire);
   row("events of a chunk", Number(kChunkEventsMax), kChunk);
   row("a chunk, decompressed", Bytes(kChunkBytesMax), kChunk);
+  row("the same, of a chunk that a collector sends", Bytes(kChunkWireBytesMax), kChunk);
   return table;
 }
 
