@@ -1,6 +1,6 @@
 import { useMemo } from "preact/hooks";
-import { analysis } from "../api/client";
-import { useStream } from "../api/hooks";
+import { analysis, findings, kUnaryMs } from "../api/client";
+import { usePoll, useStream } from "../api/hooks";
 import { paced } from "../api/paced";
 import type { ListThreadsResponse, ThreadSummary } from "../gen/wakewatch/v1/analysis_pb";
 import { Fed } from "../parts/feed_note";
@@ -9,7 +9,8 @@ import { Table, type Column } from "../parts/table";
 import { Foreign } from "../parts/text";
 import { At } from "../parts/times";
 import { useSort } from "../parts/use_sort";
-import { hostAddress, replaceQuery } from "../router";
+import { findingsAddress, hostAddress, replaceQuery } from "../router";
+import { findingsByPid, kGroupsAsked } from "../state/thread_findings";
 import { reduceThreads, threadKey, type Threads } from "../state/thread_rates";
 import { purposeOf } from "../text/kinds";
 import { count, duration } from "../text/units";
@@ -23,7 +24,15 @@ function purposeAndSource({ kind, kindSource }: ThreadSummary): string {
 }
 
 /** The address is made for the few rows that are drawn. */
-type Row = { thread: ThreadSummary; rates: readonly number[] | undefined; addressOf(pid: number): string };
+type Row = {
+  thread: ThreadSummary;
+  rates: readonly number[] | undefined;
+  host: string;
+  found: bigint | undefined; // findings; undefined: not known
+  addressOf(pid: number): string;
+};
+
+const kFindingsEveryMs = 5000;
 
 const kColumns: readonly Column<Row>[] = [
   {
@@ -68,6 +77,21 @@ const kColumns: readonly Column<Row>[] = [
         {count(thread.wakeups)}
       </>
     ),
+  },
+  {
+    id: "findings",
+    title: "Findings",
+    rem: 5.6,
+    numeric: true,
+    hint: "Of this recording; those that were muted are counted too",
+    value: ({ found }) => found ?? -1n,
+    raw: ({ found }) => found ?? null,
+    cell: ({ thread: { pid, kind }, host, found }) =>
+      found === undefined || found === 0n ? (
+        <span class="quiet">{found === undefined ? "–" : "0"}</span>
+      ) : (
+        <a href={findingsAddress({ host, pid, user: kind === "user" ? 1 : undefined })}>{count(found)}</a>
+      ),
   },
   ...quantileColumns<Row>(
     "latency",
@@ -151,6 +175,12 @@ export function ThreadsTab({ host, query }: { host: string; query: URLSearchPara
     undefined,
     reduceThreads,
   );
+  const groups = usePoll(
+    `finding groups ${host}`,
+    (signal) => findings.listFindingGroups({ filter: { host, limit: kGroupsAsked } }, { signal, timeoutMs: kUnaryMs }),
+    kFindingsEveryMs,
+  ).state;
+  const found = useMemo(() => groups && findingsByPid(groups.groups, groups.total), [groups]);
   const threads = state?.message.threads;
   const rates = state?.rates;
   const rows = useMemo(() => {
@@ -162,8 +192,17 @@ export function ThreadsTab({ host, query }: { host: string; query: URLSearchPara
         ({ comm, kind, pid: own }) =>
           words === "" || comm.toLowerCase().includes(words) || kind.includes(words) || String(own) === words,
       )
-      .map((thread): Row => ({ thread, rates: rates?.get(threadKey(thread)), addressOf }));
-  }, [threads, rates, filter, host, query]);
+      .map((thread): Row => {
+        const { pid } = thread;
+        return {
+          thread,
+          rates: rates?.get(threadKey(thread)),
+          host,
+          found: found && (found.get(pid) ?? 0n),
+          addressOf,
+        };
+      });
+  }, [threads, rates, found, filter, host, query]);
   const chosen = pid > 0 ? rows.find(({ thread }) => thread.pid === pid) : undefined;
   return (
     <Fed feed={feed} what="threads">
