@@ -126,8 +126,6 @@ void Compiler::NameTasks() {
     }
     number += decl.count;
   }
-  if (number > kTasksMax)
-    Fail({1, 1}, std::to_string(number) + " tasks are too many: at most " + std::to_string(kTasksMax));
 }
 
 bool Compiler::DeclareGlobals() {

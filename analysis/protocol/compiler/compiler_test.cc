@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "analysis/protocol/language/lexer.h"
 #include "analysis/protocol/language/parser.h"
 
 namespace wakewatch::protocol {
@@ -15,6 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::SizeIs;
 
 Result<Program> Compiled(const std::string& text, Memory memory = Memory::kSc) {
   Result<ProtocolText> parsed = Parse(text, "x.wake");
@@ -212,6 +214,29 @@ TEST(Compile, ErrorsNameTheLineAndWhatToDo) {
     EXPECT_EQ(program.error().file, "x.wake");
     EXPECT_THAT(program.error().cause, HasSubstr("line ")) << row.text;
   }
+}
+
+// Found by fuzzing: what the compiler makes of timers and softirqs was refused by its own parser.
+TEST(Compile, HandlersNamesAreAsLongAsNamesCanBe) {
+  const std::string x(kNameBytesMax, 'x'), y(kNameBytesMax, 'y');
+  const Program program =
+      Good("softirq " + x + " { } timer " + y + " { raise_softirq(" + x + "); } task t { mod_timer(" + y + "); }");
+  EXPECT_THAT(program.tasks, SizeIs(3));  // t, the timer, ksoftirqd
+}
+
+TEST(Compile, WhatIsMadeOfHandlersHasLimits) {
+  const auto many = [](const std::string& kind, int n) {
+    std::string text = "task t { } ";
+    for (int i = 0; i < n; ++i) text += kind + " h" + std::to_string(i) + " { } ";
+    return Compiled(text);
+  };
+  EXPECT_TRUE(many("softirq", 32));
+  EXPECT_TRUE(many("timer", 31));
+  const auto softirqs = many("softirq", 33), timers = many("timer", 5'000);
+  ASSERT_FALSE(softirqs);
+  EXPECT_THAT(softirqs.error().cause, HasSubstr("33 softirqs are too many: at most 32"));
+  ASSERT_FALSE(timers);
+  EXPECT_THAT(timers.error().cause, HasSubstr("5001 tasks are too many: at most 32"));
 }
 
 TEST(Compile, CallsOfCallsOfCallsEndAtALimit) {

@@ -10,7 +10,7 @@
 namespace wakewatch::protocol {
 
 // The tasks of the text without its companions, then those of its timers, softirqs and pools; interrupts and timers end
-// with pending softirqs. Error: there is none.
+// with pending softirqs. Error: there is none, or there are more than kTasksMax of them or 32 softirqs.
 Result<std::vector<TaskDecl>> TasksOf(const ProtocolText& text, const std::string& file);
 
 }  // namespace wakewatch::protocol
