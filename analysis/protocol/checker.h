@@ -15,7 +15,7 @@
 namespace wakewatch::protocol {
 
 // Raised when a verdict or a count of states may change.
-inline constexpr int kCheckerVersion = 1;
+inline constexpr int kCheckerVersion = 2;
 
 enum class Verdict : uint8_t { kSafe, kLoses, kUnfinished };
 std::string_view Name(Verdict verdict);  // "safe", "loses", "unfinished"

@@ -52,6 +52,60 @@ TEST(Checker, ALockThatIsNeverReleasedIsADeadlock) {
   EXPECT_EQ(result->loss, "b waits in spin_lock(l) (line 3) for ever: nothing is left that could let it go on");
 }
 
+// `return` ends the body of a handler as it ends a function of the kernel's, and neither the worker nor the timer with
+// it.
+TEST(Checker, AHandlerThatReturnsEarlyRunsAgain) {
+  const char* const texts[] = {
+      "pool p workers 1; work w on p { if (!a) return; complete(c); }"
+      "task t { queue_work(w); flush_work(w); a = 1; queue_work(w); wait_for_completion(c); }",
+      "pool p workers 1; delayed_work w on p { if (!a) return; complete(c); }"
+      "task t { schedule_delayed_work(w); flush_delayed_work(w); a = 1; mod_delayed_work(w); wait_for_completion(c); }",
+      "timer x { if (!a) return; complete(c); }"
+      "task t { mod_timer(x); del_timer_sync(x); a = 1; mod_timer(x); wait_for_completion(c); }",
+      "softirq s { if (!a) return; complete(c); }"
+      "task t { raise_softirq(s); a = 1; raise_softirq(s); wait_for_completion(c); }",
+      "softirq s { complete(c); } interrupt i { raise_softirq(s); if (!a) return; a = 0; }"
+      "task t { wait_for_completion(c); }",
+  };
+  for (const char* const text : texts) {
+    for (const Memory memory : {Memory::kSc, Memory::kTso}) {
+      CheckOptions options;
+      options.memory = memory;
+      const auto result = CheckProtocol(std::string("flag a; completion c; ") + text, "mine.wake", options, {});
+      ASSERT_TRUE(result) << text << ": " << result.error().Text();
+      EXPECT_EQ(result->verdict, Verdict::kSafe) << text << ": " << result->loss;
+    }
+  }
+}
+
+// What flush_work() and cancel_work() wait for, and what they leave.
+TEST(Checker, WorksAreFlushedAndCancelledAsInTheKernel) {
+  const struct {
+    const char* text;
+    const char* loss;  // empty: safe
+  } rows[] = {
+      {"work w on p { n = 1; } task t { queue_work(w); flush_work(w); assert (n); }", ""},
+      {"work w on p { n = 1; } task t { queue_work(w); assert (n); }", "t: assert (n)"},
+      {"work w on p { n = 1; } task t { queue_work(w); cancel_work_sync(w); n = 0; cond_resched(); assert (!n); }", ""},
+      {"work w on p { n = 1; } task t { queue_work(w); cancel_work(w); n = 0; cond_resched(); assert (!n); }",
+       "t: assert (!n)"},
+      {"work w on p { flush_work(w); } task t { queue_work(w); }", "kworker/p[0] sleeps in flush_work(w)"},
+      {"work w on p { } task t { queue_work(w); flush_work(w); } task u { cancel_work(w); }", ""},
+      {"work w on p { } task t { queue_work(w); flush_work(w); } task u { queue_work(w); cancel_work_sync(w); }", ""},
+      {"work w on p { cancel_work_sync(w); } task t { queue_work(w); }", "kworker/p[0] sleeps in cancel_work_sync(w)"},
+      {"delayed_work w on p { n = 1; } task t { queue_delayed_work(w); flush_delayed_work(w); assert (n); }", ""},
+      {"delayed_work w on p { n = 1; } task t { queue_delayed_work(w); if (cancel_delayed_work(w)) assert (!n); }", ""},
+      {"delayed_work w on p { n = 1; } task t { queue_delayed_work(w); if (!cancel_delayed_work(w)) assert (n); }",
+       "t: assert (n)"},
+  };
+  for (const auto& row : rows) {
+    const auto result = CheckProtocol(std::string("flag n; pool p workers 2; ") + row.text, "mine.wake", {}, {});
+    ASSERT_TRUE(result) << row.text << ": " << result.error().Text();
+    EXPECT_EQ(result->verdict, *row.loss == 0 ? Verdict::kSafe : Verdict::kLoses) << row.text << ": " << result->loss;
+    EXPECT_THAT(result->loss, HasSubstr(row.loss)) << row.text;
+  }
+}
+
 // All combinations of reductions agree on every protocol that comes with the checker, in both memory models.
 TEST(Checker, ReductionsAgreeOnTheShippedProtocols) {
   for (const ShippedProtocol& protocol : ShippedProtocols()) {

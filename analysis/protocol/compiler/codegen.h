@@ -25,7 +25,7 @@ struct Symbols {
   std::map<std::string, const TaskDecl*> companions;
   struct Work {
     std::string name, pool;
-    const Stmt* body;
+    bool delayed;
     int64_t number;  // of the item in its pool's list; from 1
   };
   std::vector<Work> works;
@@ -116,8 +116,6 @@ class Codegen {
   void Assign(const Stmt& stmt, Scope* scope);
   void TraceEvent(const Stmt& stmt, Scope* scope);
   void PushObject(const Ref& ref);
-  void RunWorks(const Stmt& stmt, Scope* scope);
-  void RunWork(const Symbols::Work& work, Scope* scope);
   void Leave(const Stmt& stmt, Scope* scope);
   void Goto(const Stmt& stmt);
   void UnwindTo(size_t depth);
@@ -131,7 +129,7 @@ class Codegen {
   bool BindParameter(const Param& param, const Expr& arg, const Scope* scope, Scope* inner);
   bool ListStatement(const Expr& call, const Scope* scope);
   const InlineDecl* InlineNamed(const Expr& call);
-  // queue_work(w) is queue_work_on(its pool, w, its number).
+  // queue_work(w), queue_work(wq, w) is queue_work_on(its pool, w, its number); so with others that take a work.
   const Expr* Rewritten(const Expr& call, const Scope* scope);
 
   // ---- values (codegen_expr.cc, codegen_access.cc)

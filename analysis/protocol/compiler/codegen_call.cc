@@ -126,15 +126,37 @@ bool Codegen::ListStatement(const Expr& call, const Scope* scope) {
 }
 
 const Expr* Codegen::Rewritten(const Expr& call, const Scope* scope) {
-  if ((call.name != "queue_work" && call.name != "schedule_work") || call.args.empty()) return &call;
-  const std::optional<Ref> ref = RefOf(call.args.back(), scope, true);
-  for (const Symbols::Work& work : symbols_->works) {
-    if (!ref || ref->name != work.name) continue;
-    const Expr pool{ExprKind::kName, call.place, 0, work.pool, "", {}};
-    const Expr number{ExprKind::kNumber, call.place, work.number, "", "", {}};
-    return Keep({ExprKind::kCall, call.place, 0, "queue_work_on", "", {pool, call.args.back(), number}});
+  struct Target {
+    const char* function;
+    bool delayed;  // takes a delayed work only
+  };
+  static const std::map<std::string, Target> targets = {{"queue_work", {"queue_work_on", false}},
+                                                        {"schedule_work", {"queue_work_on", false}},
+                                                        {"cancel_work", {"cancel_work_on", false}},
+                                                        {"cancel_work_sync", {"cancel_work_sync_on", false}},
+                                                        {"queue_delayed_work", {"queue_delayed_work_on", true}},
+                                                        {"schedule_delayed_work", {"queue_delayed_work_on", true}},
+                                                        {"mod_delayed_work", {"mod_delayed_work_on", true}},
+                                                        {"flush_delayed_work", {"flush_delayed_work_on", true}},
+                                                        {"cancel_delayed_work", {"cancel_work_on", true}},
+                                                        {"cancel_delayed_work_sync", {"cancel_work_sync_on", true}}};
+  const auto target = targets.find(call.name);
+  if (target == targets.end() || symbols_->inlines.contains(call.name)) return &call;
+  for (const Expr& arg : call.args) {
+    const std::optional<Ref> ref = RefOf(arg, scope, true);
+    for (const Symbols::Work& work : symbols_->works) {
+      if (!ref || ref->name != work.name) continue;
+      if (target->second.delayed && !work.delayed) {
+        Fail(call.place, call.name + " takes a delayed work, and " + work.name + " has no timer",
+             "declare it so: delayed_work " + work.name + " on " + work.pool + " { ... }");
+        return &call;
+      }
+      const Expr pool{ExprKind::kName, call.place, 0, work.pool, "", {}};
+      const Expr number{ExprKind::kNumber, call.place, work.number, "", "", {}};
+      return Keep({ExprKind::kCall, call.place, 0, target->second.function, "", {pool, arg, number}});
+    }
   }
-  Fail(call.place, "queue_work takes a work", "work w on POOL { ... }, then queue_work(w);");
+  Fail(call.place, call.name + " takes a work", "work w on POOL { ... }, then " + call.name + "(w);");
   return &call;
 }
 

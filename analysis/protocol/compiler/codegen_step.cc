@@ -1,4 +1,4 @@
-// Statements that decide what is one step: atomic blocks, waits, assertions; and the works that a worker runs.
+// Statements that decide what is one step: atomic blocks, waits, assertions.
 #include "analysis/protocol/compiler/codegen.h"
 #include "analysis/protocol/language/parser.h"
 
@@ -66,52 +66,6 @@ void Codegen::Assert(const Stmt& stmt, Scope* scope) {
   FreeTemporaries(node, true);
   emitter_->LeaveStep(false);
   emitter_->Emit(Op::kAssert, static_cast<int32_t>(program_->points.size() - 1));
-}
-
-void Codegen::RunWork(const Symbols::Work& work, Scope* scope) {
-  const Binding outside = symbols_->globals.names["in_worker"];
-  const Binding pool = *symbols_->globals.Find(work.pool);
-  const auto call = [&](const char* function) {
-    Stmt stmt;
-    stmt.kind = StmtKind::kExpr;
-    stmt.place = work.body->place;
-    const Expr name{ExprKind::kName, stmt.place, 0, work.name, "", {}};
-    stmt.expr = Expr{ExprKind::kCall, stmt.place, 0, function, "", {name}};
-    Statement(stmt, scope);
-  };
-  functions_.push_back(work.name);
-  guards_.emplace_back();
-  call("start_work");
-  symbols_->globals.names["in_worker"].value = 1;
-  symbols_->globals.names["worker_pool"] = pool;
-  Statement(*work.body, NewScope(scope));
-  symbols_->globals.names["in_worker"] = outside;
-  call("end_work");
-  guards_.pop_back();
-  functions_.pop_back();
-}
-
-void Codegen::RunWorks(const Stmt& stmt, Scope* scope) {
-  Enter(Open::Kind::kBlock);
-  const Slot item = emitter_->Allocate({TypeKind::kValue, 0, 255});
-  open_.back().slots.push_back(item);
-  Value(*stmt.expr, scope);
-  emitter_->StoreLocal(item);
-  const Label out = emitter_->NewLabel();
-  for (const Symbols::Work& work : symbols_->works) {
-    if (work.pool != stmt.name) continue;
-    const Label next = emitter_->NewLabel();
-    emitter_->LoadLocal(item);
-    emitter_->Emit(Op::kConst, static_cast<int32_t>(work.number));
-    emitter_->Emit(Op::kEq);
-    emitter_->Jump(Op::kJumpIfZero, next);
-    RunWork(work, scope);
-    if (Failed()) return;
-    emitter_->Jump(Op::kJump, out);
-    emitter_->Bind(next);
-  }
-  emitter_->Bind(out);
-  Close();
 }
 
 }  // namespace wakewatch::protocol

@@ -203,7 +203,6 @@ void Codegen::Plain(const Stmt& stmt, Scope* scope) {
       if (!symbols_->companions.contains(stmt.name)) Fail(stmt.place, "there is no companion " + stmt.name);
       uses_->companions.insert(stmt.name);
       return;
-    case StmtKind::kWorks: return RunWorks(stmt, scope);
   }
 }
 

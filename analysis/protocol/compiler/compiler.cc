@@ -22,9 +22,14 @@ struct Pass {
 
 class Compiler {
  public:
-  Compiler(const ProtocolText& prelude, const ProtocolText& text, const std::vector<TaskDecl>& tasks,
-           const std::string& file, Memory memory)
-      : prelude_(prelude), text_(text), decls_(tasks), file_(file), memory_(memory) {}
+  Compiler(const ProtocolText& prelude, const ProtocolText& text, const Desugared& desugared, const std::string& file,
+           Memory memory)
+      : prelude_(prelude),
+        text_(text),
+        decls_(desugared.tasks),
+        bodies_(desugared.bodies),
+        file_(file),
+        memory_(memory) {}
 
   Result<Program> Run(const Pass& pass, Uses* uses);
 
@@ -53,6 +58,7 @@ class Compiler {
   const ProtocolText& prelude_;
   const ProtocolText& text_;
   const std::vector<TaskDecl>& decls_;
+  const std::map<std::string, InlineDecl>& bodies_;
   const std::string& file_;
   const Memory memory_;
   std::optional<Error> error_;
@@ -64,6 +70,9 @@ class Compiler {
   std::vector<Code> codes_;
   std::deque<TaskDecl> companions_;
 };
+
+// "kworker/events": events
+std::string PoolOf(const TaskDecl& worker) { return worker.name.substr(worker.name.find('/') + 1); }
 
 bool Compiler::Add(Place place, const std::string& name, Binding binding) {
   if (!symbols_.globals.names.emplace(name, std::move(binding)).second) {
@@ -169,8 +178,7 @@ bool Compiler::DeclareGlobals() {
     const bool known = std::any_of(text_.pools.begin(), text_.pools.end(),
                                    [&](const PoolDecl& pool) { return pool.name == handler.pool; });
     if (!known) return Fail(handler.place, "there is no pool " + handler.pool, "pool " + handler.pool + " workers 1;");
-    symbols_.works.push_back(
-        {handler.name, handler.pool, &handler.body, static_cast<int64_t>(symbols_.works.size() + 1)});
+    symbols_.works.push_back({handler.name, handler.pool, handler.delayed, NumberOfWork(text_, handler.name)});
   }
   return true;
 }
@@ -186,6 +194,7 @@ bool Compiler::DeclareInlines() {
       if (decl.kind == "companion") symbols_.companions[decl.name] = &decl;
     }
   }
+  for (const auto& [name, decl] : bodies_) symbols_.inlines[name] = &decl;
   return true;
 }
 
@@ -194,6 +203,8 @@ bool Compiler::Generate(Uses* uses) {
   uint32_t number = 0;
   for (const TaskDecl& decl : decls_) {
     symbols_.globals.names["in_interrupt"].value = decl.kind == "interrupt" || decl.kind == "timer";
+    symbols_.globals.names["in_worker"].value = decl.kind == "kworker";
+    if (decl.kind == "kworker") symbols_.globals.names["worker_pool"] = symbols_.globals.names.at(PoolOf(decl));
     Code code{&decl, codegen.Generate(decl, symbols_.globals), {}, uses->companions};
     codegen.GenerateConditions();
     if (codegen.error()) {
@@ -223,6 +234,7 @@ bool Compiler::GenerateCompanions(Codegen* codegen) {
         binding.task = task;
         scope.names[companion.params.at(0).name] = binding;
         symbols_.globals.names["in_interrupt"].value = 1;
+        symbols_.globals.names["in_worker"].value = 0;
         Code code{&companions_.back(), codegen->Generate(companions_.back(), scope), {}, {}};
         codegen->GenerateConditions();
         if (codegen->error()) {
@@ -354,8 +366,8 @@ Result<Program> Compiler::Run(const Pass& pass, Uses* uses) {
 Result<Program> Compile(const ProtocolText& text, const std::string& file, Memory memory) {
   static const Result<ProtocolText> prelude = Parse(PreludeText(), "prelude.wake");
   if (!prelude) return Fail(prelude.error());
-  Result<std::vector<TaskDecl>> tasks = TasksOf(text, file);
-  if (!tasks) return Fail(tasks.error());
+  const Result<Desugared> desugared = Desugar(text, file);
+  if (!desugared) return Fail(desugared.error());
   Pass pass;
   Uses uses;
   uses.fields = {"task.on_rq", "task.state"};
@@ -363,15 +375,15 @@ Result<Program> Compile(const ProtocolText& text, const std::string& file, Memor
   for (int i = 0; i < 2; ++i) {
     uses.inlines.clear();
     uses.fields = {"task.on_rq", "task.state"};
-    Result<Program> program = Compiler(*prelude, text, *tasks, file, memory).Run(pass, &uses);
+    Result<Program> program = Compiler(*prelude, text, *desugared, file, memory).Run(pass, &uses);
     if (!program) return program;
     pass.stops = uses.inlines.contains("kthread_stop");
     pass.parks = uses.inlines.contains("kthread_park");
-    pass.flushes = uses.inlines.contains("flush_work");
+    pass.flushes = uses.inlines.contains("start_flush_work");
   }
   const FieldUse fields = uses.fields;
   pass.fields = &fields;
-  return Compiler(*prelude, text, *tasks, file, memory).Run(pass, &uses);
+  return Compiler(*prelude, text, *desugared, file, memory).Run(pass, &uses);
 }
 
 }  // namespace wakewatch::protocol

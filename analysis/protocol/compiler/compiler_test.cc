@@ -204,6 +204,7 @@ TEST(Compile, ErrorsNameTheLineAndWhatToDo) {
       {"companion c(task p) { p.state = 0; }", "there is no task", ""},
       {"work w on p { } task t { queue_work(w); }", "there is no pool p", "pool p workers 1;"},
       {"flag a; task t { queue_work(a); }", "queue_work takes a work", ""},
+      {"pool p workers 1; work w on p { } task t { mod_delayed_work(w); }", "w has no timer", "delayed_work w on p"},
       {"task t { choose { } or { } } task a[16] { } task b[16] { }", "33 tasks are too many", ""},
   };
   for (const auto& row : rows) {
@@ -226,17 +227,20 @@ TEST(Compile, HandlersNamesAreAsLongAsNamesCanBe) {
 
 TEST(Compile, WhatIsMadeOfHandlersHasLimits) {
   const auto many = [](const std::string& kind, int n) {
-    std::string text = "task t { } ";
-    for (int i = 0; i < n; ++i) text += kind + " h" + std::to_string(i) + " { } ";
+    std::string text = "task t { } pool p workers 1; ";
+    for (int i = 0; i < n; ++i) text += kind + " h" + std::to_string(i) + (kind == "work" ? " on p { } " : " { } ");
     return Compiled(text);
   };
   EXPECT_TRUE(many("softirq", 32));
-  EXPECT_TRUE(many("timer", 31));
-  const auto softirqs = many("softirq", 33), timers = many("timer", 5'000);
+  EXPECT_TRUE(many("timer", 30));
+  EXPECT_TRUE(many("work", 31));
+  const auto softirqs = many("softirq", 33), timers = many("timer", 5'000), works = many("work", 32);
   ASSERT_FALSE(softirqs);
   EXPECT_THAT(softirqs.error().cause, HasSubstr("33 softirqs are too many: at most 32"));
   ASSERT_FALSE(timers);
-  EXPECT_THAT(timers.error().cause, HasSubstr("5001 tasks are too many: at most 32"));
+  EXPECT_THAT(timers.error().cause, HasSubstr("5002 tasks are too many: at most 32"));
+  ASSERT_FALSE(works);
+  EXPECT_THAT(works.error().cause, HasSubstr("32 works are too many: at most 31"));
 }
 
 TEST(Compile, CallsOfCallsOfCallsEndAtALimit) {

@@ -57,7 +57,6 @@ enum class StmtKind : uint8_t {
   kTrace,     // trace E0 name(args...); an event that this step emits: name, level, args in expr.args
   kNote,      // note "..."; a sentence about the step, in `text`
   kCompanion, // companion name; the task `name` comes to be for each task that gets here
-  kWorks,     // run_works pool expr; runs the body of the work that expr names
 };
 struct Stmt {
   StmtKind kind = StmtKind::kBlock;
@@ -118,7 +117,8 @@ struct TaskDecl {
 struct HandlerDecl {
   Place place;
   std::string kind, name;
-  std::string pool;  // of a work
+  std::string pool;      // of a work
+  bool delayed = false;  // a work with a timer
   Stmt body;
 };
 struct PoolDecl {

@@ -14,7 +14,8 @@ namespace wakewatch::protocol {
 
 namespace {
 
-constexpr int64_t kCopiesMax = 16;  // of a task, and workers of a pool
+constexpr int64_t kCopiesMax = 16;  // of a task
+constexpr int64_t kWorkersMax = 8;  // of a pool
 
 // "/home/me/kthread_loop.wake": kthread_loop
 std::string NameOfFile(const std::string& file) {
@@ -239,7 +240,7 @@ void DeclarationParser::Pool() {
   pool.place = cursor_.Peek().place;
   pool.name = cursor_.ExpectName("a name for the pool");
   cursor_.Expect("workers", "behind pool " + pool.name, "write pool " + pool.name + " workers 1;");
-  pool.workers = static_cast<uint32_t>(cursor_.ExpectNumber("the number of workers", 1, kCopiesMax));
+  pool.workers = static_cast<uint32_t>(cursor_.ExpectNumber("the number of workers", 1, kWorkersMax));
   cursor_.ExpectSemicolon("the number of workers");
   text_.pools.push_back(std::move(pool));
 }
@@ -248,10 +249,12 @@ void DeclarationParser::Handler(const std::string& kind) {
   cursor_.Take();
   HandlerDecl handler;
   handler.place = cursor_.Peek().place;
-  handler.kind = kind;
+  handler.kind = kind == "delayed_work" ? "work" : kind;
+  handler.delayed = kind == "delayed_work";
   handler.name = cursor_.ExpectName("a name for the " + kind);
-  if (kind == "work") {
-    cursor_.Expect("on", "behind work " + handler.name, "write work " + handler.name + " on POOL { ... }");
+  if (handler.kind == "work") {
+    cursor_.Expect("on", "behind " + kind + " " + handler.name,
+                   "write " + kind + " " + handler.name + " on POOL { ... }");
     handler.pool = cursor_.ExpectName("a pool's name behind on");
   }
   handler.body = statements_.Block(kind + " " + handler.name);
@@ -284,7 +287,7 @@ void DeclarationParser::Declaration() {
   if (word == "inline") return Inline();
   if (word == "task" || word == "kthread" || word == "interrupt" || word == "companion") return Task(word);
   if (word == "pool") return Pool();
-  if (word == "work" || word == "timer" || word == "softirq") return Handler(word);
+  if (word == "work" || word == "delayed_work" || word == "timer" || word == "softirq") return Handler(word);
   const bool end = cursor_.At(";", 2) || cursor_.At(",", 2) || cursor_.At("=", 2) || cursor_.At("max", 2);
   const std::string type = TypeOf(word);
   if (IsPlainType(type) || (cursor_.AtName(1) && end && !IsReserved(word))) return Variables(false, &text_.vars);

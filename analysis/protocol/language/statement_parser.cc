@@ -12,9 +12,9 @@ namespace wakewatch::protocol {
 
 namespace {
 
-constexpr std::array<std::string_view, 14> kRoutineWords = {"protocol", "explains", "expect",  "const",     "struct",
-                                                            "inline",   "task",     "kthread", "interrupt", "companion",
-                                                            "pool",     "work",     "timer",   "softirq"};
+constexpr std::array<std::string_view, 15> kRoutineWords = {
+    "protocol",  "explains",  "expect", "const", "struct",       "inline", "task",   "kthread",
+    "interrupt", "companion", "pool",   "work",  "delayed_work", "timer",  "softirq"};
 constexpr std::array<std::string_view, 7> kTypeWords = {"flag",    "bit",  "byte",     "counter",
                                                         "taskref", "list", "task_list"};
 
@@ -171,10 +171,6 @@ bool StatementParser::Simple(Stmt* stmt) {
   } else if (word == "with") {
     take(StmtKind::kCompanion);
     stmt->name = cursor_.ExpectName("a companion's name behind with");
-  } else if (word == "run_works") {
-    take(StmtKind::kWorks);
-    stmt->name = cursor_.ExpectName("a pool's name behind run_works");
-    stmt->expr = expressions_.Parse();
   } else {
     return false;
   }

@@ -10,10 +10,9 @@ namespace wakewatch::protocol {
 
 namespace {
 
-constexpr std::array<std::string_view, 23> kStatementWords = {
-    "if",       "while",  "do",   "for",    "loop",      "repeat",  "choose", "break",
-    "continue", "return", "goto", "atomic", "guarded",   "release", "await",  "sleep",
-    "assert",   "trace",  "note", "with",   "run_works", "byte",    "bit"};
+constexpr std::array<std::string_view, 22> kStatementWords = {
+    "if",     "while",   "do",      "for",   "loop",  "repeat", "choose", "break", "continue", "return", "goto",
+    "atomic", "guarded", "release", "await", "sleep", "assert", "trace",  "note",  "with",     "byte",   "bit"};
 // Those that stand inside of statements or declarations.
 constexpr std::array<std::string_view, 5> kInnerWords = {"else", "or", "until", "rest", "max"};
 

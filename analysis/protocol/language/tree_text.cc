@@ -112,7 +112,6 @@ std::string TextOf(const Stmt& stmt) {
     case StmtKind::kTrace: return "trace E" + std::to_string(stmt.number) + " " + CallText(*stmt.expr);
     case StmtKind::kNote: return "note " + Quoted(stmt.text);
     case StmtKind::kCompanion: return "with " + stmt.name;
-    case StmtKind::kWorks: return "run_works " + stmt.name + " " + TextOf(*stmt.expr);
   }
   return {};
 }
