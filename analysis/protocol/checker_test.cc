@@ -106,6 +106,36 @@ TEST(Checker, WorksAreFlushedAndCancelledAsInTheKernel) {
   }
 }
 
+TEST(Checker, WaitsOfOtherKinds) {
+  const struct {
+    const char* text;
+    bool safe;
+  } rows[] = {
+      {"task t { rcuwait_wait_event(w, f, TASK_UNINTERRUPTIBLE); } task u { f = 1; rcuwait_wake_up(w); }", true},
+      {"task t { w.task = current; if (!f) { set_current_state(TASK_UNINTERRUPTIBLE); schedule() until (f); } }"
+       "task u { f = 1; rcuwait_wake_up(w); }",
+       false},
+      {"task t { swait_event_exclusive(q, f); } task u { f = 1; if (swq_has_sleeper(q)) swake_up_one(q); }", true},
+      {"task t { wait_event(q, f); } task u { f = 1; if (wq_has_sleeper(q)) wake_up(q); }", true},
+      {"task t { wait_event(q, f); } task u { f = 1; if (waitqueue_active(q)) wake_up(q); }", false},
+      {"task t { wait_event_interruptible_timeout(q, f); }", true},
+      {"task t { spin_lock_irq(l); wait_event_lock_irq(q, f, l); assert (f); f = 0; spin_unlock_irq(l); }"
+       "task u { spin_lock_irq(l); f = 1; spin_unlock_irq(l); wake_up(q); }",
+       true},
+      {"task t { spin_lock_irq(l); wait_event_lock_irq(q, f, l); spin_unlock_irq(l); }"
+       "task u { spin_lock_irq(l); f = 1; wake_up_interruptible(q); spin_unlock_irq(l); }",
+       false},
+  };
+  for (const auto& row : rows) {
+    CheckOptions options;
+    options.memory = Memory::kTso;
+    const std::string text = std::string("flag f; wait_queue q; rcuwait w; spinlock l; ") + row.text;
+    const auto result = CheckProtocol(text, "mine.wake", options, {});
+    ASSERT_TRUE(result) << row.text << ": " << result.error().Text();
+    EXPECT_EQ(result->verdict, row.safe ? Verdict::kSafe : Verdict::kLoses) << row.text << ": " << result->loss;
+  }
+}
+
 // All combinations of reductions agree on every protocol that comes with the checker, in both memory models.
 TEST(Checker, ReductionsAgreeOnTheShippedProtocols) {
   for (const ShippedProtocol& protocol : ShippedProtocols()) {
