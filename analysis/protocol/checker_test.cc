@@ -78,6 +78,25 @@ TEST(Checker, AHandlerThatReturnsEarlyRunsAgain) {
   }
 }
 
+TEST(Checker, AKthreadThatIsStoppedBeforeItsFirstWakeNeverRuns) {
+  const std::string text =
+      "flag f; kthread k dormant { f = 1; set_current_state(TASK_INTERRUPTIBLE); schedule() until (true); } ";
+  const struct {
+    const char* task;
+    Verdict verdict;
+  } rows[] = {
+      {"task t { kthread_create(k); kthread_stop(k); assert (!f); }", Verdict::kSafe},
+      {"task t { kthread_create(k); wake_up_process(k); kthread_stop(k); }", Verdict::kLoses},
+      {"task t { kthread_create(k); kthread_park(k); assert (!f); kthread_stop(k); }", Verdict::kLoses},
+  };
+  for (const auto& row : rows) {
+    const auto result = CheckProtocol(text + row.task, "mine.wake", {}, {});
+    ASSERT_TRUE(result) << row.task << ": " << result.error().Text();
+    EXPECT_EQ(result->verdict, row.verdict) << row.task << ": " << result->loss;
+    EXPECT_THAT(result->loss, HasSubstr(result->loss.empty() ? "" : "k sleeps in schedule() until (true)")) << row.task;
+  }
+}
+
 // What flush_work() and cancel_work() wait for, and what they leave.
 TEST(Checker, WorksAreFlushedAndCancelledAsInTheKernel) {
   const struct {

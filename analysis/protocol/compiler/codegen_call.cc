@@ -19,9 +19,12 @@ const InlineDecl* Codegen::InlineNamed(const Expr& call) {
     std::vector<std::string_view> names;
     for (const auto& [name, decl] : symbols_->inlines) names.push_back(name);
     const std::string_view meant = NearestWord(call.name, names);
+    const bool entry =
+        call.name.starts_with("DEFINE_WAIT") || call.name == "DECLARE_WAITQUEUE" || call.name == "init_wait";
     Fail(call.place, "there is no function " + call.name,
-         meant.empty() ? "functions that the kernel's primitives do not have are declared with inline"
-                       : "did you mean " + std::string(meant) + "?");
+         entry           ? "each task has its wait entry: leave it out, here and where it is an argument"
+         : meant.empty() ? "functions that the kernel's primitives do not have are declared with inline"
+                         : "did you mean " + std::string(meant) + "?");
     return nullptr;
   }
   const InlineDecl* const callee = found->second;
@@ -201,13 +204,14 @@ void Codegen::Call(const Expr& written, const Scope* scope, std::optional<Slot> 
   }
   const bool of_prelude = symbols_->of_prelude.contains(callee);
   calls_.push_back(callee);
-  functions_.push_back(callee->name);
+  const bool tasks_own = callee->name == decl_->name;  // nothing that the task's name does not say
+  if (!tasks_own) functions_.push_back(callee->name);
   prelude_depth_ += of_prelude ? 1 : 0;
   guards_.emplace_back();
   Statement(callee->body, inner);
   guards_.pop_back();
   prelude_depth_ -= of_prelude ? 1 : 0;
-  functions_.pop_back();
+  if (!tasks_own) functions_.pop_back();
   calls_.pop_back();
   if (Failed()) return;
   emitter_->Bind(*open_[depth].on_return);

@@ -179,6 +179,7 @@ TEST(Compile, ErrorsNameTheLineAndWhatToDo) {
       {"task t {\n  cond = 1;\n}", "line 2, column 3: cond is not declared", "flag cond;"},
       {"task t { wake_up_process(nobody); }", "nobody is not declared", ""},
       {"task t { frobnicate(); }", "there is no function frobnicate", "declared with inline"},
+      {"wait_queue q; task t { DEFINE_WAIT(wait); }", "there is no function DEFINE_WAIT", "leave it out"},
       {"task t { wake_up_proces(t); }", "there is no function wake_up_proces", "did you mean wake_up_process?"},
       {"task t { wake_up_process(t, t); }", "wake_up_process is called with 2 arguments, and takes 1", "task p"},
       {"flag a; task t { wake_up_process(a); }", "a is no task", ""},

@@ -51,6 +51,7 @@ class Desugarer {
   std::string Call(Place place, const std::string& name, const Stmt& body);
   std::string Softirqs();
   void Interrupt(const TaskDecl& decl);
+  void Kthread(const TaskDecl& decl);
   void Timer(const HandlerDecl& handler);
   void DelayedWork(const HandlerDecl& handler);
   void Ksoftirqd();
@@ -102,6 +103,12 @@ void Desugarer::Interrupt(const TaskDecl& decl) {
   made_.tasks.back().dormant = decl.dormant;
 }
 
+void Desugarer::Kthread(const TaskDecl& decl) {
+  Make("if (kthread_begins()) " + Call(decl.place, decl.name, decl.body), decl.place, decl.kind, decl.name, decl.count);
+  made_.tasks.back().dormant = decl.dormant;
+  made_.tasks.back().until = decl.until;
+}
+
 void Desugarer::Timer(const HandlerDecl& handler) {
   Make("loop { rest: expire_timer(" + handler.name + "); " + Call(handler.place, handler.name, handler.body) +
            "timer_expired(" + handler.name + "); " + softirqs_ + "} ",
@@ -145,6 +152,8 @@ Result<Desugared> Desugarer::Run() {
     if (decl.kind == "companion") continue;
     if (decl.kind == "interrupt" && !softirqs_.empty()) {
       Interrupt(decl);
+    } else if (decl.kind == "kthread" && decl.dormant) {
+      Kthread(decl);
     } else {
       made_.tasks.push_back(decl);
     }

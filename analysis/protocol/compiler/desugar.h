@@ -13,7 +13,7 @@ namespace wakewatch::protocol {
 struct Desugared {
   // Those of the text without its companions, then those of its timers, delayed works, softirqs and pools.
   std::vector<TaskDecl> tasks;
-  // What the tasks call for the bodies of timers, softirqs, works and interrupts, by the name in the call: functions,
+  // What the tasks call for the bodies of timers, softirqs, works, interrupts and created kthreads, by the name in the call: functions,
   // so that `return` ends the body and not the task around it. Their own names are those of what they belong to.
   std::map<std::string, InlineDecl> bodies;
 };
