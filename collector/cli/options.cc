@@ -9,9 +9,9 @@
 
 #include <wakewatch/v1/batch.pb.h>
 
-#include "collector/agent/address.h"
 #include "collector/event_profiles.h"
 #include "collector/settings/configuration.h"
+#include "proto/wire/address.h"
 #include "proto/wire/batch_codec.h"
 
 namespace wakewatch {
@@ -26,7 +26,8 @@ constexpr const char* kExamples =
     "  sudo wakewatch-collector --evidence deep --probe-rate-max 5000\n"
     "  sudo wakewatch-collector --config /etc/wakewatch/collector.toml --metrics 127.0.0.1:7401\n"
     "A configuration file holds the same names: server = \"127.0.0.1:7400\"\n"
-    "What the kernel held of a collector that was killed is not delivered: the next start says how much it was, and its "
+    "What the kernel held of a collector that was killed is not delivered: the next start says how much it was, and "
+    "its "
     "recording begins with a gap";
 
 std::string ErrorText(const Status& status) { return status ? std::string() : status.error().Text(); }
@@ -121,7 +122,7 @@ void DefineWaiting(CollectorOptions* options, CLI::App* app) {
 void Define(CollectorOptions* options, CLI::App* app) {
   app->add_option("--server", options->server, "Deliver to this server; by TLS, where it is not on this machine")
       ->check(Checked([](const std::string& t) {
-        const auto parsed = ParseServerAddress(t);
+        const auto parsed = ParseAddress(t);
         return parsed ? std::string() : parsed.error().Text();
       }))
       ->type_name("HOST:PORT")

@@ -1,17 +1,17 @@
 #include "proto/wire/client_channel.h"
 
-#include <arpa/inet.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
-#include <netinet/in.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
+
+#include "proto/wire/address.h"
 
 namespace wakewatch {
 namespace {
@@ -89,39 +89,9 @@ void HoldFiles(ServerAccess* access) {
   }
 }
 
-Result<ServerAddress> ParseServerAddress(const std::string& server) {
-  const auto refuse = [&](const std::string& cause, const std::string& remedy) {
-    return Fail(Error{.code = ErrorCode::kInvalidArgument,
-                      .cause = "the server's address \"" + server + "\": " + cause,
-                      .remedy = remedy});
-  };
-  const size_t colon = server.rfind(':');
-  const std::string port = colon == server.npos ? "" : server.substr(colon + 1);
-  const bool digits = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == port.npos;
-  if (!digits || std::stoul(port) == 0 || std::stoul(port) > 65535) {
-    return refuse("this is not HOST:PORT", "as in 127.0.0.1:7400 or [::1]:7400");
-  }
-  std::string host = server.substr(0, colon);
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  if (!bracketed && host.find(':') != host.npos) {
-    return refuse("an IPv6 address stands in brackets", "as in [::1]:7400");
-  }
-  if (host.empty() || host.find('/') != host.npos) return refuse("this is not HOST:PORT", "as in server.example:7400");
-  return ServerAddress{host, port};
-}
-
-bool IsThisMachine(const std::string& host) {
-  if (host == "localhost") return true;
-  in_addr v4{};
-  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
-  in6_addr v6{};
-  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
 bool UsesTls(const std::string& server, const ServerAccess& access) {
-  const auto address = ParseServerAddress(server);
-  return !access.tls_ca.empty() || !access.tls_certificate.empty() || !address || !IsThisMachine(address->host);
+  const auto address = ParseAddress(server);
+  return !access.tls_ca.empty() || !access.tls_certificate.empty() || !address || !IsLoopback(address->host);
 }
 
 void ServerChannel::Authorize(grpc::ClientContext* context) const {
@@ -130,7 +100,7 @@ void ServerChannel::Authorize(grpc::ClientContext* context) const {
 
 Result<ServerChannel> OpenChannel(const std::string& server, const ServerAccess& access,
                                   const grpc::ChannelArguments& arguments) {
-  if (const auto address = ParseServerAddress(server); !address) return Fail(address.error());
+  if (const auto address = ParseAddress(server); !address) return Fail(address.error());
   ServerChannel opened;
   if (!access.token_file.empty()) {
     const auto token = ReadToken(access.token_file, access.held);

@@ -31,14 +31,6 @@ struct ServerAccess {
 // Fills `held`. What cannot be read is left out; OpenChannel says so.
 void HoldFiles(ServerAccess* access);
 
-// "HOST:PORT", with an address in brackets when it is IPv6. Errors: kInvalidArgument.
-struct ServerAddress {
-  std::string host, port;
-};
-Result<ServerAddress> ParseServerAddress(const std::string& server);
-// 127.0.0.0/8, ::1 or "localhost".
-bool IsThisMachine(const std::string& host);
-
 // To another machine always; on this one where a CA or a certificate is given.
 bool UsesTls(const std::string& server, const ServerAccess& access);
 

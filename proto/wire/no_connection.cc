@@ -13,6 +13,7 @@
 #include <ctime>
 #include <memory>
 
+#include "proto/wire/address.h"
 #include "proto/wire/client_channel.h"
 
 namespace wakewatch {
@@ -57,7 +58,7 @@ using Context = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 using Handshake = std::unique_ptr<SSL, Deleter<SSL_free>>;
 
 // A connected socket; -1: nobody listens there, or it cannot be found.
-int Connect(const ServerAddress& address, const timeval& patience) {
+int Connect(const HostPort& address, const timeval& patience) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
@@ -92,7 +93,7 @@ Context MakeContext(const ServerAccess& access, bool verify) {
   return context;
 }
 
-std::string ExplainVerification(long result, const ServerAddress& address, const ServerAccess& access) {
+std::string ExplainVerification(long result, const HostPort& address, const ServerAccess& access) {
   const std::string authority = access.tls_ca.empty() ? "the authorities of this system" : access.tls_ca;
   switch (result) {
     case X509_V_OK: return {};
@@ -137,7 +138,7 @@ std::string ExplainAlert(int reason) {
   }
 }
 
-std::string Try(int fd, const ServerAddress& address, const ServerAccess& access) {
+std::string Try(int fd, const HostPort& address, const ServerAccess& access) {
   const bool tls = UsesTls(address.host + ":" + address.port, access);
   const Context context = MakeContext(access, tls);
   const Handshake handshake(context == nullptr ? nullptr : SSL_new(context.get()));
@@ -183,7 +184,7 @@ std::string Try(int fd, const ServerAddress& address, const ServerAccess& access
 }  // namespace
 
 std::string ExplainNoConnection(const std::string& server, const ServerAccess& access) {
-  const auto address = ParseServerAddress(server);
+  const auto address = ParseAddress(server);
   if (!address) return {};
   // Without the authority that the connection was made with, nothing can be said of the server's certificate.
   if (!access.tls_ca.empty() && ::access(access.tls_ca.c_str(), R_OK) != 0) return {};

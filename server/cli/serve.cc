@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <grpcpp/channel.h>
 
+#include "proto/wire/address.h"
 #include "server/cli/diagnostics.h"
 #include "server/cli/interrupt.h"
 #include "server/cli/values.h"

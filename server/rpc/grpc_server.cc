@@ -3,7 +3,6 @@
 #include <chrono>
 #include <utility>
 
-#include <arpa/inet.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -11,6 +10,7 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/security/tls_certificate_provider.h>
 
+#include "proto/wire/address.h"
 #include "server/rpc/analysis_service.h"
 #include "server/rpc/call_guard.h"
 #include "server/rpc/finding_service.h"
@@ -145,14 +145,6 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::Start(Recordings* recordings, co
   auto server = std::make_unique<Server>(recordings, options);
   if (auto status = server->Listen(); !status) return Fail(std::move(status.error()));
   return server;
-}
-
-bool IsLoopback(const std::string& address) {
-  if (address == "localhost") return true;
-  in_addr v4{};
-  if (inet_pton(AF_INET, address.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-  in6_addr v6{};
-  return inet_pton(AF_INET6, address.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
 }  // namespace wakewatch

@@ -40,7 +40,4 @@ class GrpcServer {
   virtual void Stop() = 0;
 };
 
-// 127.0.0.0/8, ::1 or "localhost".
-bool IsLoopback(const std::string& address);
-
 }  // namespace wakewatch

@@ -442,7 +442,6 @@ TEST_F(Ingest, UnknownHostsAreNotFound) {
 
 TEST(GrpcServer, ListensOnLoopbackOnly) {
   for (const char* address : {"0.0.0.0", "192.168.1.2", "::", "example.org", ""}) {
-    EXPECT_FALSE(IsLoopback(address)) << address;
     GrpcServerOptions options;
     options.address = address;
     const auto server = GrpcServer::Start(nullptr, options);
@@ -450,8 +449,6 @@ TEST(GrpcServer, ListensOnLoopbackOnly) {
     EXPECT_EQ(server.error().code, ErrorCode::kPermission);
     EXPECT_THAT(server.error().Text(), HasSubstr("TLS"));
   }
-  for (const char* address : {"127.0.0.1", "127.8.9.1", "::1", "localhost"})
-    EXPECT_TRUE(IsLoopback(address)) << address;
 }
 
 }  // namespace
