@@ -27,6 +27,8 @@ export interface Trouble {
   dialogs: string[]; // alert() of a script that came in with the data
 }
 
+export const kNoTrouble: Trouble = { policy: [], errors: [], dialogs: [] };
+
 export async function watchTrouble(page: Page): Promise<Trouble> {
   const trouble: Trouble = { policy: [], errors: [], dialogs: [] };
   page.on("console", (message) => {

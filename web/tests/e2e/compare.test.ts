@@ -1,21 +1,17 @@
 // Two recordings side by side, on the mock.
 import { readFileSync } from "node:fs";
-import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Locator, Page } from "playwright-core";
+import { expect, it } from "vitest";
 import { kHostile } from "../mock/data";
 import type { Mock } from "../mock/server";
-import { launch, watchTrouble, type Trouble } from "./browser";
-import { startMock } from "./target";
+import { describeOnMock, onMock } from "./on_mock";
 
-const kReal = process.env.WAKEWATCH_URL !== undefined;
 const kOlder = "20261120T090000-1";
 
-describe.skipIf(kReal)("the comparison", () => {
+describeOnMock("the comparison", () => {
   let mock: Mock;
-  let browser: Browser;
-  let context: BrowserContext;
   let page: Page;
-  let trouble: Trouble;
+  onMock((fresh) => ({ mock, page } = fresh), { viewport: { width: 1600, height: 900 }, acceptDownloads: true });
 
   const address = (query: Record<string, string>) => `${mock.url}/#/compare?${new URLSearchParams(query)}`;
   const both = { before: `build-01/${kOlder}`, after: "build-01/" };
@@ -24,22 +20,6 @@ describe.skipIf(kReal)("the comparison", () => {
   const rowsOf = (caption: string) =>
     page.getByRole("table", { name: caption, exact: true }).locator("tbody tr:not(.filler)");
   const told = () => main().locator("p[role=status]");
-
-  beforeAll(async () => {
-    browser = await launch();
-  });
-  afterAll(() => browser?.close());
-  beforeEach(async () => {
-    mock = await startMock();
-    context = await browser.newContext({ viewport: { width: 1600, height: 900 }, acceptDownloads: true });
-    page = await context.newPage();
-    trouble = await watchTrouble(page);
-  });
-  afterEach(async () => {
-    await context.close();
-    await mock.stop();
-    expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
-  });
 
   it("is led to from a host, and starts when both sides are chosen", async () => {
     await page.goto(`${mock.url}/#/host/build-01`);

@@ -1,38 +1,17 @@
 // The heat map of waits: brushed with the pointer and by keys, and its table.
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
 import type { Mock } from "../mock/server";
-import { launch, watchTrouble, type Trouble } from "./browser";
-import { startMock } from "./target";
+import { describeOnMock, onMock } from "./on_mock";
 
-describe.skipIf(process.env.WAKEWATCH_URL !== undefined)("on the mock: the heat map", () => {
+describeOnMock("on the mock: the heat map", () => {
   let mock: Mock;
-  let browser: Browser;
-  let context: BrowserContext;
   let page: Page;
-  let trouble: Trouble;
+  onMock((fresh) => ({ mock, page } = fresh), { viewport: { width: 1400, height: 900 } });
 
   const map = () => page.getByRole("region", { name: "Heat map of waits over time" });
   const query = () => new URLSearchParams(page.url().split("?")[1] ?? "");
   const span = () => Number(query().get("to")) - Number(query().get("from"));
-
-  beforeAll(async () => {
-    mock = await startMock();
-    browser = await launch();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await mock?.stop();
-  });
-  beforeEach(async () => {
-    context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
-    page = await context.newPage();
-    trouble = await watchTrouble(page);
-  });
-  afterEach(async () => {
-    await context.close();
-    expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
-  });
 
   it("is drawn, in other colours in the other theme", async () => {
     await page.goto(`${mock.url}/#/host/db-eu-1/delays`);

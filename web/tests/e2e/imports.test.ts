@@ -1,20 +1,15 @@
 // Files go to the server by a button or by dropping them; whatever becomes of them is said on the page.
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
 import { Role } from "../../src/gen/wakewatch/v1/options_pb";
 import { kHostile } from "../mock/data";
 import type { Mock } from "../mock/server";
-import { launch, watchTrouble, type Trouble } from "./browser";
-import { startMock } from "./target";
+import { describeOnMock, onMock } from "./on_mock";
 
-const kReal = process.env.WAKEWATCH_URL !== undefined;
-
-describe.skipIf(kReal)("imports", () => {
+describeOnMock("imports", () => {
   let mock: Mock;
-  let browser: Browser;
-  let context: BrowserContext;
   let page: Page;
-  let trouble: Trouble;
+  onMock((fresh) => ({ mock, page } = fresh));
 
   const jobs = () => page.locator(".jobs .job");
   const choose = async (name: string, text: string, host = "") => {
@@ -32,22 +27,6 @@ describe.skipIf(kReal)("imports", () => {
       },
       [name, text],
     );
-
-  beforeAll(async () => {
-    browser = await launch();
-  });
-  afterAll(() => browser?.close());
-  beforeEach(async () => {
-    mock = await startMock();
-    context = await browser.newContext({ viewport: { width: 1400, height: 800 } });
-    page = await context.newPage();
-    trouble = await watchTrouble(page);
-  });
-  afterEach(async () => {
-    await context.close();
-    await mock.stop();
-    expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
-  });
 
   it("go from the fleet's button to the recording", async () => {
     await page.goto(mock.url);

@@ -2,42 +2,22 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterEach, beforeAll, beforeEach, afterAll, describe, expect, it } from "vitest";
+import type { BrowserContext, Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
 import { kHostile, kOpenIndex } from "../mock/data";
 import type { Mock } from "../mock/server";
-import { launch, watchTrouble, type Trouble } from "./browser";
-import { startMock } from "./target";
+import { describeOnMock, onMock } from "./on_mock";
 
-const kReal = process.env.WAKEWATCH_URL !== undefined;
-
-describe.skipIf(kReal)("on the mock", () => {
+describeOnMock("on the mock", () => {
   let mock: Mock;
-  let browser: Browser;
   let context: BrowserContext;
   let page: Page;
-  let trouble: Trouble;
+  onMock((fresh) => ({ mock, context, page } = fresh));
 
   const hostAt = (name: string, rest = "") => `${mock.url}/#/host/${encodeURIComponent(name)}${rest}`;
   const rows = () => page.locator("table.grid tbody tr:not(.filler)");
   const main = () => page.locator("main");
   const choice = (name: string) => page.getByRole("combobox", { name, exact: true });
-
-  beforeAll(async () => {
-    browser = await launch();
-  });
-  afterAll(() => browser?.close());
-  beforeEach(async () => {
-    mock = await startMock();
-    context = await browser.newContext({ viewport: { width: 1400, height: 800 } });
-    page = await context.newPage();
-    trouble = await watchTrouble(page);
-  });
-  afterEach(async () => {
-    await context.close();
-    await mock.stop();
-    expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
-  });
 
   describe("names that attack", () => {
     it.each<[string, () => string, string[]]>([

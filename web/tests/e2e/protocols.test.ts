@@ -1,39 +1,18 @@
 // The protocol checker's pages, on the mock.
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
 import { kHostile, kOpenIndex } from "../mock/data";
 import type { Mock } from "../mock/server";
-import { launch, watchTrouble, type Trouble } from "./browser";
-import { startMock } from "./target";
+import { describeOnMock, onMock } from "./on_mock";
 
-const kReal = process.env.WAKEWATCH_URL !== undefined;
-
-describe.skipIf(kReal)("protocols on the mock", () => {
+describeOnMock("protocols on the mock", () => {
   let mock: Mock;
-  let browser: Browser;
-  let context: BrowserContext;
   let page: Page;
-  let trouble: Trouble;
+  onMock((fresh) => ({ mock, page } = fresh), { viewport: { width: 1400, height: 900 } });
 
   const main = () => page.locator("main");
   const rows = () => page.locator("table.grid:not(.small) tbody tr");
   const open = (name: string) => page.goto(`${mock.url}/#/protocol/${name}`);
-
-  beforeAll(async () => {
-    browser = await launch();
-  });
-  afterAll(() => browser?.close());
-  beforeEach(async () => {
-    mock = await startMock();
-    context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
-    page = await context.newPage();
-    trouble = await watchTrouble(page);
-  });
-  afterEach(async () => {
-    await context.close();
-    await mock.stop();
-    expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
-  });
 
   it("are listed with their verdicts, and those that are not what they expect stand out", async () => {
     await page.goto(mock.url);

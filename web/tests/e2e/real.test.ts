@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { kExamples } from "../../src/sql/examples";
-import { launch, watchTrouble, type Trouble } from "./browser";
+import { kNoTrouble, launch, watchTrouble, type Trouble } from "./browser";
 import { ask, call, openTarget, splitTable, type Target } from "./target";
 
 interface HostJson {
@@ -55,7 +55,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await context.close();
-  expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
+  expect(trouble).toEqual(kNoTrouble);
 });
 
 describe("real: protocols", () => {

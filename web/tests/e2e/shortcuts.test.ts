@@ -1,37 +1,17 @@
 // Keys of every page, and how times are told.
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { BrowserContext, Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
 import type { Mock } from "../mock/server";
-import { launch, watchTrouble, type Trouble } from "./browser";
-import { startMock } from "./target";
+import { describeOnMock, onMock } from "./on_mock";
 
-describe.skipIf(process.env.WAKEWATCH_URL !== undefined)("on the mock", () => {
+describeOnMock("on the mock", () => {
   let mock: Mock;
-  let browser: Browser;
   let context: BrowserContext;
   let page: Page;
-  let trouble: Trouble;
+  onMock((fresh) => ({ mock, context, page } = fresh));
 
   const hash = () => new URL(page.url()).hash;
   const rows = () => page.locator("table.grid tbody tr:not(.filler)");
-
-  beforeAll(async () => {
-    mock = await startMock();
-    browser = await launch();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await mock?.stop();
-  });
-  beforeEach(async () => {
-    context = await browser.newContext({ viewport: { width: 1400, height: 800 } });
-    page = await context.newPage();
-    trouble = await watchTrouble(page);
-  });
-  afterEach(async () => {
-    await context.close();
-    expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
-  });
 
   describe("keys", () => {
     it("lead from page to page, and to the host that was shown last", async () => {

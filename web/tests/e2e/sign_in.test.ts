@@ -1,35 +1,17 @@
 // Who is signed in, and what a page says when that has ended.
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { BrowserContext, Page } from "playwright-core";
+import { expect, it } from "vitest";
 import { Role } from "../../src/gen/wakewatch/v1/options_pb";
 import type { Mock } from "../mock/server";
-import { launch, watchTrouble, type Trouble } from "./browser";
-import { startMock } from "./target";
+import { describeOnMock, onMock } from "./on_mock";
 
-describe.skipIf(process.env.WAKEWATCH_URL !== undefined)("signing in", () => {
+describeOnMock("signing in", () => {
   let mock: Mock;
-  let browser: Browser;
   let context: BrowserContext;
   let page: Page;
-  let trouble: Trouble;
+  onMock((fresh) => ({ mock, context, page } = fresh));
 
   const banner = () => page.locator("header.top");
-
-  beforeAll(async () => {
-    browser = await launch();
-  });
-  afterAll(() => browser?.close());
-  beforeEach(async () => {
-    mock = await startMock();
-    context = await browser.newContext({ viewport: { width: 1400, height: 800 } });
-    page = await context.newPage();
-    trouble = await watchTrouble(page);
-  });
-  afterEach(async () => {
-    await context.close();
-    await mock.stop();
-    expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
-  });
 
   it("shows nothing where nobody is asked", async () => {
     await page.goto(mock.url);

@@ -1,18 +1,16 @@
 // The SQL console, and exports of every table, on the mock.
 import { readFileSync } from "node:fs";
-import type { Browser, BrowserContext, Download, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { BrowserContext, Download, Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
 import { kHostile } from "../mock/data";
 import type { Mock } from "../mock/server";
-import { launch, watchTrouble, type Trouble } from "./browser";
-import { startMock } from "./target";
+import { describeOnMock, onMock } from "./on_mock";
 
-describe.skipIf(process.env.WAKEWATCH_URL !== undefined)("on the mock", () => {
+describeOnMock("on the mock", () => {
   let mock: Mock;
-  let browser: Browser;
   let context: BrowserContext;
   let page: Page;
-  let trouble: Trouble;
+  onMock((fresh) => ({ mock, context, page } = fresh), { acceptDownloads: true });
 
   const sqlAt = (query = "") => `${mock.url}/#/sql${query}`;
   const asked = (sql: string, rest = "") => sqlAt(`?host=build-01&q=${encodeURIComponent(sql)}${rest}`);
@@ -20,24 +18,6 @@ describe.skipIf(process.env.WAKEWATCH_URL !== undefined)("on the mock", () => {
   const told = () => page.locator(".sql-told");
   const rows = () => page.locator("table.grid tbody tr:not(.filler)");
   const textOf = async (download: Download) => readFileSync((await download.path())!, "utf8");
-
-  beforeAll(async () => {
-    mock = await startMock();
-    browser = await launch();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await mock?.stop();
-  });
-  beforeEach(async () => {
-    context = await browser.newContext({ viewport: { width: 1400, height: 800 }, acceptDownloads: true });
-    page = await context.newPage();
-    trouble = await watchTrouble(page);
-  });
-  afterEach(async () => {
-    await context.close();
-    expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
-  });
 
   async function exported(caption: string, format: "CSV" | "JSON"): Promise<Download> {
     await page.getByLabel(`Export ${caption}`).click();

@@ -1,20 +1,16 @@
 // The timeline on the mock's made-up world: by keys, by mouse, as a table, and as an address that somebody else opens.
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
 import type { Mock } from "../mock/server";
-import { launch, watchTrouble, type Trouble } from "./browser";
-import { startMock } from "./target";
+import { describeOnMock, onMock } from "./on_mock";
 
-const kReal = process.env.WAKEWATCH_URL !== undefined;
 const kAt = "start=86400.000000000&end=86400.004000000"; // ten periods of the world
 const kNear = "start=86400.000000000&end=86400.000800000";
 
-describe.skipIf(kReal)("the timeline", () => {
+describeOnMock("the timeline", () => {
   let mock: Mock;
-  let browser: Browser;
-  let context: BrowserContext;
   let page: Page;
-  let trouble: Trouble;
+  onMock((fresh) => ({ mock, page } = fresh), { viewport: { width: 1400, height: 900 } });
 
   const at = (rest = "", host = "edge-7") => `${mock.url}/#/host/${encodeURIComponent(host)}/timeline${rest}`;
   const stage = () => page.getByTestId("timeline");
@@ -40,22 +36,6 @@ describe.skipIf(kReal)("the timeline", () => {
     await page.goto(at(rest, host));
     await settled();
   };
-
-  beforeAll(async () => {
-    browser = await launch();
-  });
-  afterAll(() => browser?.close());
-  beforeEach(async () => {
-    mock = await startMock();
-    context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
-    page = await context.newPage();
-    trouble = await watchTrouble(page);
-  });
-  afterEach(async () => {
-    await context.close();
-    await mock.stop();
-    expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
-  });
 
   it("is led to from the host's page, and asks for no more than a screen of bins", async () => {
     await page.goto(`${mock.url}/#/host/build-01`);

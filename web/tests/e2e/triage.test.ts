@@ -1,21 +1,16 @@
 // What people say about findings: seen by all, said by who may, and muted groups out of the way.
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
 import { Triage } from "../../src/gen/wakewatch/v1/findings_pb";
 import { Role } from "../../src/gen/wakewatch/v1/options_pb";
 import { kHostile } from "../mock/data";
 import type { Mock } from "../mock/server";
-import { launch, watchTrouble, type Trouble } from "./browser";
-import { startMock } from "./target";
+import { describeOnMock, onMock } from "./on_mock";
 
-const kReal = process.env.WAKEWATCH_URL !== undefined;
-
-describe.skipIf(kReal)("triage", () => {
+describeOnMock("triage", () => {
   let mock: Mock;
-  let browser: Browser;
-  let context: BrowserContext;
   let page: Page;
-  let trouble: Trouble;
+  onMock((fresh) => ({ mock, page } = fresh), { viewport: { width: 1500, height: 900 } });
 
   const rows = () => page.locator("table.grid").first().locator("tbody tr:not(.filler)");
   const panel = () => page.getByRole("region", { name: "Triage" });
@@ -23,22 +18,6 @@ describe.skipIf(kReal)("triage", () => {
   const first = () => mock.findings[0]!;
   const atFinding = () => page.goto(`${mock.url}/#/finding/${first().host}/${first().id}`);
   const kept = () => mock.triages.kept.get(`${first().host}/${first().groupId}`);
-
-  beforeAll(async () => {
-    browser = await launch();
-  });
-  afterAll(() => browser?.close());
-  beforeEach(async () => {
-    mock = await startMock();
-    context = await browser.newContext({ viewport: { width: 1500, height: 900 } });
-    page = await context.newPage();
-    trouble = await watchTrouble(page);
-  });
-  afterEach(async () => {
-    await context.close();
-    await mock.stop();
-    expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
-  });
 
   it("is said on the finding's page, with a name, and can be taken back", async () => {
     await atFinding();

@@ -1,41 +1,22 @@
 // What waits were spent on, and the scheduler's rules: a thread's page, and two tabs of a host, on the mock.
-import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Locator, Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
 import { kHostile } from "../mock/data";
 import type { Mock } from "../mock/server";
-import { launch, watchTrouble, type Trouble } from "./browser";
-import { splitTable, startMock } from "./target";
+import { describeOnMock, onMock } from "./on_mock";
+import { splitTable } from "./target";
 
-const kReal = process.env.WAKEWATCH_URL !== undefined;
 const kThread = 9; // ksoftirqd/0
 
-describe.skipIf(kReal)("on the mock", () => {
+describeOnMock("on the mock", () => {
   let mock: Mock;
-  let browser: Browser;
-  let context: BrowserContext;
   let page: Page;
-  let trouble: Trouble;
+  onMock((fresh) => ({ mock, page } = fresh));
 
   const hostAt = (name: string, rest = "") => `${mock.url}/#/host/${encodeURIComponent(name)}${rest}`;
   const main = () => page.locator("main");
   const text = async (of: Locator) => (await of.innerText()).replaceAll("\u202f", " ");
   const rowsOf = (caption: string) => page.getByRole("table", { name: caption }).locator("tbody tr");
-
-  beforeAll(async () => {
-    browser = await launch();
-  });
-  afterAll(() => browser?.close());
-  beforeEach(async () => {
-    mock = await startMock();
-    context = await browser.newContext({ viewport: { width: 1400, height: 800 } });
-    page = await context.newPage();
-    trouble = await watchTrouble(page);
-  });
-  afterEach(async () => {
-    await context.close();
-    await mock.stop();
-    expect(trouble).toEqual({ policy: [], errors: [], dialogs: [] });
-  });
 
   describe("a thread's page", () => {
     it("is led to from the threads, and starts with the worst wakeup", async () => {
