@@ -8,13 +8,22 @@ export type Progress =
   | { phase: "reading"; read: number; bytes: number; events: bigint }
   | { phase: "done"; host: string; recording: string; events: bigint; warnings: readonly string[] }
   | { phase: "failed"; problem: string }
-  | { phase: "given up" };
+  | { phase: "given up"; gone: boolean } // whether the server let go of it
+  /** The page was left meanwhile. `sent`: undefined: not known. */
+  | { phase: "left"; sent: number | undefined; bytes: number }
+  | { phase: "lost"; reading: boolean };
+
+export interface Begun {
+  id: string;
+  partBytesMax: number;
+  received: number; // bytes that the server has already
+}
 
 /** The import service, as this needs it. */
 export interface Importer {
-  begin(fileName: string, host: string, bytes: number): Promise<{ id: string; partBytesMax: number }>;
+  begin(fileName: string, host: string, bytes: number): Promise<Begun>;
   /** How many bytes the server has then. */
-  send(id: string, offset: number, data: Uint8Array): Promise<number>;
+  send(id: string, offset: number, data: Uint8Array, signal?: AbortSignal): Promise<number>;
   finish(id: string, signal: AbortSignal): AsyncIterable<FinishImportResponse>;
   cancel(id: string): Promise<void>;
 }
@@ -48,8 +57,9 @@ export async function importFile(
     tell({ phase: "sending", sent: 0, bytes: file.size });
     const begun = await importer.begin(file.name, host, file.size);
     id = begun.id;
+    if (begun.received > 0) tell({ phase: "sending", sent: begun.received, bytes: file.size });
     const step = Math.max(1, Math.min(kPartBytes, begun.partBytesMax));
-    for (let sent = 0; sent < file.size && !signal.aborted;) {
+    for (let sent = begun.received; sent < file.size && !signal.aborted;) {
       const data = new Uint8Array(await file.slice(sent, Math.min(sent + step, file.size)).arrayBuffer());
       sent = await sendPart(importer, around, signal, id, sent, data);
       tell({ phase: "sending", sent, bytes: file.size });
@@ -60,8 +70,18 @@ export async function importFile(
     }
     throw new ConnectError("given up", Code.Canceled);
   } catch (error) {
-    if (id !== "") void importer.cancel(id).catch(() => undefined);
-    tell(signal.aborted ? { phase: "given up" } : { phase: "failed", problem: around.explain(error).problem });
+    const gone = id === "" || (await isGone(importer, around, id));
+    tell(signal.aborted ? { phase: "given up", gone } : { phase: "failed", problem: around.explain(error).problem });
+  }
+}
+
+/** Gives it up. Whatever a server that answers says, it has no more of it then. */
+export async function isGone(importer: Importer, around: Surroundings, id: string): Promise<boolean> {
+  try {
+    await importer.cancel(id);
+    return true;
+  } catch (error) {
+    return around.explain(error).definite;
   }
 }
 
@@ -76,7 +96,7 @@ async function sendPart(
 ): Promise<number> {
   for (let tries = 1; ; tries++) {
     try {
-      return await importer.send(id, offset, data);
+      return await importer.send(id, offset, data, signal);
     } catch (error) {
       if (around.explain(error).definite || tries === kTries || signal.aborted) throw error;
       await around.sleep(kFirstPauseMs * 2 ** (tries - 1));
@@ -103,11 +123,16 @@ async function read(
   return false;
 }
 
-export const isOver = ({ phase }: Progress): boolean => phase === "done" || phase === "failed" || phase === "given up";
+const kOver: readonly Progress["phase"][] = ["done", "failed", "given up", "lost"];
+
+export const isOver = ({ phase }: Progress): boolean => kOver.includes(phase);
+/** It ends when the page is left. */
+export const isUnderWay = (progress: Progress): boolean => !isOver(progress) && progress.phase !== "left";
 
 /** Of the bar: a share of 1, or undefined where none is known. */
 export function shareOf(progress: Progress): number | undefined {
   if (progress.phase === "sending") return progress.bytes === 0 ? undefined : progress.sent / progress.bytes;
+  if (progress.phase === "left") return progress.sent === undefined ? undefined : progress.sent / progress.bytes;
   if (progress.phase === "reading") return progress.read === 0 ? undefined : progress.read / progress.bytes;
   return undefined;
 }

@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { FinishImportResponseSchema } from "../gen/wakewatch/v1/import_pb";
-import { importFile, isOver, shareOf, type Importer, type Progress, type Source } from "./upload";
+import { importFile, isOver, isUnderWay, shareOf, type Importer, type Progress, type Source } from "./upload";
 
 const file = (text: string): Source => ({
   name: "trace.dat",
@@ -33,7 +33,7 @@ class Fake implements Importer {
   }
   async begin(name: string, host: string, bytes: number) {
     this.call(`begin ${name} ${host} ${bytes}`);
-    return { id: "7", partBytesMax: 4 };
+    return { id: "7", partBytesMax: 4, received: this.stored.length };
   }
   async send(_: string, offset: number, data: Uint8Array) {
     this.call(`send ${offset}`);
@@ -76,6 +76,20 @@ describe("importFile", () => {
     expect(told.map(shareOf)).toEqual([0, 0.4, 0.8, 1, undefined, 0.5, undefined]);
     expect(told.at(-1)).toEqual({ phase: "done", host: "lab", recording: "r", events: 3n, warnings: ["lost"] });
     expect(told.map(isOver)).toEqual([false, false, false, false, false, false, true]);
+    expect(told.map(isUnderWay)).toEqual([true, true, true, true, true, true, false]);
+  });
+
+  it("goes on where the server has it", async () => {
+    const fake = new Fake();
+    fake.stored = "abcde";
+    const told = await run(fake);
+    expect(fake.stored).toBe("abcdefghij");
+    expect(fake.calls).toEqual(["begin trace.dat lab 10", "send 5", "send 9", "finish"]);
+    expect(told.map(shareOf).slice(0, 3)).toEqual([0, 0.5, 0.9]);
+    fake.stored = "abcdefghij";
+    fake.calls.length = 0;
+    expect((await run(fake)).at(-1)?.phase).toBe("done");
+    expect(fake.calls).toEqual(["begin trace.dat lab 10", "finish"]);
   });
 
   it("sends a part again when the connection breaks", async () => {
@@ -111,8 +125,19 @@ describe("importFile", () => {
     const told = await run(fake, "abcdefghij", stop.signal, (progress) => {
       if (progress.phase === "sending" && progress.sent === 4) stop.abort();
     });
-    expect(told.at(-1)).toEqual({ phase: "given up" });
+    expect(told.at(-1)).toEqual({ phase: "given up", gone: true });
     expect(fake.calls).toEqual(["begin trace.dat lab 10", "send 0", "cancel"]);
+  });
+
+  it.each([
+    ["has no such upload", Code.InvalidArgument, true],
+    ["cannot be reached", Code.Unavailable, false],
+  ])("says whether the server let go of it when that %s", async (_, code, gone) => {
+    const fake = new Fake();
+    fake.fail = (call) => (call === "cancel" ? new ConnectError("no", code) : undefined);
+    const stop = new AbortController();
+    const told = await run(fake, "abcdefghij", stop.signal, () => stop.abort());
+    expect(told.at(-1)).toEqual({ phase: "given up", gone });
   });
 
   it("does not take an end without a recording for success", async () => {

@@ -90,7 +90,20 @@ function words(progress: Progress): string {
     case "failed":
       return "failed";
     case "given up":
-      return "given up; nothing of it is on the server";
+      return progress.gone
+        ? "given up; nothing of it is on the server"
+        : "given up; the server could not be told, and forgets it after an hour";
+    case "left":
+      return (
+        (progress.sent === undefined
+          ? "the page was left before all of it was sent. "
+          : `the page was left when ${bytes(progress.sent)} of ${bytes(progress.bytes)} were sent. `) +
+        "Choose or drop the same file again to go on from there; the server forgets it after an hour"
+      );
+    case "lost":
+      return progress.reading
+        ? "the page was left while the server read it, and that ends an import: nothing of it is kept, unless it was done by then; the fleet tells"
+        : "the page was left before all of it was sent, and the server has forgotten it; import it again";
   }
 }
 
@@ -110,7 +123,7 @@ function JobLine({ job }: { job: Job }) {
             {...(share === undefined ? {} : { value: share })}
           />
           <button type="button" onClick={() => giveUp(job.key)}>
-            Cancel
+            {progress.phase === "left" ? "Discard" : "Cancel"}
           </button>
         </>
       )}

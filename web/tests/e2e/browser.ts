@@ -36,6 +36,8 @@ export async function watchTrouble(page: Page): Promise<Trouble> {
   });
   page.on("pageerror", (error) => trouble.errors.push(String(error)));
   page.on("dialog", (dialog) => {
+    // The browser's own question whether to leave; a test that leaves means to.
+    if (dialog.type() === "beforeunload") return void dialog.accept();
     trouble.dialogs.push(dialog.message());
     void dialog.dismiss();
   });

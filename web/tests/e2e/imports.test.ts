@@ -1,6 +1,9 @@
 // Files go to the server by a button or by dropping them; whatever becomes of them is said on the page.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import type { Page } from "playwright-core";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { Role } from "../../src/gen/wakewatch/v1/options_pb";
 import { kHostile } from "../mock/data";
 import type { Mock } from "../mock/server";
@@ -86,6 +89,70 @@ describeOnMock("imports", () => {
     await page.getByRole("link", { name: "Open the recording of next" }).waitFor();
     expect(mock.hosts.some(({ name }) => name === "slow")).toBe(false);
     expect(mock.imports.uploads.size).toBe(0);
+  });
+
+  /** A file of 200 kB whose parts stop on their way to the server after the first two. */
+  async function stopHalfWay(name: string): Promise<string> {
+    const path = join(mkdtempSync(join(tmpdir(), "wakewatch-import-")), name);
+    writeFileSync(path, `trace${"x".repeat(200_000)}`);
+    onTestFinished(() => rmSync(dirname(path), { recursive: true }));
+    let parts = 0;
+    await page.route("**/UploadPart", (route) => (++parts > 2 ? undefined : route.continue()));
+    await page.goto(`${mock.url}/#/import`);
+    await page.getByLabel("File", { exact: true }).setInputFiles(path);
+    await page.getByRole("button", { name: "Import", exact: true }).click();
+    await expect.poll(() => [...mock.imports.uploads.values()].map(({ size }) => size)).toEqual([2 << 16]);
+    await expect.poll(() => parts).toBe(3);
+    return path;
+  }
+  const reload = async () => {
+    const asked: string[] = [];
+    page.once("dialog", (dialog) => asked.push(dialog.type()));
+    await page.reload();
+    await page.unroute("**/UploadPart");
+    return asked;
+  };
+
+  it("go on after the page was reloaded, when the same file is chosen again", async () => {
+    const path = await stopHalfWay("half.dat");
+    expect(await reload()).toEqual(["beforeunload"]);
+    await jobs()
+      .getByText(/the page was left when 13\d.kB of 200.kB were sent/)
+      .waitFor();
+    await page.getByLabel("File", { exact: true }).setInputFiles(path);
+    await page.getByRole("button", { name: "Import", exact: true }).click();
+    await page.getByRole("link", { name: "Open the recording of half" }).click();
+    await page.getByRole("heading", { name: "half" }).waitFor();
+    expect(page.url()).toContain("upload-1");
+    await page.goto(`${mock.url}/#/import`);
+    expect(await reload()).toEqual([]);
+    await page.getByRole("heading", { name: "Import a trace" }).waitFor();
+    expect(await jobs().count()).toBe(0);
+  });
+
+  it("are discarded after a reload, or told to be forgotten by the server", async () => {
+    await stopHalfWay("half.dat");
+    await reload();
+    await jobs().getByRole("button", { name: "Discard" }).click();
+    await jobs().getByText("given up; nothing of it is on the server").waitFor();
+    expect(mock.imports.uploads.size).toBe(0);
+    await page.reload();
+    await stopHalfWay("other.dat");
+    mock.imports.uploads.clear();
+    await reload();
+    await jobs().getByText("the server has forgotten it; import it again").waitFor();
+  });
+
+  it("end when the page is left while the server reads, which the page says when it is back", async () => {
+    mock.imports.slow = true;
+    await page.goto(`${mock.url}/#/import`);
+    await choose("slow.dat", "trace");
+    await jobs().getByText("the server reads it").waitFor();
+    expect(await reload()).toEqual(["beforeunload"]);
+    await jobs().getByText("left while the server read it").waitFor();
+    await expect.poll(() => mock.imports.uploads.size).toBe(0);
+    await page.getByRole("button", { name: "Clear what is over" }).click();
+    expect(await jobs().count()).toBe(0);
   });
 
   it("are not offered to who may not", async () => {
