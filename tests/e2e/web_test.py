@@ -60,6 +60,21 @@ class WebReal(Serving):
         for number, handler in ((signal.SIGUSR1, stop), (signal.SIGUSR2, start)):
             self.addCleanup(signal.signal, number, signal.signal(number, handler))
 
+    def browse(self, tests, **environment):
+        """Runs a file of the browser's tests against the server."""
+        done = subprocess.run(["npm", "run", "--silent", "e2e", "--", "tests/e2e/" + tests, "--reporter=verbose"],
+                              cwd=WEB, env={**os.environ, "WAKEWATCH_URL": self.server.web, "CI": "1", **environment},
+                              timeout=BROWSER_S, check=False)
+        self.assertEqual(0, done.returncode, "the browser's tests failed; the server said:\n" + self.server.text())
+
+    def test_imports(self):
+        self.server = Server(self, self.path("data"))
+        self.browse("real_imports.test.ts", WAKEWATCH_TRACE=self.trace(), WAKEWATCH_DATA=self.server.data,
+                    WAKEWATCH_PID=str(self.server.process.pid))
+        hosts = {host["name"]: host["events"] for host in self.server.call("FleetService/ListHosts").get("hosts", [])}
+        self.assertEqual(["again", "whole"], sorted(hosts), "what the browser imported, and nothing else")
+        self.assertEqual(0, self.server.stop())
+
     def test_the_dashboard(self):
         self.server = Server(self, self.path("data"))
         self.stream(self.server, "--host-prefix", "ended-")
@@ -74,12 +89,8 @@ class WebReal(Serving):
         self.server.wait_for_status("sim-0", "HOST_STATUS_STREAMING")
 
         self.restart_on_signals()
-        environment = {**os.environ, "WAKEWATCH_URL": self.server.web, "CI": "1",
-                       "WAKEWATCH_STOP": "kill -USR1 %d" % os.getpid(),
-                       "WAKEWATCH_START": "kill -USR2 %d" % os.getpid()}
-        done = subprocess.run(["npm", "run", "--silent", "e2e", "--", "tests/e2e/real.test.ts", "--reporter=verbose"],
-                              cwd=WEB, env=environment, timeout=BROWSER_S, check=False)
-        self.assertEqual(0, done.returncode, "the browser's tests failed; the server said:\n" + self.server.text())
+        self.browse("real.test.ts", WAKEWATCH_STOP="kill -USR1 %d" % os.getpid(),
+                    WAKEWATCH_START="kill -USR2 %d" % os.getpid())
         self.assertEqual([0], self.stopped_with, "the server was not restarted exactly once, in order")
         self.server.wait_for_status("sim-0", "HOST_STATUS_STREAMING")
 

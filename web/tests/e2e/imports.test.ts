@@ -7,6 +7,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { Role } from "../../src/gen/wakewatch/v1/options_pb";
 import { kHostile } from "../mock/data";
 import type { Mock } from "../mock/server";
+import { drop } from "./dropping";
 import { describeOnMock, onMock } from "./on_mock";
 
 describeOnMock("imports", () => {
@@ -20,17 +21,6 @@ describeOnMock("imports", () => {
     if (host !== "") await page.getByLabel("Under host").fill(host);
     await page.getByRole("button", { name: "Import", exact: true }).click();
   };
-  const drop = (name: string, text: string) =>
-    page.evaluate(
-      ([name, text]) => {
-        const data = new DataTransfer();
-        data.items.add(new File([text!], name!));
-        for (const type of ["dragover", "drop"])
-          document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
-      },
-      [name, text],
-    );
-
   it("go from the fleet's button to the recording", async () => {
     await page.goto(mock.url);
     await page.getByRole("link", { name: "Import a trace" }).click();
@@ -46,7 +36,7 @@ describeOnMock("imports", () => {
   it("begin where a file is dropped, on any page, and go on while others are looked at", async () => {
     await page.goto(`${mock.url}/#/findings`);
     await page.getByRole("heading", { name: "Findings" }).waitFor();
-    await drop("dropped.dat", "trace of mine");
+    await drop(page, "dropped.dat", "trace of mine");
     await jobs().waitFor();
     expect(page.url()).toContain("#/import");
     await page.getByRole("link", { name: "Fleet" }).click();
