@@ -2,7 +2,7 @@
 import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { parseRoute } from "../router";
-import { fileName, toCsv, toJson, type Exported } from "../state/export";
+import { fileName, kFormats, type Exported, type Format } from "../state/export";
 import { plural } from "../text/units";
 import { toClipboard } from "./copy";
 
@@ -11,14 +11,6 @@ interface Props {
   rows: number;
   partly: string | undefined;
   make(): Exported;
-}
-
-type Format = "csv" | "json";
-const kFormats: readonly Format[] = ["csv", "json"];
-const kTypes: Record<Format, string> = { csv: "text/csv;charset=utf-8", json: "application/json" };
-
-function textOf(format: Format, exported: Exported): string {
-  return format === "csv" ? toCsv(exported) : toJson(exported);
 }
 
 /** Saves without asking the server; the page has it all. */
@@ -46,11 +38,11 @@ export function ExportMenu({ caption, rows, partly, make }: Props) {
   const save = (format: Format) => {
     const { page } = parseRoute(window.location.hash);
     const name = fileName(["wakewatch", "host" in page ? page.host : "", caption]);
-    download(`${name}.${format}`, kTypes[format], textOf(format, make()));
+    download(`${name}.${format.ending}`, format.type, format.text(make()));
     close();
   };
   const copy = async (format: Format) => {
-    const done = await toClipboard(textOf(format, make()));
+    const done = await toClipboard(format.text(make()));
     setSaid(done ? `Copied ${plural(rows, "row", "rows")}` : "Could not copy");
     setTimeout(() => setSaid(""), 2500);
     close();
@@ -68,12 +60,12 @@ export function ExportMenu({ caption, rows, partly, make }: Props) {
             {partly === undefined ? "" : `: ${partly}`}; times in ns.
           </p>
           {kFormats.map((format) => (
-            <div key={format} class="pair">
+            <div key={format.name} class="pair">
               <button type="button" onClick={() => save(format)}>
-                Download {format.toUpperCase()}
+                Download {format.name}
               </button>
               <button type="button" onClick={() => void copy(format)}>
-                Copy {format.toUpperCase()}
+                Copy {format.name}
               </button>
             </div>
           ))}

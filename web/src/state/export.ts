@@ -32,6 +32,19 @@ export function toJson({ names, rows }: Exported): string {
   return lines.length === 0 ? "[]\n" : `[\n${lines.join(",\n")}\n]\n`;
 }
 
+export interface Format {
+  name: string; // on the buttons
+  ending: string; // of the file's name
+  type: string;
+  text(exported: Exported): string;
+}
+
+/** Every one is offered for every table. */
+export const kFormats: readonly Format[] = [
+  { name: "CSV", ending: "csv", type: "text/csv;charset=utf-8", text: toCsv },
+  { name: "JSON", ending: "json", type: "application/json", text: toJson },
+];
+
 /** Names of columns, each once: a second one of a name has a number behind it. */
 export function distinct(names: readonly string[]): string[] {
   const taken = new Set<string>();
