@@ -6,19 +6,7 @@ import { Foreign } from "../parts/text";
 import { plural } from "../text/units";
 import type { Engine } from "./engine";
 import type { Item } from "./items";
-
-interface RawEvent {
-  cpu: number;
-  tsNs: bigint;
-  event: string;
-}
-interface Loaded {
-  events: RawEvent[];
-  truncated: boolean;
-}
-
-const kRowsMax = 60;
-const kPartsMax = 16;
+import { findEvents, type Answer, type Ask, type RawEvents as Found } from "./raw_events";
 
 /** CPUs whose events tell of it; none: those of all. */
 export function cpusOf(item: Item): number[] {
@@ -35,39 +23,22 @@ export function cpusOf(item: Item): number[] {
   }
 }
 
-/** Only numbers go into it. */
-export function queryFor(fromNs: bigint, toNs: bigint, cpus: readonly number[]): string {
-  const where = cpus.length === 0 ? "" : ` AND cpu IN (${cpus.map((cpu) => Math.trunc(cpu)).join(", ")})`;
-  return `SELECT ts, cpu, type, args FROM event WHERE ts BETWEEN ${fromNs} AND ${toNs}${where} ORDER BY ts LIMIT ${kRowsMax}`;
-}
-
-async function load(engine: Engine, item: Item, signal: AbortSignal): Promise<Loaded> {
+function load(engine: Engine, item: Item, signal: AbortSignal): Promise<Found> {
   const { host, recording } = engine.scene.source;
-  const query = queryFor(engine.toNs(item.from), engine.toNs(item.to), cpusOf(item));
-  // A recording has its events in one file after the other, and a query reads one: the newest first.
-  for (let part = 0, tried = 0; tried < kPartsMax; tried++) {
-    const events: RawEvent[] = [];
-    let truncated = false;
-    let read = 0;
-    for await (const message of sql.query({ host, recording, part, sql: query }, { signal })) {
-      for (const { values } of message.rows) {
-        const [ts, cpu, type, args] = values.map(({ value }) => value.value);
-        events.push({ cpu: Number(cpu), tsNs: BigInt(ts ?? 0), event: `${String(type)} ${String(args ?? "")}` });
-      }
-      if (message.end !== undefined) {
-        truncated = message.end.truncated;
-        read = message.end.part;
-      }
+  const ask: Ask = async (part, statement) => {
+    const answer: Answer = { rows: [], truncated: false, part: 0, parts: 0 };
+    for await (const { rows, end } of sql.query({ host, recording, part, sql: statement }, { signal })) {
+      answer.rows.push(...rows.map(({ values }) => values.map(({ value }) => value.value)));
+      if (end !== undefined) Object.assign(answer, { truncated: end.truncated, part: end.part, parts: end.parts });
     }
-    if (events.length > 0 || read <= 1) return { events, truncated: truncated || events.length === kRowsMax };
-    part = read - 1;
-  }
-  return { events: [], truncated: false };
+    return answer;
+  };
+  return findEvents(ask, engine.toNs(item.from), engine.toNs(item.to), cpusOf(item));
 }
 
 export function RawEvents({ engine, item }: { engine: Engine; item: Item }) {
   const [open, setOpen] = useState(false);
-  const [loaded, setLoaded] = useState<Loaded>();
+  const [loaded, setLoaded] = useState<Found>();
   const [problem, setProblem] = useState("");
   useEffect(() => {
     if (!open) return;
