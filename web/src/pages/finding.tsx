@@ -161,7 +161,7 @@ function Body({ finding }: { finding: Finding }) {
           />
         )}
         <Snapshots finding={finding} />
-        <FindingHistory finding={finding} />
+        <FindingHistory key={finding.groupId} finding={finding} />
       </article>
     </OfClock>
   );

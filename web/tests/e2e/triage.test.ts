@@ -83,5 +83,20 @@ describeOnMock("triage", () => {
     await expect.poll(() => history.locator("tbody tr").count()).toBeGreaterThan(1);
     expect(await history.innerText()).toContain("db-eu-1");
     expect(await history.locator("tr[aria-current]").count()).toBeLessThanOrEqual(1);
+    await history.getByText("looked at all 8").waitFor();
+    expect(await history.getByRole("button").count()).toBe(0);
+  });
+
+  it("says in how many recordings its history looked, and looks at all of them when asked", async () => {
+    mock.olderRecordings = 40;
+    await atFinding();
+    const history = page.getByRole("region", { name: "History" });
+    await history.getByText("looked at 24 of 48, the newest").waitFor();
+    const before = await history.locator("tbody tr").count();
+    await history.getByRole("button", { name: "Look at 24 more" }).click();
+    await history.getByText("looked at all 48").waitFor();
+    await history.getByText("1 recording could not be read").waitFor();
+    expect(await history.locator("tbody tr").count()).toBe(before + 23);
+    expect(await history.getByRole("button").count()).toBe(0);
   });
 });

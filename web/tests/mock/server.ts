@@ -33,7 +33,7 @@ import { kTimelineAsksFromNs, timeline, timelineDetail, worldWaits } from "./tim
 import { Imports } from "./imports";
 import { ImportService } from "../../src/gen/wakewatch/v1/import_pb";
 import { Triages } from "./triages";
-import { chainOf, delays, recordings, waits, worst } from "./waits";
+import { chainOf, delays, kGone, older, recordings, waits, worst } from "./waits";
 
 // Stricter than what the dashboard needs to be served with: no HTML may be made out of strings at all.
 export const kPolicy =
@@ -70,6 +70,8 @@ export class Mock {
   /** While set, there is no GetTimelineDetail. */
   detailRefused = false;
   readonly timelinesAsked: GetTimelineRequest[] = [];
+  /** Recordings of the first host that are older than all others; the last of them has gone meanwhile. */
+  olderRecordings = 0;
   /** Of every host. */
   userTasks = 2000;
   /** Every request of GetDelays, in order. */
@@ -218,7 +220,10 @@ export class Mock {
       listHosts: () => ({ hosts: self.hosts }),
       getCaller: () => self.caller,
       listRecordings: ({ host }) => ({
-        recordings: (host === "" ? self.hosts : [self.known(host)]).flatMap(recordings),
+        recordings: [
+          ...(host === "" ? self.hosts : [self.known(host)]).flatMap(recordings),
+          ...older(self.hosts[0]!, host, self.olderRecordings),
+        ],
       }),
       async *watchHosts(_, context) {
         if (self.signedOut) throw new ConnectError("this needs a token", Code.Unauthenticated);
@@ -248,8 +253,12 @@ export class Mock {
           : (a: Finding, b: Finding) => Number(b.startRealNs - a.startRealNs);
         return { findings: [...all].sort(order).slice(0, request.limit || 500), total: BigInt(all.length) };
       },
-      listFindingGroups: ({ filter }) =>
-        groupsOf(self.findings.filter((one) => matches(filterFrom(filter!), one) && self.triages.shows(filter!, one))),
+      listFindingGroups({ filter }) {
+        if (filter!.recording === kGone) throw new ConnectError("there is no such recording", Code.NotFound);
+        return groupsOf(
+          self.findings.filter((one) => matches(filterFrom(filter!), one) && self.triages.shows(filter!, one)),
+        );
+      },
       annotateFindings: ({ annotation }) => self.triages.say(annotation!, self.caller.roles),
       listAnnotations: (request) => self.triages.list(request),
       getFinding(request) {

@@ -172,6 +172,15 @@ export function recordings(host: Host): Recording[] {
   ];
 }
 
+export const kGone = "20250101T000000-1";
+
+/** So many of a host, where it is asked about. */
+export function older({ name }: Host, asked: string, many: number): Recording[] {
+  if (many === 0 || (asked !== "" && asked !== name)) return [];
+  const ids = Array.from({ length: many - 1 }, (_, i) => `20250${900 - i}T000000-1`);
+  return [...ids, kGone].map((id) => create(RecordingSchema, { host: name, id, startNs: 1n, endNs: 90_000_000_000n }));
+}
+
 /** The span is cut into three. */
 export function chainOf(request: GetChainRequest): GetChainResponse {
   const { sinceNs, untilNs } = request.recording!;
