@@ -292,7 +292,7 @@ export class Engine {
     this.touch(true);
   }
 
-  private laneOf(item: Item): LaneId | undefined {
+  laneOf(item: Item): LaneId | undefined {
     if (item.kind === "slice" || item.kind === "bin" || item.kind === "gap" || item.kind === "activity")
       return { kind: "cpu", cpu: item.cpu };
     if (this.pins.includes(item.pid)) return { kind: "thread", pid: item.pid };

@@ -19,6 +19,7 @@ export interface RangeSummary {
   to: number;
   cpus: CpuUse[];
   switches: number;
+  unknown: number; // ns of all CPUs together of which nothing was told
   /** Empty where the server told bins: who ran is not known then. */
   tasks: TaskUse[];
   slices: boolean;
@@ -50,6 +51,7 @@ export function summarise(tile: CpuTile, from: number, to: number): RangeSummary
     to: high,
     cpus: cpus.sort((a, b) => a.cpu - b.cpu),
     switches: cpus.reduce((sum, one) => sum + one.switches, 0),
+    unknown: cpus.reduce((sum, { uses }) => sum + uses[kUnknown]!, 0),
     tasks: [...tasks.values()].sort((a, b) => b.ns - a.ns || a.pid - b.pid),
     slices,
   };

@@ -7,6 +7,7 @@ import { readPalette, type Palette } from "./palette";
 import { headPart, pick, pickFinding } from "./pick";
 import { wheelFactor } from "./motion";
 import { onThemeChange } from "./theme";
+import { itemAt, placeTip, wordsOf, type Hover } from "./tip";
 import { nsAt, panBy, spanOf, zoomAt } from "./view";
 
 const kDragFromPx = 4;
@@ -40,6 +41,8 @@ export function Stage({ engine, describedBy }: { engine: Engine; describedBy: st
   const scroller = useRef<HTMLDivElement>(null);
   const arrows = useRef<Arrow[]>([]);
   const drag = useRef<Drag>();
+  const tip = useRef<HTMLDivElement>(null);
+  const hover = useRef<Hover>();
 
   useLayoutEffect(() => {
     const [boxed, top, bottom, scrolled] = [box.current!, head.current!, lanes.current!, scroller.current!];
@@ -58,6 +61,9 @@ export function Stage({ engine, describedBy }: { engine: Engine; describedBy: st
       paintHead(engine, { context: above, palette, left: kLeftPx, width, overview });
       arrows.current = paintLanes(engine, sized(bottom, kLeftPx + width, height), palette);
       boxed.setAttribute("aria-busy", String(!engine.scene.done));
+      // Here, and not where the mouse moves: what is under a mouse that rests changes too.
+      const item = hover.current && itemAt(engine, arrows.current, hover.current);
+      placeTip(tip.current!, item === undefined ? "" : wordsOf(engine, item), hover.current);
     };
     engine.bringUp = (lane) => {
       if (lane.y < scrolled.scrollTop) scrolled.scrollTop = lane.y;
@@ -85,13 +91,25 @@ export function Stage({ engine, describedBy }: { engine: Engine; describedBy: st
     // A listener of Preact's is passive, and then the browser zooms the page too.
     const onWheel = (event: WheelEvent) => wheel(engine, event, boxed);
     boxed.addEventListener("wheel", onWheel, { passive: false });
-    return () => boxed.removeEventListener("wheel", onWheel);
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === "Escape") rest();
+    };
+    window.addEventListener("keydown", onKey, { capture: true });
+    return () => {
+      boxed.removeEventListener("wheel", onWheel);
+      window.removeEventListener("keydown", onKey, { capture: true });
+    };
   }, [engine]);
 
   const place = (event: MouseEvent) => {
     const rect = (event.currentTarget as Element).getBoundingClientRect();
     const x = event.clientX - rect.left;
     return { x, y: event.clientY - rect.top, at: nsAt(engine.view, engine.width, x - kLeftPx) };
+  };
+  /** Nothing is told until the mouse moves again. */
+  const rest = () => {
+    hover.current = undefined;
+    engine.touch(false);
   };
   const begin = (event: PointerEvent, part: "head" | "lanes") => {
     if (event.button !== 0) return;
@@ -103,10 +121,13 @@ export function Stage({ engine, describedBy }: { engine: Engine; describedBy: st
     (event.currentTarget as Element).setPointerCapture(event.pointerId);
     if (kind === "overview") toOverview(engine, x);
   };
-  const move = (event: PointerEvent) => {
+  const move = (event: PointerEvent, part: Hover["part"]) => {
     const { x, y, at } = place(event);
     engine.pointer = x >= kLeftPx ? at : undefined;
     const current = drag.current;
+    const boxed = box.current!.getBoundingClientRect();
+    const told = current === undefined && event.pointerType !== "touch";
+    hover.current = told ? { part, x, y, left: event.clientX - boxed.left, top: event.clientY - boxed.top } : undefined;
     if (current !== undefined) {
       current.moved ||= Math.hypot(x - current.x, y - current.y) >= kDragFromPx;
       if (current.kind === "overview") toOverview(engine, x);
@@ -132,7 +153,7 @@ export function Stage({ engine, describedBy }: { engine: Engine; describedBy: st
   };
   const leave = () => {
     engine.pointer = undefined;
-    engine.touch(false);
+    rest();
   };
   const cancel = () => (drag.current = undefined);
   return (
@@ -143,7 +164,7 @@ export function Stage({ engine, describedBy }: { engine: Engine; describedBy: st
         aria-hidden="true"
         style={{ height: `${kHeadPx}px` }}
         onPointerDown={(event) => begin(event, "head")}
-        onPointerMove={move}
+        onPointerMove={(event) => move(event, "head")}
         onPointerUp={(event) => finish(event, "head")}
         onPointerCancel={cancel}
         onPointerLeave={leave}
@@ -157,7 +178,7 @@ export function Stage({ engine, describedBy }: { engine: Engine; describedBy: st
         aria-describedby={describedBy}
         style={{ height: `${engine.layout.height + 2}px` }}
         onPointerDown={(event) => begin(event, "lanes")}
-        onPointerMove={move}
+        onPointerMove={(event) => move(event, "lanes")}
         onPointerUp={(event) => finish(event, "lanes")}
         onPointerCancel={cancel}
         onPointerLeave={leave}
@@ -166,6 +187,7 @@ export function Stage({ engine, describedBy }: { engine: Engine; describedBy: st
           <canvas ref={lanes} aria-hidden="true" />
         </div>
       </div>
+      <div class="tl-tip" ref={tip} data-testid="timeline-tip" aria-hidden="true" hidden />
     </div>
   );
 }

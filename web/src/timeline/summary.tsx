@@ -2,6 +2,7 @@
 import { analysis, explain, kUnaryMs } from "../api/client";
 import { usePoll } from "../api/hooks";
 import { Fed } from "../parts/feed_note";
+import { WarningGlyph } from "../parts/marks";
 import { Task } from "../parts/text";
 import { count, duration, plural, share } from "../text/units";
 import type { Engine, Range } from "./engine";
@@ -66,6 +67,7 @@ export function RangePanel({ engine, range: now }: { engine: Engine; range: Rang
 
 function Told({ engine, range, summary }: { engine: Engine; range: Range; summary: RangeSummary }) {
   const more = summary.from < range.from || summary.to > range.to;
+  const whole = (summary.to - summary.from) * summary.cpus.length;
   return (
     <p>
       {plural(summary.switches, "switch", "switches")}.
@@ -74,6 +76,13 @@ function Told({ engine, range, summary }: { engine: Engine; range: Range; summar
           {" "}
           Summed up over whole bins: {timeWords(engine.clock, summary.from)} to {timeWords(engine.clock, summary.to)},{" "}
           {duration(summary.to - summary.from)}.
+        </span>
+      )}
+      {summary.unknown > 0 && (
+        <span>
+          {" "}
+          <WarningGlyph /> Incomplete: of {duration(summary.unknown)} of {duration(whole)} of the CPUs' time nothing is
+          known. There may have been more of anything below.
         </span>
       )}
     </p>
@@ -150,7 +159,7 @@ function TaskTable({ engine, summary }: { engine: Engine; summary: RangeSummary 
   if (!summary.slices)
     return (
       <p class="quiet">
-        There is too much in this range to tell each task's time. A shorter one has it, with its wakeups.
+        Each task's time is not told, nor are the wakeups: there is too much in this range. A shorter one has them.
       </p>
     );
   const whole = (summary.to - summary.from) * summary.cpus.length;

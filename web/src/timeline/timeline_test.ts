@@ -226,12 +226,12 @@ describe("a range", () => {
       { pid: 7, comm: "t7", ns: 20 },
     ]);
     expect(summary.cpus[0]).toEqual({ cpu: 0, uses: [50, 0, 0, 0, 10, 20], switches: 3, exact: false });
-    expect([summary.from, summary.to, summary.switches]).toEqual([20, 100, 3]);
+    expect([summary.from, summary.to, summary.switches, summary.unknown]).toEqual([20, 100, 3, 10]);
   });
 
   it("of bins tells the whole bins that were summed", () => {
     const summary = summarise(bins(0, 50, [10, 20]), 20, 80);
-    expect(summary).toMatchObject({ from: 0, to: 100, switches: 4, tasks: [], slices: false });
+    expect(summary).toMatchObject({ from: 0, to: 100, switches: 4, unknown: 0, tasks: [], slices: false });
     expect(summary.cpus[0]!.uses).toEqual([30, 0, 0, 0, 0, 70]);
   });
 });

@@ -233,6 +233,36 @@ describeOnMock("the timeline", () => {
       await page.getByRole("table", { name: /^Critical path/ }).waitFor();
     });
 
+    it("tells what is under it in one line, until Escape, and nothing while it drags", async () => {
+      await open(`?${kAt}&pin=5000`);
+      const tip = page.getByTestId("timeline-tip");
+      const words = async () => ((await tip.isVisible()) ? (await tip.innerText()).replaceAll("\u202f", " ") : "");
+      const seen = new Set<string>();
+      for (let share = 0.05; share < 0.95; share += 0.02) {
+        const over = await place(share, kLaneY);
+        await page.mouse.move(over.x, over.y);
+        await page.waitForTimeout(40);
+        seen.add(await words());
+      }
+      const all = [...seen].join("\n");
+      expect(all).toMatch(/^.+ 5000: sleeping, (at least )?[\d.]+ [mµ]s$/m);
+      expect(all).toMatch(/^.+ 5000: running on CPU 0, [\d.]+ µs$/m);
+      expect(all).not.toContain("<img");
+      const { x, y } = await place(0.5, kLaneY);
+      await page.mouse.move(x, y);
+      await eventually(words).not.toBe("");
+      await page.keyboard.press("Escape");
+      await eventually(words).toBe("");
+      await page.mouse.move(x + 3, y);
+      await eventually(words).not.toBe("");
+      await page.mouse.down();
+      await page.mouse.move(x + 40, y, { steps: 3 });
+      await eventually(words).toBe("");
+      await page.mouse.up();
+      await page.mouse.move(5, 5);
+      await eventually(words).toBe("");
+    });
+
     it("chooses a range by a drag in the ruler, and sums it up", async () => {
       await open(`?${kAt}`);
       const [from, to] = [await place(0.25, 44), await place(0.75, 44)];
@@ -252,8 +282,11 @@ describeOnMock("the timeline", () => {
       const tasks = range.getByRole("table", { name: "Time of each task" });
       await tasks.getByRole("button").first().click();
       await eventually(() => query().get("pin")).toMatch(/^\d+$/);
+      expect(await range.getByText("Incomplete").count()).toBe(0);
       await page.keyboard.press("Escape");
       await range.waitFor({ state: "detached" });
+      await open("?start=86400.496&end=86400.506&cpu=0-1&range=86400.497,86400.505", "db-eu-1");
+      await range.getByText(/Incomplete: of [\d.]+.ms of 16.*nothing is known/).waitFor();
     });
 
     it("chooses a range by Shift and a drag in the lanes, moves by a drag, and zooms with Ctrl and the wheel", async () => {

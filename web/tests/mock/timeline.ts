@@ -93,11 +93,10 @@ export function timeline(request: GetTimelineRequest, host: Host): GetTimelineRe
     return create(GetTimelineResponseSchema, {
       startNs,
       endNs,
-      lanes: cpus.map((cpu) => ({
-        cpu,
-        slices: slicesOf(cpu, known.startNs, known.endNs),
-        gaps: gapsOf(host, cpu, startNs, endNs),
-      })),
+      lanes: cpus.map((cpu) => {
+        const gaps = gapsOf(host, cpu, startNs, endNs);
+        return { cpu, slices: without(gaps, slicesOf(cpu, known.startNs, known.endNs)), gaps };
+      }),
     });
   const bins = BigInt(request.binsMax || 1024);
   const binNs = (endNs - startNs - 1n) / bins + 1n;
@@ -118,7 +117,7 @@ export function timeline(request: GetTimelineRequest, host: Host): GetTimelineRe
 }
 
 function slicesOf(cpu: number, startNs: bigint, endNs: bigint) {
-  const slices = [];
+  const slices: { startNs: bigint; endNs: bigint; pid: number; comm: string; stateAfter: string }[] = [];
   let at = startNs;
   for (const run of runsOf(cpu, startNs, endNs)) {
     const from = max(run.startNs, startNs);
@@ -129,6 +128,22 @@ function slicesOf(cpu: number, startNs: bigint, endNs: bigint) {
   }
   if (at < endNs) slices.push({ startNs: at, endNs, pid: 0, comm: `swapper/${cpu}`, stateAfter: "" });
   return slices;
+}
+
+/** Nobody knows who ran in a gap. */
+function without(gaps: ReturnType<typeof gapsOf>, slices: ReturnType<typeof slicesOf>) {
+  return gaps.reduce(
+    (left, gap) =>
+      left.flatMap((one) =>
+        one.endNs <= gap.startNs || one.startNs >= gap.endNs
+          ? [one]
+          : [
+              { ...one, endNs: gap.startNs, stateAfter: "" },
+              { ...one, startNs: gap.endNs },
+            ].filter(({ startNs, endNs }) => startNs < endNs),
+      ),
+    slices,
+  );
 }
 
 /** As if every period of it were like its first. */
