@@ -31,6 +31,7 @@ bool SameSession(const SessionInfo& a, const SessionInfo& b) {
 Host::Host(std::string name, const HostPlace& place)
     : name_(std::move(name)), place_(place), daily_(place.bytes_per_day_max), snapshots_(place.snapshots) {
   state_.name = name_;
+  daily_.Resume(place_.catalogue->DayOf(name_), RealNowNs());
 }
 
 Result<uint64_t> Host::Connect(const SessionInfo& session, std::shared_ptr<Delivery> delivery) {
@@ -125,18 +126,11 @@ bool Host::OfferSnapshot(uint64_t stream, uint64_t request_id, ProcSnapshot answ
 }
 
 void Host::Disconnect(uint64_t stream) {
-  {
-    const std::lock_guard lock(queue_mutex_);
-    if (stream != stream_) return;
-    // First, or a worker sees a collector that is away since the time before.
-    NoteAway();
-    delivery_.reset();
-  }
-}
-
-void Host::NoteAway() {
-  const std::lock_guard lock(state_mutex_);
-  away_since_ = Clock::now();
+  const std::lock_guard lock(queue_mutex_);
+  if (stream != stream_) return;
+  // First, or a worker sees a collector that is away since the time before.
+  NoteAway();
+  delivery_.reset();
 }
 
 bool Host::Connected() const {
@@ -437,7 +431,9 @@ void Host::UpdateCatalogue(bool live) {
     row.findings = state_.findings;
     catalogue_at_ = Clock::now() + std::chrono::seconds(15);
   }
-  if (auto status = place_.catalogue->Update(row); !status) place_.log(status.error().Text(), true);
+  auto status = place_.catalogue->Update(row);
+  if (status) status = place_.catalogue->KeepDay(name_, SentLast());
+  if (!status) place_.log(status.error().Text(), true);
 }
 
 void Host::NotePosition() {

@@ -61,7 +61,7 @@ struct HostState {
   RecordingWorst worst;
   uint64_t lag_ns = 0, watermark_ns = 0, watermark_real_ns = 0, last_batch_real_ns = 0;
   std::string last_refusal;
-  uint64_t bytes_today = 0, streams_over_cap = 0;  // of messages, since this server began; streams it was refused
+  uint64_t bytes_today = 0, streams_over_cap = 0;  // of messages, in this day; streams it was refused
   SnapshotCounts snapshots;
 };
 
@@ -153,7 +153,14 @@ class Host {
   void NotePosition();
   void UpdateCatalogue(bool live);
   bool Connected() const;
-  void NoteAway();
+  void NoteAway() {
+    const std::lock_guard lock(state_mutex_);
+    away_since_ = Clock::now();
+  }
+  DayBytes SentLast() const {
+    const std::lock_guard lock(queue_mutex_);
+    return daily_.Last();
+  }
 
   const std::string name_;
   const HostPlace& place_;

@@ -231,6 +231,30 @@ TEST_F(HostTest, AHostThatHasSentItsBytesOfTheDayIsToldAndOthersGoOn) {
   EXPECT_EQ(others->acked(), 1u);
 }
 
+TEST_F(HostTest, AServerThatBeginsAgainCountsTheDayOn) {
+  place_.bytes_per_day_max = 1000;
+  {
+    Host noisy("box", place_);
+    const auto delivery = std::make_shared<FakeDelivery>();
+    const uint64_t stream = Connect(&noisy, delivery, MakeSession());
+    EXPECT_TRUE(noisy.Offer(stream, batches_[0], 600));
+    EXPECT_TRUE(noisy.Offer(stream, batches_[1], 300));
+    noisy.Close({.code = ErrorCode::kInterrupted, .cause = "the server stops"});
+  }
+  catalogue_.reset();
+  auto catalogue = Catalogue::Open(folder_.File("data"));
+  ASSERT_TRUE(catalogue) << TextOf(catalogue);
+  place_.catalogue = catalogue->get();
+  Host noisy("box", place_), other("other", place_);
+  EXPECT_EQ(noisy.State().bytes_today, 900u);
+  EXPECT_EQ(other.State().bytes_today, 0u);
+  const auto delivery = std::make_shared<FakeDelivery>();
+  const uint64_t stream = Connect(&noisy, delivery, MakeSession());
+  EXPECT_FALSE(noisy.Offer(stream, batches_[2], 101));
+  ASSERT_THAT(delivery->ends(), SizeIs(1));
+  EXPECT_EQ(delivery->ends()[0].code, ErrorCode::kTooLarge);
+}
+
 TEST_F(HostTest, APartThatWasDamagedSinceIsPutAwayAndTheSessionGoesOn) {
   place_.live.store.part_bytes_max = 1;
   std::string folder;

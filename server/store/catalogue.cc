@@ -94,12 +94,20 @@ Status Catalogue::OpenFile() {
     return Fail(Error{ErrorCode::kUnsupported, "it is of version " + std::to_string(*version), path});
   }
   STORE_TRY(MakeVerdictTable(*db));
+  STORE_TRY(MakeDayTable(*db));
+  auto days = ReadDays(*db);
+  if (!days) return tl::unexpected<Error>(std::move(days.error()));
   auto put = db->Prepare("INSERT OR REPLACE INTO recording(" + std::string(kColumns) +
                          ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)");
   auto remove = db->Prepare("DELETE FROM recording WHERE host = ?1 AND id = ?2");
-  if (!put || !remove) return tl::unexpected<Error>(std::move(!put ? put.error() : remove.error()));
+  auto put_day = db->Prepare("INSERT OR REPLACE INTO host_day VALUES(?1, ?2, ?3)");
+  for (auto* statement : {&put, &remove, &put_day}) {
+    if (!*statement) return tl::unexpected<Error>(std::move(statement->error()));
+  }
   put_ = std::move(*put);
   remove_ = std::move(*remove);
+  put_day_ = std::move(*put_day);
+  days_ = std::move(*days);
   db_ = std::move(*db);
   return {};
 }
@@ -241,6 +249,20 @@ Status Catalogue::KeepVerdicts(std::span<const ProtocolVerdict> verdicts) {
   auto status = write();
   if (!status && sqlite3_get_autocommit(db_.get()) == 0) (void)db_.Exec("ROLLBACK");
   return status;
+}
+
+DayBytes Catalogue::DayOf(const std::string& host) const {
+  const std::lock_guard lock(mutex_);
+  const auto day = days_.find(host);
+  return day == days_.end() ? DayBytes() : day->second;
+}
+
+Status Catalogue::KeepDay(const std::string& host, DayBytes day) {
+  const std::lock_guard lock(mutex_);
+  DayBytes& kept = days_[host];
+  if (kept == day) return {};
+  kept = day;
+  return db_.get() == nullptr ? Status() : put_day_.Run(host, day.day, day.bytes);
 }
 
 std::vector<std::string> Catalogue::Hosts() const {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "analysis/base/result.h"
+#include "server/store/day_bytes.h"
 #include "server/store/protocol_verdicts.h"
 #include "server/store/recording_row.h"
 #include "server/store/sqlite.h"
@@ -55,6 +56,10 @@ class Catalogue {
   std::vector<ProtocolVerdict> Verdicts() const;
   Status KeepVerdicts(std::span<const ProtocolVerdict> verdicts);
 
+  // What KeepDay was last given for this host, by this server or one before it; a file that is made again has none.
+  DayBytes DayOf(const std::string& host) const;
+  Status KeepDay(const std::string& host, DayBytes day);
+
  private:
   using Key = std::pair<std::string, std::string>;  // host, id
 
@@ -73,8 +78,9 @@ class Catalogue {
   std::atomic<size_t> quarantined_{0};
   mutable std::mutex mutex_;
   std::map<Key, RecordingRow> rows_;
+  std::map<std::string, DayBytes> days_;  // by host
   Database db_;  // without a file when it could not be made: then the rows are kept in memory only
-  Statement put_, remove_;
+  Statement put_, remove_, put_day_;
 };
 
 }  // namespace wakewatch

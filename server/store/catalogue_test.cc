@@ -193,6 +193,27 @@ TEST_F(CatalogueTest, VerdictsOfProtocolsOutliveTheServer) {
   EXPECT_EQ(catalogue->List("").size(), 2u);
 }
 
+TEST_F(CatalogueTest, BytesOfTheDayOutliveTheServer) {
+  EXPECT_EQ(Open()->DayOf("a"), DayBytes());
+  {
+    const auto catalogue = Open();
+    EXPECT_TRUE(catalogue->KeepDay("a", {20'000, 5}));
+    EXPECT_TRUE(catalogue->KeepDay("a", {20'000, 9})) << "it replaces what is there";
+    EXPECT_TRUE(catalogue->KeepDay("b", {19'999, 7}));
+    EXPECT_TRUE(catalogue->KeepDay("c", {19'998, 7}));
+  }
+  {
+    const auto catalogue = Open();
+    EXPECT_EQ(catalogue->DayOf("a"), (DayBytes{20'000, 9}));
+    EXPECT_EQ(catalogue->DayOf("b"), (DayBytes{19'999, 7}));
+    EXPECT_EQ(catalogue->DayOf("c"), DayBytes()) << "rows of days that are over do not pile up";
+  }
+  Spoil("DROP TABLE host_day; CREATE TABLE host_day(x)");
+  const auto catalogue = Open();
+  EXPECT_EQ(catalogue->DayOf("a"), DayBytes());
+  EXPECT_EQ(catalogue->List("").size(), 2u);
+}
+
 TEST_F(CatalogueTest, AStoreThatGrowsIsReadAgain) {
   const auto store = store_test::OpenStore(data_, {}, MakeSession("d", "s1"));
   const auto batches = trace_.Batches(4, MakeSession("d", "s1"));
