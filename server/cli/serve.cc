@@ -64,6 +64,9 @@ ServeVerb::ServeVerb(CommandLine* line)
                   &origins_);
   AddAccessOptions();
   duration("--keep", "Recordings are removed this long after their events came in, by the server's clock", &keep_);
+  options()->Flag("--remove-overdue",
+                  "Go on where most of a host is overdue by more than a day, after a long stop: the clock is right",
+                  &remove_overdue_);
   options()->Number({.names = "--keep-gib", .help = "Of each host at most this much is kept", .type = "GIB"},
                     &keep_gib_);
   options()->Number({.names = "--host-gib-per-day",
@@ -135,6 +138,7 @@ FleetOptions ServeVerb::MakeFleetOptions() const {
   fleet.host_bytes_per_day_max = host_gib_per_day_ > (UINT64_MAX >> 30) ? UINT64_MAX : host_gib_per_day_ * kGiB;
   fleet.uploads.bytes_max = import_gib_ > (UINT64_MAX >> 30) ? UINT64_MAX : import_gib_ * kGiB;
   fleet.retention.age = Seconds(keep_);
+  fleet.retention_holds_back = !remove_overdue_;
   fleet.retention.bytes_per_host_max = keep_gib_ * kGiB;
   fleet.retention.findings_age = Seconds(keep_findings_);
   fleet.log = [](const std::string& text, bool warning) { warning ? Warn(text) : Say(text); };

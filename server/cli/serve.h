@@ -29,6 +29,7 @@ class ServeVerb : public Verb {
   TlsFiles tls_;
   bool require_auth_ = false;
   bool check_store_ = false;
+  bool remove_overdue_ = false;
 };
 
 }  // namespace wakewatch

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "server/store/part_files.h"
+#include "server/store/retention.h"
 
 namespace wakewatch {
 namespace {
@@ -60,6 +61,12 @@ std::vector<MachineCheck> CheckStoreHealth(const std::string& data_folder, Check
   AddEach(store.damaged, "damaged", Health::kFail, &checks);
   AddEach(store.lost_logs, "log", Health::kFail, &checks);
   AddEach(store.unreadable, "unreadable", Health::kWarn, &checks);
+  const HeldHosts held = ReadHeldHosts(data_folder);
+  AddFiles(
+      {held.begin(), held.end()}, "held back",
+      "nothing of this host is removed by age, since most of it is overdue by more than a day: see that the clock is "
+      "right, then start the server once with --remove-overdue",
+      &checks);
   AddFiles(store.unfinished, "unfinished",
            "nothing: what a crash left of a file; it goes when its session is next opened", &checks);
   AddFiles(store.quarantined, "put away", "read the note beside it; remove both once nobody needs them", &checks);

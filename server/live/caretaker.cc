@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "server/live/real_clock.h"
 #include "server/store/part_files.h"
 #include "server/store/part_rewriter.h"
 #include "server/store/session_store.h"
@@ -21,6 +20,7 @@ std::string_view NameOf(RetentionStep::Action action) {
     case RetentionStep::Action::kTrimmed: return "trimmed";
     case RetentionStep::Action::kStripped: return "stripped";
     case RetentionStep::Action::kRemovedRecording: return "removed recording";
+    case RetentionStep::Action::kHeldBack: return "holds back";
     case RetentionStep::Action::kFailed: return "failed on";
   }
   return "failed on";
@@ -36,6 +36,7 @@ Caretaker::Caretaker(Options options) : options_(std::move(options)) {
     const auto newest = SummarisePart(parts.back());
     if (newest && newest->ended) complete_.push_back(row);
   }
+  held_ = ReadHeldHosts(options_.catalogue->data_folder());
   thread_ = std::thread([this] { Loop(); });
 }
 
@@ -129,10 +130,20 @@ bool Caretaker::Seal(const std::string& folder, bool whole) {
 void Caretaker::ApplyRetentionNow() {
   // No session may be opened meanwhile: it could be one whose files are about to go.
   const std::unique_lock files(*options_.files);
-  for (const RetentionStep& step :
-       ApplyRetention(options_.catalogue, options_.retention, RealNowNs(), options_.folders_in_use())) {
-    options_.log("retention: " + std::string(NameOf(step.action)) + " " + step.path + ": " + step.reason,
-                 step.action == RetentionStep::Action::kFailed);
+  HeldHosts held = held_;
+  for (const RetentionStep& step : ApplyRetention(options_.catalogue, options_.retention, options_.now_real_ns(),
+                                                  options_.folders_in_use(), options_.holds_back ? &held : nullptr)) {
+    const bool holds = step.action == RetentionStep::Action::kHeldBack;
+    if (holds && !held_said_.insert(step.path).second) continue;
+    options_.log("retention: " + std::string(NameOf(step.action)) + " " + step.path + ": " + step.reason +
+                     (holds ? " (see that the clock is right; then start the server once with --remove-overdue)" : ""),
+                 holds || step.action == RetentionStep::Action::kFailed);
+  }
+  if (!options_.holds_back) held.clear();
+  if (held == held_) return;
+  held_ = std::move(held);
+  if (auto noted = NoteHeldHosts(options_.catalogue->data_folder(), held_); !noted) {
+    options_.log(noted.error().Text(), true);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "server/live/real_clock.h"
 #include "server/store/catalogue.h"
 #include "server/store/retention.h"
 
@@ -21,6 +22,8 @@ class Caretaker {
   struct Options {
     Catalogue* catalogue = nullptr;
     RetentionOptions retention;
+    bool holds_back = true;  // see HeldHosts
+    std::function<uint64_t()> now_real_ns = RealNowNs;
     // Held, exclusive, while files of sessions that are not open are rewritten or removed.
     std::shared_mutex* files = nullptr;
     std::function<std::set<std::string>()> folders_in_use;  // of sessions that are being stored
@@ -46,6 +49,8 @@ class Caretaker {
 
   const Options options_;
   std::set<std::string> sealed_;  // parts
+  HeldHosts held_;
+  std::set<std::string> held_said_;  // once for each folder
   std::mutex mutex_;              // guards the next two
   std::deque<RecordingRow> complete_;
   bool stopping_ = false;

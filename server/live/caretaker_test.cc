@@ -31,20 +31,23 @@ class CaretakerTest : public testing::Test {
     ASSERT_TRUE(catalogue) << TextOf(catalogue);
     catalogue_ = std::move(*catalogue);
   }
-  std::unique_ptr<Caretaker> Start(const RetentionOptions& retention = Forever()) {
-    return std::make_unique<Caretaker>(Caretaker::Options{.catalogue = catalogue_.get(),
-                                                          .retention = retention,
-                                                          .files = &files_,
-                                                          .folders_in_use =
-                                                              [this] {
-                                                                const std::lock_guard lock(mutex_);
-                                                                return in_use_;
-                                                              },
-                                                          .log =
-                                                              [this](const std::string& line, bool warning) {
-                                                                const std::lock_guard lock(mutex_);
-                                                                log_.push_back((warning ? "! " : "") + line);
-                                                              }});
+  std::unique_ptr<Caretaker> Start(const RetentionOptions& retention = Forever(), bool holds_back = true) {
+    return std::make_unique<Caretaker>(
+        Caretaker::Options{.catalogue = catalogue_.get(),
+                           .retention = retention,
+                           .holds_back = holds_back,
+                           .now_real_ns = [this] { return RealNowNs() + clock_ahead_ns_; },
+                           .files = &files_,
+                           .folders_in_use =
+                               [this] {
+                                 const std::lock_guard lock(mutex_);
+                                 return in_use_;
+                               },
+                           .log =
+                               [this](const std::string& line, bool warning) {
+                                 const std::lock_guard lock(mutex_);
+                                 log_.push_back((warning ? "! " : "") + line);
+                               }});
   }
   static RetentionOptions Forever() {
     RetentionOptions retention;
@@ -71,6 +74,7 @@ class CaretakerTest : public testing::Test {
   std::mutex mutex_;
   std::set<std::string> in_use_;
   std::vector<std::string> log_;
+  uint64_t clock_ahead_ns_ = 0;
   store_test::LiveTrace trace_;
 };
 
@@ -162,11 +166,10 @@ TEST_F(CaretakerTest, RetentionRuns) {
   };
   const std::string folder = store_test::StoreAll(folder_.File("data"), trace_.Batches(5));
   // Another that is old: when it is gone, the young one was looked at too.
-  const std::string old =
-      store_test::StoreAll(folder_.File("data"), trace_.Batches(5, store_test::MakeSession("zoo")));
+  const std::string old = store_test::StoreAll(folder_.File("data"), trace_.Batches(5, store_test::MakeSession("zoo")));
   using Clock = std::filesystem::file_time_type::clock;
   for (const std::string& part : Parts(old)) {
-    std::filesystem::last_write_time(part, Clock::now() - std::chrono::hours(24 * 8));
+    std::filesystem::last_write_time(part, Clock::now() - std::chrono::hours(24 * 7 + 12));
   }
   Open();
   ASSERT_EQ(catalogue_->List("").size(), 2u);
@@ -174,6 +177,26 @@ TEST_F(CaretakerTest, RetentionRuns) {
   EXPECT_TRUE(Eventually([&] { return removed() && catalogue_->List("").size() == 1; }));
   EXPECT_TRUE(Parts(old).empty());
   EXPECT_EQ(Parts(folder).size(), 1u);
+}
+
+TEST_F(CaretakerTest, AClockThatIsFarAheadRemovesNothingUntilSomebodySaysSo) {
+  clock_ahead_ns_ = 400ull * 24 * 3600 * 1'000'000'000;
+  const std::string folder = store_test::StoreAll(folder_.File("data"), trace_.Batches(5));
+  const auto said = [&](const std::string& begin) {
+    const std::lock_guard lock(mutex_);
+    return std::count_if(log_.begin(), log_.end(), [&](const std::string& line) { return line.starts_with(begin); });
+  };
+  Open();
+  for (int start = 1; start <= 2; ++start) {
+    const auto caretaker = Start(RetentionOptions{});
+    EXPECT_TRUE(Eventually([&] { return said("! retention: holds back") == start; }));
+  }
+  EXPECT_EQ(ReadHeldHosts(folder_.File("data")), HeldHosts{"box"});
+  EXPECT_EQ(Parts(folder).size(), 1u);
+  const auto caretaker = Start(RetentionOptions{}, false);
+  EXPECT_TRUE(Eventually([&] { return said("retention: removed") > 0 && catalogue_->List("").empty(); }));
+  EXPECT_TRUE(Parts(folder).empty());
+  EXPECT_TRUE(Eventually([&] { return ReadHeldHosts(folder_.File("data")).empty(); }));
 }
 
 }  // namespace

@@ -62,6 +62,7 @@ Result<std::unique_ptr<Fleet>> Fleet::Open(const FleetOptions& options) {
   fleet->caretaker_ = std::make_unique<Caretaker>(
       Caretaker::Options{.catalogue = fleet->catalogue_.get(),
                          .retention = options.retention,
+                         .holds_back = options.retention_holds_back,
                          .files = &fleet->files_mutex_,
                          .folders_in_use = [raw = fleet.get()] { return raw->FoldersInUse(); },
                          .log = options.log});

@@ -35,6 +35,7 @@ struct FleetOptions {
   LiveOptions live;
   SnapshotLimits snapshots;
   RetentionOptions retention;
+  bool retention_holds_back = true;  // what is overdue by far: see HeldHosts
   UploadLimits uploads;
   // For each shipped protocol that is checked in the background from the start on; 0: none is checked.
   std::chrono::milliseconds shipped_check_max{0};

@@ -1,7 +1,9 @@
 #include "server/store/retention.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -20,6 +22,9 @@ namespace wakewatch {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::chrono::hours kOverdueMax{24};
+constexpr const char* kHeldNote = "/retention-held";
 
 struct PartFile {
   std::string path;
@@ -71,8 +76,8 @@ uint64_t Before(uint64_t now_ns, std::chrono::nanoseconds age) {
 class Retention {
  public:
   Retention(Catalogue* catalogue, const RetentionOptions& options, uint64_t now_real_ns,
-            const std::set<std::string>& folders_in_use)
-      : catalogue_(catalogue), options_(options), now_ns_(now_real_ns) {
+            const std::set<std::string>& folders_in_use, HeldHosts* held)
+      : catalogue_(catalogue), options_(options), now_ns_(now_real_ns), held_(held) {
     for (const std::string& folder : folders_in_use) in_use_.insert(fs::path(folder).lexically_normal().string());
   }
 
@@ -84,7 +89,10 @@ class Retention {
   bool InUse(const std::string& folder) const { return in_use_.contains(fs::path(folder).lexically_normal().string()); }
   std::vector<PartFile> Candidates(const std::string& folder) const;
   Result<PartState> Inspect(const PartFile& part) const;
-  void ApplyAge(const std::string& folder);
+  bool Overdue(const PartFile& part, const Result<PartState>& state) const;
+  // Whether nothing of this host is removed by age, so many of its parts being overdue.
+  bool HoldBack(const std::string& host, size_t parts, size_t overdue);
+  void ApplyAge(const std::string& host, const std::string& host_folder);
   void ApplySize(const std::string& host_folder);
   // Removes the part, or trims it when findings keep it; `strip`: of all its events. Answers the bytes that became
   // free.
@@ -95,6 +103,7 @@ class Retention {
   Catalogue* catalogue_;
   const RetentionOptions options_;
   const uint64_t now_ns_;
+  HeldHosts* const held_;
   std::set<std::string> in_use_;
   std::set<std::string> changed_;  // folders
   std::vector<RetentionStep> steps_;
@@ -164,19 +173,49 @@ uint64_t Retention::Expire(const PartFile& part, const PartState& state, const s
   return freed;
 }
 
-void Retention::ApplyAge(const std::string& folder) {
-  if (options_.age.count() == 0) return;
+// A part that was trimmed for its findings waits for their age.
+bool Retention::Overdue(const PartFile& part, const Result<PartState>& state) const {
+  const uint64_t since_ns = state ? state->since_real_ns : part.written_real_ns;
+  const auto age = state && state->trimmed ? std::max(options_.age, options_.findings_age) : options_.age;
+  return since_ns < Before(now_ns_, age + kOverdueMax);
+}
+
+bool Retention::HoldBack(const std::string& host, size_t parts, size_t overdue) {
+  if (held_ == nullptr) return false;
+  if (overdue == 0 || (2 * overdue <= parts && !held_->contains(host))) {
+    held_->erase(host);
+    return false;
+  }
+  held_->insert(host);
+  steps_.push_back({Action::kHeldBack, HostsFolder(catalogue_->data_folder()) + "/" + host, 0,
+                    std::to_string(overdue) + " of its " + std::to_string(parts) +
+                        " files are past their age by more than a day: the server was away for long, or its clock is "
+                        "ahead"});
+  return true;
+}
+
+void Retention::ApplyAge(const std::string& host, const std::string& host_folder) {
   const uint64_t kept_from_ns = Before(now_ns_, options_.age);
-  for (const PartFile& part : Candidates(folder)) {
-    if (part.written_real_ns >= kept_from_ns) continue;
-    auto state = Inspect(part);
-    if (!state) {
-      changed_.insert(folder);
-      Remove(part, "it is past its age and cannot be read: " + state.error().Text());
+  std::vector<std::pair<PartFile, Result<PartState>>> past;
+  size_t parts = 0, overdue = 0;
+  for (const std::string& id : FoldersIn(host_folder)) {
+    for (PartFile& part : Candidates(host_folder + "/" + id)) {
+      ++parts;
+      if (part.written_real_ns >= kept_from_ns) continue;
+      auto state = Inspect(part);
+      if (state && state->since_real_ns >= kept_from_ns) continue;
+      if (Overdue(part, state)) ++overdue;
+      past.emplace_back(std::move(part), std::move(state));
+    }
+  }
+  if (HoldBack(host, parts, overdue)) return;
+  for (const auto& [part, state] : past) {
+    if (state) {
+      Expire(part, *state, "it is past its age", false);
       continue;
     }
-    if (state->since_real_ns >= kept_from_ns) continue;
-    Expire(part, *state, "it is past its age", false);
+    changed_.insert(fs::path(part.path).parent_path().string());
+    Remove(part, "it is past its age and cannot be read: " + state.error().Text());
   }
 }
 
@@ -233,9 +272,10 @@ void Retention::Follow(const std::string& folder) {
 
 std::vector<RetentionStep> Retention::Run() {
   const std::string hosts = HostsFolder(catalogue_->data_folder());
+  if (held_ != nullptr) std::erase_if(*held_, [&](const std::string& host) { return !fs::exists(hosts + "/" + host); });
   for (const std::string& host : FoldersIn(hosts)) {
     const std::string host_folder = hosts + "/" + host;
-    for (const std::string& id : FoldersIn(host_folder)) ApplyAge(host_folder + "/" + id);
+    if (options_.age.count() != 0) ApplyAge(host, host_folder);
     ApplySize(host_folder);
   }
   for (const std::string& folder : changed_) Follow(folder);
@@ -245,8 +285,32 @@ std::vector<RetentionStep> Retention::Run() {
 }  // namespace
 
 std::vector<RetentionStep> ApplyRetention(Catalogue* catalogue, const RetentionOptions& options, uint64_t now_real_ns,
-                                          const std::set<std::string>& folders_in_use) {
-  return Retention(catalogue, options, now_real_ns, folders_in_use).Run();
+                                          const std::set<std::string>& folders_in_use, HeldHosts* held) {
+  return Retention(catalogue, options, now_real_ns, folders_in_use, held).Run();
+}
+
+HeldHosts ReadHeldHosts(const std::string& data_folder) {
+  std::ifstream note(data_folder + kHeldNote);
+  HeldHosts held;
+  for (std::string host; std::getline(note, host);) {
+    if (!host.empty()) held.insert(host);
+  }
+  return held;
+}
+
+Status NoteHeldHosts(const std::string& data_folder, const HeldHosts& held) {
+  const std::string path = data_folder + kHeldNote, fresh = path + ".new";
+  std::error_code error;
+  if (held.empty()) {
+    fs::remove(path, error);
+    return error ? Fail(ErrnoError(error.value(), "removing the note of hosts that are held back", path)) : Status();
+  }
+  std::ofstream note(fresh);
+  for (const std::string& host : held) note << host << '\n';
+  note.close();
+  if (!note) return Fail(ErrnoError(errno, "noting the hosts that are held back", fresh));
+  fs::rename(fresh, path, error);
+  return error ? Fail(ErrnoError(error.value(), "noting the hosts that are held back", path)) : Status();
 }
 
 }  // namespace wakewatch

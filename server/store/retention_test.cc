@@ -46,12 +46,12 @@ class RetentionTest : public testing::Test {
     return store->folder();
   }
   std::vector<std::string> Apply(const RetentionOptions& options, uint64_t now_ns,
-                                 const std::set<std::string>& in_use = {}) {
+                                 const std::set<std::string>& in_use = {}, HeldHosts* held = nullptr) {
     auto catalogue = Catalogue::Open(data_);
     EXPECT_TRUE(catalogue) << TextOf(catalogue);
     std::vector<std::string> done;
-    for (const RetentionStep& step : ApplyRetention(catalogue->get(), options, now_ns, in_use)) {
-      constexpr const char* kNames[] = {"removed", "trimmed", "stripped", "removed recording", "failed"};
+    for (const RetentionStep& step : ApplyRetention(catalogue->get(), options, now_ns, in_use, held)) {
+      constexpr const char* kNames[] = {"removed", "trimmed", "stripped", "removed recording", "held back", "failed"};
       const std::filesystem::path path(step.path);
       done.push_back(std::string(kNames[static_cast<int>(step.action)]) +
                      (step.action == Action::kRemovedRecording ? "" : " " + path.filename().string()));
@@ -125,10 +125,10 @@ TEST_F(RetentionTest, APartIsAsOldAsItsFileWhateverItsHostsClockSays) {
     // Not with the first look, and not with a later one.
     for (const uint64_t later_ns : {uint64_t{0}, 6 * kDay}) {
       if (later_ns != 0 && row.file_days < 0) continue;
-      ApplyRetention(catalogue->get(), {}, now_ns + later_ns, {});
+      ApplyRetention(catalogue->get(), {}, now_ns + later_ns, {}, nullptr);
       EXPECT_EQ(std::filesystem::exists(part), row.kept) << later_ns / kDay << " days later";
     }
-    ApplyRetention(catalogue->get(), {}, now_ns + 15 * kDay, {});
+    ApplyRetention(catalogue->get(), {}, now_ns + 15 * kDay, {}, nullptr);
     EXPECT_FALSE(std::filesystem::exists(part)) << "nothing lives for ever";
   }
 }
@@ -299,13 +299,79 @@ TEST_F(RetentionTest, PartsThatCannotBeReadGoByTheirFilesTime) {
   MakeOlder(parts[0], std::chrono::hours(24 * 9));
   RetentionOptions options;
   options.bytes_per_host_max = 1;
-  const auto steps = ApplyRetention(catalogue->get(), options, NowNs(), {folder});
+  const auto steps = ApplyRetention(catalogue->get(), options, NowNs(), {folder}, nullptr);
   ASSERT_EQ(steps.size(), 2u);
   EXPECT_EQ(steps[0].action, Action::kRemoved);
   EXPECT_EQ(steps[0].path, parts[0]);
   EXPECT_EQ(steps[1].action, Action::kFailed);  // over the limit, but who knows what is in it
   EXPECT_EQ(steps[1].path, parts[1]);
   EXPECT_TRUE(std::filesystem::exists(parts[1]));
+}
+
+TEST_F(RetentionTest, WhatIsOverdueByFarWaitsForSomebodyToLook) {
+  struct Row {
+    std::string story;
+    std::vector<int> hours;  // since each part was written
+    uint64_t later_days;     // by which the clock has jumped since
+    bool removed, held;
+  };
+  constexpr int kAge = 7 * 24;
+  const Row rows[] = {
+      {"all is young", {2, 1}, 0, false, false},
+      {"a server that runs removes what is just past its age", {kAge + 1, 2}, 0, true, false},
+      {"a host that is gone: its last part is just past its age", {kAge + 1}, 0, true, false},
+      {"the server was away for three days", {10 * 24, 9 * 24, 7 * 24, 5 * 24, 4 * 24, 3 * 24}, 0, true, false},
+      {"the server was away for six days", {13 * 24, 11 * 24, 9 * 24, 7 * 24, 6 * 24}, 0, false, true},
+      {"the clock is a year ahead", {2, 1}, 365, false, true},
+      {"the clock is a year ahead, and there is one part", {1}, 365, false, true},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.story);
+    const std::string host = "h" + std::to_string(&row - rows);
+    const std::string folder = Make(host, row.hours.size(), {});
+    for (size_t i = 0; i < row.hours.size(); ++i) MakeOlder(Parts(folder)[i], std::chrono::hours(row.hours[i]));
+    HeldHosts held;
+    const auto done = Apply({}, NowNs() + row.later_days * kDay, {}, &held);
+    EXPECT_EQ(Parts(folder).size() < row.hours.size(), row.removed);
+    EXPECT_EQ(held, row.held ? HeldHosts{host} : HeldHosts());
+    if (row.held) EXPECT_THAT(done, testing::ElementsAre("held back " + host));
+    std::filesystem::remove_all(std::filesystem::path(folder).parent_path());
+  }
+}
+
+TEST_F(RetentionTest, AHostThatIsHeldBackStaysSoUntilNothingIsOverdue) {
+  const std::string folder = Make("a", 4, {});
+  MakeOlder(Parts(folder)[0], std::chrono::hours(24 * 9));
+  HeldHosts held{"a", "gone"};
+  EXPECT_THAT(Apply({}, NowNs(), {}, &held), testing::ElementsAre("held back a")) << "new parts do not let it go on";
+  EXPECT_EQ(held, HeldHosts{"a"});
+  ASSERT_TRUE(NoteHeldHosts(data_, held));
+  EXPECT_EQ(ReadHeldHosts(data_), held) << "nor does a restart";
+  RetentionOptions small;
+  small.bytes_per_host_max = 1;
+  EXPECT_THAT(Apply(small, NowNs(), {}, &held), testing::Contains("removed part-0002.db")) << "the disk is finite";
+}
+
+TEST_F(RetentionTest, AClockThatIsRightAgainLetsAHostGoOn) {
+  const std::string folder = Make("a", 2, {});
+  HeldHosts held;
+  EXPECT_THAT(Apply({}, NowNs() + 365 * kDay, {}, &held), testing::ElementsAre("held back a"));
+  EXPECT_TRUE(Apply({}, NowNs(), {}, &held).empty());
+  EXPECT_TRUE(held.empty());
+  ASSERT_TRUE(NoteHeldHosts(data_, held));
+  EXPECT_TRUE(ReadHeldHosts(data_).empty());
+  EXPECT_EQ(Parts(folder).size(), 2u);
+}
+
+TEST_F(RetentionTest, WhatIsKeptForItsFindingsIsNotOverdue) {
+  const std::string folder = Make("a", 1, {0});
+  HeldHosts held;
+  EXPECT_THAT(Apply(NoMargin(), NowNs() + 7 * kDay + kDay / 2, {}, &held),
+              testing::ElementsAre("trimmed part-0001.db"));
+  EXPECT_TRUE(Apply(NoMargin(), NowNs() + 60 * kDay, {}, &held).empty());
+  EXPECT_THAT(Apply(NoMargin(), NowNs() + 92 * kDay, {}, &held), testing::ElementsAre("held back a"));
+  EXPECT_THAT(Apply(NoMargin(), NowNs() + 92 * kDay), testing::Contains("removed part-0001.db"))
+      << "when told to go on";
 }
 
 TEST_F(RetentionTest, ATrimThatWasCutOffLeavesThePart) {

@@ -98,6 +98,34 @@ class Cared(Serving):
         restored = Server(self, copy)
         self.assertEqual(events, self.events(restored)["sim-0"])
 
+    def test_what_is_overdue_by_far_goes_when_somebody_has_looked(self):
+        """As after a long stop, or with a clock that is far ahead."""
+        server = Server(self, self.path("data"))
+        self.run_it("import", self.trace(), "--server", server.grpc, "--host", "lab-1", expect=FINE)
+        self.assertEqual(FINE, server.stop())
+        (part,) = glob.glob(os.path.join(server.data, "hosts", "lab-1", "*", "part-0001.db"))
+        for path in glob.glob(part + "*"):
+            os.utime(path, (1e9, 1e9))
+        waits = Server(self, server.data)
+        self.until(lambda: "retention: holds back" in waits.text(), waits.text)
+        self.assertIn("--remove-overdue", waits.text())
+        self.assertEqual(FINE, waits.stop())
+        told = json.loads(self.run_it("doctor", "--data", server.data, "--json", expect=FINE).stdout)
+        held = [check for check in told["checks"] if check["name"] == "held back"]
+        self.assertEqual([("lab-1", "warn")], [(check["found"], check["status"]) for check in held], told)
+        self.assertTrue(os.path.exists(part))
+        goes_on = Server(self, server.data, more=("--remove-overdue",))
+        self.until(lambda: not os.path.exists(part), goes_on.text)
+        self.assertEqual(FINE, goes_on.stop())
+        told = self.run_it("doctor", "--data", server.data, "--json", expect=FINE).stdout
+        self.assertNotIn(b"held back", told)
+
+    def until(self, holds, say):
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds():
+            self.assertLess(time.monotonic(), deadline, say())
+            time.sleep(0.05)
+
     def test_a_damaged_file_is_explained_put_away_and_counted(self):
         server = self.served()
         part = os.path.join(self.session_folder(server), "part-0001.db")
