@@ -29,6 +29,8 @@ class Oracle {
     return std::nullopt;
   }
   void Show(const Event& event) { (void)Allows(event); }
+  // Nothing is learnt but that events of this type are recorded.
+  void Hear(EventType type) { recorded_.insert(type); }
 
  private:
   // One way how a task may be.
@@ -77,6 +79,7 @@ class Oracle {
   bool Allows(const Event& event) {
     const int32_t actor = event.type == EventType::kSchedSwitch ? event.sw.prev_pid : event.pid;
     Cpu& cpu = cpus_[event.cpu];
+    Hear(event.type);
     if (event.pid != actor) return false;
     if (Acts(event.type)) {
       if (cpu.current && *cpu.current != actor) return false;
@@ -97,20 +100,33 @@ class Oracle {
         task.exited = true;
         return Follow(&task, [](Situation s) { return s.on_cpu ? std::optional(s) : std::nullopt; });
       }
-      case EventType::kIrqEntry: return Open(&cpu, 0, static_cast<uint32_t>(event.irq.irq));
-      case EventType::kIrqExit: return Close(&cpu, 0, static_cast<uint32_t>(event.irq.irq));
-      case EventType::kSoftirqEntry: return Open(&cpu, 1, event.softirq.vec);
-      case EventType::kSoftirqExit: return Close(&cpu, 1, event.softirq.vec);
-      case EventType::kTimerExpireEntry: return Open(&cpu, 2, event.timer.timer);
-      case EventType::kTimerExpireExit: return Close(&cpu, 2, event.timer.timer);
-      case EventType::kHrtimerExpireEntry: return Open(&cpu, event.InHardirq() ? 3 : 4, event.timer.timer);
-      case EventType::kHrtimerExpireExit: return Close(&cpu, event.InHardirq() ? 3 : 4, event.timer.timer);
-      case EventType::kTaskletEntry: return Open(&cpu, 5, event.tasklet.tasklet);
-      case EventType::kTaskletExit: return Close(&cpu, 5, event.tasklet.tasklet);
-      case EventType::kWorkStart:
-      case EventType::kWorkEnd: return Work(event, event.work.work, event.type == EventType::kWorkStart);
+      case EventType::kIrqEntry:
+        return !Both(EventType::kIrqExit, 0, &cpu) || Open(&cpu, 0, static_cast<uint32_t>(event.irq.irq));
+      case EventType::kIrqExit:
+        return !Both(EventType::kIrqEntry, 0, &cpu) || Close(&cpu, 0, static_cast<uint32_t>(event.irq.irq));
+      case EventType::kSoftirqEntry: return !Both(EventType::kSoftirqExit, 1, &cpu) || Open(&cpu, 1, event.softirq.vec);
+      case EventType::kSoftirqExit:
+        return !Both(EventType::kSoftirqEntry, 1, &cpu) || Close(&cpu, 1, event.softirq.vec);
+      case EventType::kTimerExpireEntry:
+        return !Both(EventType::kTimerExpireExit, 2, &cpu) || Open(&cpu, 2, event.timer.timer);
+      case EventType::kTimerExpireExit:
+        return !Both(EventType::kTimerExpireEntry, 2, &cpu) || Close(&cpu, 2, event.timer.timer);
+      case EventType::kHrtimerExpireEntry:
+        return !Both(EventType::kHrtimerExpireExit, event.InHardirq() ? 3 : 4, &cpu) ||
+               Open(&cpu, event.InHardirq() ? 3 : 4, event.timer.timer);
+      case EventType::kHrtimerExpireExit:
+        return !Both(EventType::kHrtimerExpireEntry, event.InHardirq() ? 3 : 4, &cpu) ||
+               Close(&cpu, event.InHardirq() ? 3 : 4, event.timer.timer);
+      case EventType::kTaskletEntry:
+        return !Both(EventType::kTaskletExit, 5, &cpu) || Open(&cpu, 5, event.tasklet.tasklet);
+      case EventType::kTaskletExit:
+        return !Both(EventType::kTaskletEntry, 5, &cpu) || Close(&cpu, 5, event.tasklet.tasklet);
+      case EventType::kWorkStart: return Work(event, event.work.work, true, Recorded(EventType::kWorkEnd));
+      case EventType::kWorkEnd: return Work(event, event.work.work, false, Recorded(EventType::kWorkStart));
       case EventType::kKthreadWorkStart:
-      case EventType::kKthreadWorkEnd: return Work(event, event.kwork.work, event.type == EventType::kKthreadWorkStart);
+        return Work(event, event.kwork.work, true, Recorded(EventType::kKthreadWorkEnd));
+      case EventType::kKthreadWorkEnd:
+        return Work(event, event.kwork.work, false, Recorded(EventType::kKthreadWorkStart));
       default: return true;
     }
   }
@@ -143,6 +159,22 @@ class Oracle {
     }
   }
 
+  // A tracer's events are enabled one after the other, so one may be recorded already and another not yet. Whether that
+  // is so is only known once there was one. Who is `strict` takes all of them to be recorded from the start.
+  bool Recorded(EventType type) const { return strict_ || recorded_.contains(type); }
+
+  // `other` is the other half of an event of handlers of `kind`; while that is not recorded nothing is known of them.
+  bool Both(EventType other, int kind, Cpu* cpu) const {
+    if (Recorded(other)) return true;
+    cpu->handlers.erase(kind);
+    return false;
+  }
+
+  // Without sched_migrate_task tasks change their run queues unseen.
+  void Place(Task* task, int64_t cpu) const {
+    task->cpu = Recorded(EventType::kSchedMigrateTask) ? std::optional(cpu) : std::nullopt;
+  }
+
   bool Switch(const Event& event, Cpu* cpu) {
     for (const auto& [kind, open] : cpu->handlers) {
       if (open != 0) return false;
@@ -154,7 +186,7 @@ class Oracle {
     const bool dies = letter == 'X' || letter == 'Z';
     if (event.sw.prev_pid != 0) {
       Task& task = tasks_[event.sw.prev_pid];
-      task.cpu = event.cpu;
+      Place(&task, event.cpu);
       if (dies && strict_ && task.forked && !task.exited) return false;
       const bool left = Follow(&task, [&](Situation s) -> std::optional<Situation> {
         if (!s.on_cpu || (dies && s.wake_under_way)) return std::nullopt;
@@ -168,7 +200,7 @@ class Oracle {
     if (event.sw.next_pid == 0) return true;
     Task& task = tasks_[event.sw.next_pid];
     if (task.cpu && *task.cpu != event.cpu) return false;
-    task.cpu = event.cpu;
+    Place(&task, event.cpu);
     return Follow(&task, [](Situation s) -> std::optional<Situation> {
       if (!s.queued) return std::nullopt;
       s.queued = s.running_state = false;
@@ -177,18 +209,18 @@ class Oracle {
     });
   }
 
-  static bool Waking(const Event& event, Task* task) {
+  bool Waking(const Event& event, Task* task) const {
     if (task->cpu && *task->cpu != event.wake.target_cpu) return false;
-    task->cpu = event.wake.target_cpu;
+    Place(task, event.wake.target_cpu);
     return Follow(task, [](Situation s) -> std::optional<Situation> {
       if (s.dead || s.unborn || s.running_state || s.wake_under_way) return std::nullopt;
       s.wake_under_way = true;
       return s;
     });
   }
-  static bool Wakeup(const Event& event, Task* task) {
+  bool Wakeup(const Event& event, Task* task) const {
     if (task->cpu && *task->cpu != event.wake.target_cpu) return false;
-    task->cpu = event.wake.target_cpu;
+    Place(task, event.wake.target_cpu);
     return Follow(task, [](Situation s) -> std::optional<Situation> {
       if (!s.wake_under_way) return std::nullopt;
       s.wake_under_way = false;
@@ -199,16 +231,16 @@ class Oracle {
   bool FirstWakeup(const Event& event) {
     const bool heard_of = tasks_.contains(event.wake.pid);
     Task& task = tasks_[event.wake.pid];
-    task.cpu = event.wake.target_cpu;
+    Place(&task, event.wake.target_cpu);
     if (strict_ && (!heard_of || task.situations == Situations{{.dead = true}})) return false;
     return Follow(&task, [](Situation s) -> std::optional<Situation> {
       if (!s.unborn && !s.dead) return std::nullopt;
       return Situation{.queued = true, .running_state = true};
     });
   }
-  static bool Migrate(const Event& event, Task* task) {
+  bool Migrate(const Event& event, Task* task) const {
     if (task->cpu && *task->cpu != event.migrate.orig_cpu) return false;
-    task->cpu = event.migrate.dest_cpu;
+    Place(task, event.migrate.dest_cpu);
     return Follow(task, [](Situation s) { return s.on_cpu || s.dead ? std::nullopt : std::optional(s); });
   }
 
@@ -224,8 +256,13 @@ class Oracle {
     cpu->handlers[kind] = 0;
     return fits;
   }
-  bool Work(const Event& event, uint64_t work, bool start) {
+  // `paired`: the other half of the pair is recorded, too.
+  bool Work(const Event& event, uint64_t work, bool start, bool paired) {
     Task& worker = tasks_[event.pid];
+    if (!paired) {
+      worker.work_known = false;
+      return true;
+    }
     const bool fits = !worker.work_known || (start ? !worker.work : worker.work && *worker.work == work);
     worker.work_known = true;
     worker.work = start ? std::optional(work) : std::nullopt;
@@ -234,6 +271,7 @@ class Oracle {
 
   const PrevStates& prev_states_;
   bool strict_;
+  std::set<EventType> recorded_;
   std::map<int32_t, Task> tasks_;
   std::map<uint32_t, Cpu> cpus_;
 };
