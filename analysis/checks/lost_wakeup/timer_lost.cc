@@ -10,7 +10,7 @@ namespace {
 
 constexpr EventType kEvents[] = {EventType::kTimerStart,   EventType::kTimerExpireEntry,   EventType::kTimerCancel,
                                  EventType::kHrtimerStart, EventType::kHrtimerExpireEntry, EventType::kHrtimerCancel,
-                                 EventType::kGap};
+                                 EventType::kSchedSwitch,  EventType::kSchedWaking,        EventType::kGap};
 constexpr LostClass kClass = LostClass::kTimerLost;
 
 }  // namespace
@@ -26,6 +26,10 @@ void TimerLost::OnStep(const Step& step) {
     case EventType::kTimerExpireEntry: return OnTimerExpire(event);
     case EventType::kHrtimerStart: return OnHrtimerStart(step);
     case EventType::kHrtimerExpireEntry: return OnHrtimerExpire(step);
+    case EventType::kSchedSwitch: return OnSwitch(step);
+    case EventType::kSchedWaking:
+      if (step.task != nullptr) OnBack(*step.task);
+      return;
     case EventType::kTimerCancel:
     case EventType::kHrtimerCancel: return OnGone(event.timer.timer);  // expiring begins with it, too
     default: armed_.assign(kArmedKept, Armed{});                       // what was armed in a gap is not known
@@ -145,6 +149,22 @@ void TimerLost::OnGone(uint64_t timer) {
   const bool dark = input_.check.model.Dark(sleeper->start_ns);
   End(found->second, sleeper,
       dark ? Outcome::kVoid : (sleeper->passed_ns == 0 ? Outcome::kDischarged : Outcome::kLate));
+}
+
+void TimerLost::OnSwitch(const Step& step) {
+  if (step.prev != nullptr && step.prev->state == TaskState::kSleeping) {
+    if (Sleeper* const sleeper = sleepers_.Find(step.prev->index)) sleeper->slept = true;
+  }
+  if (step.next == nullptr) return;
+  const Sleeper* const sleeper = sleepers_.Find(step.next->index);
+  if (sleeper != nullptr && sleeper->slept) OnBack(*step.next);
+}
+
+// schedule_timeout() and its like delete their timer as soon as the thread is back, whoever woke it: what it sleeps for
+// after that is none of this time-out's, whether the timer's end was recorded or not.
+void TimerLost::OnBack(const Task& task) {
+  const Sleeper* const sleeper = sleepers_.Find(task.index);
+  if (sleeper != nullptr && sleeper->timer != 0) OnGone(sleeper->timer);
 }
 
 void TimerLost::End(uint32_t index, Sleeper* sleeper, Outcome outcome) {

@@ -2,9 +2,10 @@
 // loss: a CPU that is not run, deferrable timers, the wheel's granularity. What cannot happen is that a base goes past
 // a timer: of one base they expire in the order of their buckets, and of one CPU's hrtimers in the order of their
 // expiry. Trigger: a kernel thread arms its own time-out and sleeps. Discharger: it expires, is cancelled or armed
-// anew. Broken: a timer of the same base that was due later has expired, and a sleep threshold later this one still has
-// not. Source: kernel/time/timer.c: schedule_timeout(), __run_timers(); kernel/time/hrtimer.c: __hrtimer_run_queues()
-// (a base's timers by their hard expiry; the tick is one of them, on the monotonic clock, behind which no other lies).
+// anew, or the thread is back. Broken: a timer of the same base that was due later has expired, and a sleep threshold
+// later this one still has not. Source: kernel/time/timer.c: schedule_timeout(), __run_timers(); kernel/time/hrtimer.c:
+// __hrtimer_run_queues() (a base's timers by their hard expiry; the tick is one of them, on the monotonic clock, behind
+// which no other lies).
 #pragma once
 
 #include <unordered_map>
@@ -39,9 +40,10 @@ class TimerLost : public LostWakeupRule {
     uint64_t passed_ns = 0;  // 0: none did
     uint64_t passed_timer = 0;
     uint32_t passed_cpu = 0;
+    bool slept = false;  // since it was armed
     static void Fields(auto& self, auto& archive) {
       archive(self.timer, self.start_ns, self.expires, self.cpu, self.base, self.hrtimer, self.passed_ns,
-              self.passed_timer, self.passed_cpu);
+              self.passed_timer, self.passed_cpu, self.slept);
     }
   };
   // The newest timers of the wheel, in a table of fixed size: a newer one takes an older one's place, which then is no
@@ -69,6 +71,8 @@ class TimerLost : public LostWakeupRule {
   void OnHrtimerStart(const Step& step);
   void OnHrtimerExpire(const Step& step);
   void OnGone(uint64_t timer);
+  void OnSwitch(const Step& step);
+  void OnBack(const Task& task);
   // The kernel thread that arms its own time-out; null for all other timers.
   const Task* OwnerOf(const Step& step);
   void Arm(const Task& task, const Sleeper& armed, uint64_t due);

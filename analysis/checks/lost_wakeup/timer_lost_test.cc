@@ -96,7 +96,17 @@ TEST(TimerLost, Wheel) {
   Script one_jiffy = Armed(&records);
   one_jiffy.TimerAt(20 * kMs, EventType::kTimerStart, kLater, kOther, 111, 100, 0).Carrying(0, records.Of(1, 111));
   Expire(&one_jiffy, 100 * kMs, kLater, kOther, 112);
+  // Its time-out was deleted when it came back at 21 ms, which no event says; it sleeps again for something else.
+  Script woken = Armed(&records);
+  woken.On(0).Waking(20 * kMs, 5, 7, 1).On(1).Wakeup(20 * kMs + 9, 0, 7, 1).Switch(21 * kMs, 0, kRunnable, 7);
+  Expire(&woken.Switch(30 * kMs, 7, kSleepS, 0), 100 * kMs, kLater, kOther, 121);
+  Script unseen = Armed(&records);
+  unseen.Switch(21 * kMs, 0, kRunnable, 7).Switch(30 * kMs, 7, kSleepS, 0);
+  Expire(&unseen, 100 * kMs, kLater, kOther, 121);
   const Story stories[] = {
+      {"woken before it was due", woken.Switch(900 * kMs, 0, kRunnable, 8), "", "opened 1, discharged 1"},
+      {"back before it was due, and no wake was recorded", unseen.Switch(900 * kMs, 0, kRunnable, 8), "",
+       "opened 1, discharged 1"},
       {"in order", in_order.Switch(900 * kMs, 0, kRunnable, 8), "", "opened 1, discharged 1"},
       {"passed by, and it sleeps on", Passed(&records).Switch(900 * kMs, 0, kRunnable, 8),
        "strong 7 13000000..900000000 open; ", "opened 1, expired 1"},
