@@ -84,6 +84,7 @@ void CompletionRule::OnComplete(const Step& step) {
   const int32_t pid = ContextOf(event) == WakeContext::kTask ? event.pid : -1;
   const Task* const caller = pid > 0 ? input_.check.model.TaskOf(pid) : nullptr;
   object.by = {event.ts_ns, event.cpu, pid, caller == nullptr ? "" : std::string(caller->comm())};
+  if (!held_.empty()) TakeBackHeld(event.probe.object);
   for (auto at = waits_.begin(); at != waits_.end();) {
     CompletionWait& wait = at->second;
     if (wait.object != event.probe.object) {
@@ -133,7 +134,7 @@ void CompletionRule::OnEnd(const Task& task, uint64_t now_ns) {
   waits_.erase(found);
   const bool dark = input_.check.model.Dark(wait.ns);
   EndObligations(wait, dark ? Outcome::kVoid : Outcome::kDischarged);
-  if (dark || wait.unlisted || input_.verdicts.Accused(task)) return;
+  if (dark || wait.unlisted || wait.told || input_.verdicts.Accused(task)) return;
   Of(wait.object, now_ns).waits.Add(now_ns - wait.ns);
   if (!held_.empty()) JudgeHeld(wait.object);
 }
@@ -157,6 +158,7 @@ void CompletionRule::OnDeadline(const Deadline& deadline) {
   const Task* const task = input_.check.model.TaskOf(wait.pid);
   if (task == nullptr || task->index != found->first || task->sleep_ns != wait.sleep_ns) return;
   const uint64_t floor_ns = input_.check.options.sleep_threshold_ns;
+  if (!wait.wiped && !wait.unlisted) return;
   if (deadline.ns < (wait.unlisted ? wait.complete.ns : wait.sleep_ns) + floor_ns) return;
   waits_.erase(found);
   if (input_.check.model.Dark(std::min(wait.ns, wait.complete.ns))) return EndObligations(wait, Outcome::kVoid);
@@ -166,6 +168,10 @@ void CompletionRule::OnDeadline(const Deadline& deadline) {
   }
   if (Learned(Of(wait.object, deadline.ns).waits)) {
     EndObligations(wait, Outcome::kExpired);
+    CompletionWait& told = waits_[task->index];  // what it waits for may still come, and miss it
+    told = wait;
+    told.wiped = false;
+    told.told = true;
     return input_.verdicts.Accuse(*task, deadline.ns, CompletionReinitVerdict(wait));
   }
   if (held_.size() >= kHeldMax) {
@@ -173,6 +179,17 @@ void CompletionRule::OnDeadline(const Deadline& deadline) {
     held_.erase(held_.begin());
   }
   held_.push_back({wait, {wait.sleep_ns, 0, task->cpu, task->sleep_letter}});
+}
+
+// What those who still sleep wait for comes only now: whatever was wiped before was not meant for them.
+void CompletionRule::TakeBackHeld(uint64_t object) {
+  std::erase_if(held_, [&](const Held& held) {
+    const Task* const task = input_.check.model.TaskOf(held.wait.pid);
+    if (held.wait.object != object || held.sleep.end_ns != 0 || task == nullptr) return false;
+    if (task->sleep_ns != held.wait.sleep_ns) return false;
+    waits_[task->index] = held.wait;
+    return true;
+  });
 }
 
 void CompletionRule::JudgeHeld(uint64_t object) {

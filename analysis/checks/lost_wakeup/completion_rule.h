@@ -53,6 +53,7 @@ class CompletionRule : public LostWakeupRule {
   void Drop(const Task& task, Outcome outcome);
   void EndObligations(const CompletionWait& wait, Outcome outcome);
   void JudgeHeld(uint64_t object);
+  void TakeBackHeld(uint64_t object);
   void GiveUp(const Held& held);
 
   const LostWakeupInput input_;

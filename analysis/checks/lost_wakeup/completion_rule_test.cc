@@ -42,6 +42,13 @@ TEST(CompletionRule, Stories) {
       {"another completion", Completes(Waits(Learned(), 110, 0).Sleep(111), 120, 0, true, kDone + 64).Rescue(500), ""},
       {"completed, wiped, and waited for", Waits(Completes(Learned(), 105, 0, true), 110, 0).Sleep(111).Rescue(500),
        "completion-reinit strong 111..211 open; completion-reinit strong 111..500; "},
+      {"wiped and told; but what it waits for comes later, and misses it",
+       Completes(Waits(Completes(Learned(), 105, 0, true), 110, 0).Sleep(111), 300, 0, true).Rescue(600),
+       "completion-reinit strong 111..211 open; completion-init-with-waiter proven 111..400 open; "
+       "completion-init-with-waiter proven 111..600; "},
+      {"the same, and too little is known of waits on it",
+       Completes(Waits(Completes(Learned(1), 45, 0, true), 50, 0).Sleep(51), 200, 0, true).Rescue(600),
+       "completion-init-with-waiter proven 51..300 open; completion-init-with-waiter proven 51..600; "},
       {"wiped, and completed once more in the usual time",
        Completes(Waits(Completes(Learned(), 105, 0, true), 110, 0).Sleep(111), 116, 0, false).Wake(117), ""},
       {"taken by a wait in between",

@@ -25,9 +25,11 @@ struct CompletionWait {
   uint64_t sleep_ns = 0;  // 0: it does not sleep yet
   bool wiped = false;     // `complete` came before, and its done was gone when it entered
   bool unlisted = false;  // `complete` came while it slept, and found an empty list
+  bool told = false;      // as wiped, at its deadline
   CompleteCall complete;
   static void Fields(auto& self, auto& archive) {
-    archive(self.object, self.ns, self.cpu, self.pid, self.sleep_ns, self.wiped, self.unlisted, self.complete);
+    archive(self.object, self.ns, self.cpu, self.pid, self.sleep_ns, self.wiped, self.unlisted, self.told,
+            self.complete);
   }
 };
 
