@@ -11,7 +11,7 @@ namespace {
 constexpr EventType kEvents[] = {EventType::kSoftirqRaise, EventType::kSoftirqEntry, EventType::kGap};
 constexpr LostClass kClass = LostClass::kSoftirqStuck;
 constexpr int kTellsBhOff = 518;  // TRACE_FLAG_BH_OFF
-constexpr uint64_t kSearchEveryNs = 1'000'000'000;
+constexpr uint64_t kSearchEveryNs = 1'000'000'000, kLookAgainNs = 20'000'000;
 constexpr uint8_t kNotTask = kFlagHardirq | kFlagSoftirq | kFlagNmi | kFlagBhOff;
 
 }  // namespace
@@ -43,7 +43,7 @@ void SoftirqStuck::OnRaise(const Step& step, Cpu* cpu) {
   raise.ns = event.ts_ns;
   raise.pid = ContextOf(event) == WakeContext::kTask ? event.pid : -1;
   raise.from_task = tells_bh_off_ && (event.flags & kNotTask) == 0;
-  raise.events_known = entry_seen_ && input_.check.model.has_waking();
+  raise.events_known = entry_ns_ != 0 && input_.check.model.has_waking();
   if (cpu->has_deadline) return;
   cpu->has_deadline = true;
   input_.deadlines.Add({event.ts_ns + input_.check.options.sleep_threshold_ns, input_.number, event.cpu});
@@ -53,7 +53,7 @@ void SoftirqStuck::OnEntry(const Step& step, Cpu* cpu) {
   const Event& event = *step.event;
   const CpuState& state = *step.cpu;
   const bool at_exit = (state.flags_before & kFlagHardirq) != 0;
-  entry_seen_ = true;
+  entry_ns_ = event.ts_ns;
   if (at_exit && state.Idle()) exit_serves_ = true;
   const Raise raise = std::exchange(cpu->raises[event.softirq.vec], Raise{});
   if (raise.ns == 0) return;
@@ -125,6 +125,10 @@ void SoftirqStuck::OnDeadline(const Deadline& deadline) {
     const uint64_t due_ns = raise.ns + input_.check.options.sleep_threshold_ns;
     if (due_ns > deadline.ns) {
       next_ns = std::min(next_ns, due_ns);
+    } else if (raise.overdue_ns == 0 || entry_ns_ <= raise.overdue_ns) {
+      // Told only once an entry elsewhere shows that entries are still recorded.
+      if (raise.overdue_ns == 0) raise.overdue_ns = deadline.ns;
+      next_ns = std::min(next_ns, deadline.ns + kLookAgainNs);
     } else if (Judge(state, raise, false, -1, deadline.ns, &cpu) == End::kBroken) {
       input_.ledger.End(kClass, Outcome::kExpired);
       Tell(state, raise, vec, deadline.ns, false, &cpu);  // and once more, with the same id, when it is served

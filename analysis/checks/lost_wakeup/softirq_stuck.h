@@ -2,7 +2,8 @@
 // ksoftirqd, in the same breath. Whoever raises it with __raise_softirq_irqoff() and forgets that leaves it pending
 // until some interrupt happens to come by. A correct kernel never switches tasks, and never enters an interrupt from a
 // task with bottom halves on, while a vector is pending and ksoftirqd sleeps. That does not hold where spinlocks sleep
-// (PREEMPT_RT), so nothing is said before an interrupt's exit was seen to run softirqs on top of the idle task.
+// (PREEMPT_RT), so nothing is said before an interrupt's exit was seen to run softirqs on top of the idle task; nor of
+// one that is still pending, unless softirqs are seen to run elsewhere: their events may have been turned off.
 // Source: kernel/softirq.c: raise_softirq_irqoff(), irq_exit(), __local_bh_enable_ip(), should_wake_ksoftirqd().
 #pragma once
 
@@ -31,8 +32,9 @@ class SoftirqStuck : public LostWakeupRule {
     bool from_task = false;      // outside of interrupts and of bottom-half sections
     uint64_t told_sleep_ns = 0;  // it was told that nobody runs it: when ksoftirqd's sleep began; 0: not told
     bool events_known = false;   // wakings and entries had been seen before, so neither can have gone unrecorded
+    uint64_t overdue_ns = 0;     // nobody had run it by then; 0: not looked yet
     static void Fields(auto& self, auto& archive) {
-      archive(self.ns, self.pid, self.from_task, self.told_sleep_ns, self.events_known);
+      archive(self.ns, self.pid, self.from_task, self.told_sleep_ns, self.events_known, self.overdue_ns);
     }
   };
   struct Cpu {
@@ -46,7 +48,7 @@ class SoftirqStuck : public LostWakeupRule {
   };
   // How a raise was served, or was not.
   enum class End : uint8_t { kInOrder, kBroken, kVoid, kNotKnown };
-  static void Fields(auto& self, auto& archive) { archive(self.cpus_, self.exit_serves_, self.entry_seen_); }
+  static void Fields(auto& self, auto& archive) { archive(self.cpus_, self.exit_serves_, self.entry_ns_); }
 
   void OnRaise(const Step& step, Cpu* cpu);
   void OnEntry(const Step& step, Cpu* cpu);
@@ -59,7 +61,7 @@ class SoftirqStuck : public LostWakeupRule {
   const bool tells_bh_off_;  // this kernel's events say whether bottom halves are off
   std::vector<Cpu> cpus_;
   bool exit_serves_ = false;  // an interrupt's exit ran softirqs on top of the idle task
-  bool entry_seen_ = false;
+  uint64_t entry_ns_ = 0;     // the last that was seen, of any CPU
 };
 
 }  // namespace wakewatch

@@ -25,6 +25,12 @@ Script AtExit(Script script, uint64_t ns, int32_t pid) {
 }
 Script Raised(uint8_t flags = kFlagIrqsOff) { return Usual().On(1, flags).Softirq(40, kRaise, kTasklet, 7).On(1); }
 
+// Time goes on, and another CPU runs softirqs.
+Script Elsewhere(Script script) {
+  script.On(0, kFlagSoftirq).Softirq(110'000'000, kEntry, kTimer, 0).Softirq(110'000'001, kExit, kTimer, 0);
+  return script.On(0).Switch(200'000'000, 0, kRunnable, 5);
+}
+
 struct Story {
   const char* name;
   Script script;
@@ -69,11 +75,13 @@ TEST(SoftirqStuck, Stories) {
                   .Switch(120, 7, kSleepD, 0),
               190, 0),
        "proven 20 10..92; proven 20 10..192; ", "opened 3, discharged 1, expired 2"},
-      {"nobody runs it at all", Raised().Switch(50, 7, kSleepD, 0).On(0).Switch(200'000'000, 0, kRunnable, 5),
-       "proven 20 10..100000040 open; ", "opened 2, discharged 1, expired 1"},
-      {"nobody runs it for long",
-       AtExit(Raised().Switch(50, 7, kSleepD, 0).On(0).Switch(200'000'000, 0, kRunnable, 5), 200'000'090, 0),
+      {"nobody runs it at all", Elsewhere(Raised().Switch(50, 7, kSleepD, 0)), "proven 20 10..120000040 open; ",
+       "opened 2, discharged 1, expired 1"},
+      {"nobody runs it for long", AtExit(Elsewhere(Raised().Switch(50, 7, kSleepD, 0)), 200'000'090, 0),
        "proven 20 10..200000092; ", "opened 2, discharged 1, expired 1"},
+      {"no softirq runs anywhere: entries may no longer be recorded",
+       Raised().Switch(50, 7, kSleepD, 0).On(0).Switch(200'000'000, 0, kRunnable, 5), "",
+       "opened 2, discharged 1, censored 1"},
       {"a gap on its CPU", AtExit(Raised().Switch(50, 7, kSleepD, 0).Gap(60, 70), 90, 0), "",
        "opened 2, discharged 1, void 1"},
       {"the CPU is going down", AtExit(Raised().Switch(50, 7, kSleepD, 21).Switch(60, 21, kSleepS, 0), 90, 0), "",
