@@ -23,6 +23,7 @@ const LostWakeupRuleInfo WakeUndelivered::kInfo = {kEvents,
                                                    }};
 
 void WakeUndelivered::OnStep(const Step& step) {
+  if (step.event->type == EventType::kSchedWakeup) wakeup_ns_ = step.event->ts_ns;
   const Task* const task = step.task;
   if (task == nullptr || !IsKernelThread(task->kind)) return;
   switch (step.event->type) {
@@ -100,7 +101,9 @@ void WakeUndelivered::OnDeadline(const Deadline& deadline) {
   if (!Learned(thread->delivery)) return End(thread, Outcome::kUnlearned);
   const uint64_t since_ns = std::max(thread->waking_ns, thread->alive_ns);
   const uint64_t again_ns = std::max(kTicksAlive * model.tick_period_ns(), uint64_t{1'000'000});
-  if (!AliveSince(thread->target_cpu, since_ns) || !AliveSince(thread->waker_cpu, since_ns)) {
+  // Without another's wakeup behind it, it may be that wakeups are no longer recorded.
+  const bool recorded = wakeup_ns_ > since_ns;
+  if (!recorded || !AliveSince(thread->target_cpu, since_ns) || !AliveSince(thread->waker_cpu, since_ns)) {
     return LookAgain(index, thread, deadline.ns + std::max(again_ns, input_.check.options.sleep_threshold_ns));
   }
   if (thread->alive_ns == 0) {

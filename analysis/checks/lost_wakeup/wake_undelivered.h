@@ -36,7 +36,7 @@ class WakeUndelivered : public LostWakeupRule {
               self.has_deadline);
     }
   };
-  static void Fields(auto& self, auto& archive) { archive(self.threads_); }
+  static void Fields(auto& self, auto& archive) { archive(self.threads_, self.wakeup_ns_); }
 
   void OnWaking(const Step& step);
   void OnWakeup(const Step& step);
@@ -49,6 +49,7 @@ class WakeUndelivered : public LostWakeupRule {
 
   const LostWakeupInput input_;
   TaskSlots<Thread> threads_;
+  uint64_t wakeup_ns_ = 0;  // the last sched_wakeup of anybody
 };
 
 }  // namespace wakewatch

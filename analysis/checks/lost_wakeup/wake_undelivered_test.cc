@@ -28,10 +28,13 @@ void Schedules(Script* script, uint16_t cpu, int32_t pid, uint64_t from, uint64_
     script->On(cpu).Switch(ms * kMs, pid, kRunnable, 30 + cpu).Switch((ms + 10) * kMs, 30 + cpu, kRunnable, pid);
   }
 }
-Script Both(uint64_t to) {
+// Both CPUs go on, and others are woken as usual.
+Script Both(uint64_t to, bool others = true) {
   Script script = Usual();
   script.On(0).Waking(110 * kMs, 5, 7, 1);
   for (uint64_t ms = 120; ms < to; ms += 20) {
+    const auto other = static_cast<int32_t>(100 + ms);
+    if (others) script.On(0).Waking((ms - 5) * kMs, 5, other, 0).Wakeup((ms - 5) * kMs + 1000, 5, other, 0);
     Schedules(&script, 0, 5, ms, ms + 20);
     Schedules(&script, 1, 0, ms + 1, ms + 21);
   }
@@ -69,6 +72,8 @@ TEST(WakeUndelivered, Stories) {
          return script;
        }(),
        "", "opened 5, discharged 4, censored 1"},
+      {"nobody else's wakeup is seen either: they may no longer be recorded", Both(600, false), "",
+       "opened 5, discharged 4, censored 1"},
       {"a gap: the wakeup may be in it", Both(400).On(1).Gap(401 * kMs, 402 * kMs),
        "proven 7 100000000..391000000 open; ", "opened 5, discharged 4, expired 1"},
       {"a gap before the deadline",
