@@ -57,6 +57,16 @@ bool ActHabit::HasUsual() const {
   return std::any_of(counts_.begin(), counts_.end(), [this](const Count& count) { return Usual(count); });
 }
 
+bool ActHabit::UsualSeenSince(uint64_t since_ns, const ActsSeen& seen) const {
+  for (size_t kind = 0; kind < seen.size(); ++kind) {
+    if (seen[kind] < since_ns) continue;
+    const uint32_t key = Act::KeyOf(static_cast<ActKind>(kind));
+    const auto usual = [&](const Count& count) { return count.key == key && Usual(count); };
+    if (std::any_of(counts_.begin(), counts_.end(), usual)) return true;
+  }
+  return false;
+}
+
 const ActHabit* Sleeper::HabitOf(int32_t pid, char letter) const {
   for (const OfWaker& of : habits) {
     if (of.pid == pid && of.letter == letter) return &of.habit;
@@ -118,7 +128,7 @@ bool AnsweredBefore(const WakeCall& call, const DoubtfulSleep& sleep, const ActH
 
 }  // namespace
 
-Answer AnswerTo(const WakeCall& call, const DoubtfulSleep& sleep, const Sleeper& sleeper) {
+Answer AnswerTo(const WakeCall& call, const DoubtfulSleep& sleep, const Sleeper& sleeper, const ActsSeen& seen) {
   const ActHabit* habit = sleeper.HabitOf(call.pid, sleep.sleep.letter);
   if (habit == nullptr || habit->n() < kLearnedMin) habit = sleeper.HabitOf(Sleeper::kAnybody, sleep.sleep.letter);
   if (habit == nullptr) return Answer::kUnlearned;
@@ -128,7 +138,8 @@ Answer AnswerTo(const WakeCall& call, const DoubtfulSleep& sleep, const Sleeper&
   if (sleep.acts.size() >= Sleeper::kActsMax && sleep.acts.front().ns > call.ns) return Answer::kAnswered;
   const bool answered = std::any_of(sleep.acts.begin(), sleep.acts.end(),
                                     [&](const Act& act) { return act.ns > call.ns && habit->Usual(act.key); });
-  return answered || AnsweredBefore(call, sleep, *habit) ? Answer::kAnswered : Answer::kMissing;
+  if (answered || AnsweredBefore(call, sleep, *habit)) return Answer::kAnswered;
+  return habit->UsualSeenSince(sleep.window_ns, seen) ? Answer::kMissing : Answer::kUnlearned;
 }
 
 }  // namespace wakewatch

@@ -42,6 +42,9 @@ struct WakeCall {
 // Something that others can see a thread do.
 enum class ActKind : uint8_t { kComplete, kWakeQueue, kWakeTask, kQueueWork };
 constexpr ActKind LastOf(ActKind) { return ActKind::kQueueWork; }
+inline constexpr size_t kActKinds = static_cast<size_t>(LastOf(ActKind{})) + 1;
+// When each kind was last seen of anybody: 0 never.
+using ActsSeen = std::array<uint64_t, kActKinds>;
 struct Act {
   uint64_t ns = 0;
   uint32_t key = 0;  // of the kind alone, or of the kind and the object
@@ -70,6 +73,8 @@ class ActHabit {
   // It was seen after at least nine in ten wakes. Where acts on certain objects are usual, only those count.
   bool Usual(uint32_t key) const;
   bool HasUsual() const;
+  // A kind of its usual acts was seen of anybody from `since_ns` on: acts of that kind are recorded.
+  bool UsualSeenSince(uint64_t since_ns, const ActsSeen& seen) const;
   static void Fields(auto& self, auto& archive) {
     archive(self.n_, self.begun_ns_, self.seen_, self.answered_, self.counts_, self.response_);
   }
@@ -143,11 +148,11 @@ struct Sleeper {
 
 // What a sleeper's history says of a wake call.
 enum class Answer : uint8_t {
-  kUnlearned,  // too few wakes were seen to know how it answers them
+  kUnlearned,  // too few wakes were seen to know how it answers them, or its answers may not be recorded any more
   kSilent,     // it answers wakes in no visible way
   kAnswered,   // it did what it does after a wake
   kMissing,    // it did not
 };
-Answer AnswerTo(const WakeCall& call, const DoubtfulSleep& sleep, const Sleeper& sleeper);
+Answer AnswerTo(const WakeCall& call, const DoubtfulSleep& sleep, const Sleeper& sleeper, const ActsSeen& seen);
 
 }  // namespace wakewatch

@@ -164,6 +164,7 @@ void SleeperRule::OnWaking(const Step& step) {
 }
 
 void SleeperRule::AddAct(const Step& step, ActKind kind, uint64_t object) {
+  acts_seen_[static_cast<size_t>(kind)] = step.event->ts_ns;
   if (ContextOf(*step.event) != WakeContext::kTask) return;
   const Task* const actor = step.cpu->current;
   if (actor == nullptr || actor->pid != step.event->pid) return;
@@ -320,7 +321,8 @@ bool SleeperRule::Judge(const Task& task, Sleeper* sleeper, const DoubtfulSleep&
   std::array<Answer, kLostClasses> worst{};  // of the calls of each class
   const WakeCall* missed = nullptr;
   for (const WakeCall& call : doubtful.calls) {
-    const Answer answer = call.kind == CallKind::kWrongMask ? Answer::kMissing : AnswerTo(call, doubtful, *sleeper);
+    const Answer answer =
+        call.kind == CallKind::kWrongMask ? Answer::kMissing : AnswerTo(call, doubtful, *sleeper, acts_seen_);
     if (answer == Answer::kUnlearned) return false;
     Answer& of_class = worst[static_cast<size_t>(ClassOf(call.kind))];
     of_class = std::max(of_class, answer == Answer::kAnswered ? Answer::kUnlearned : answer);

@@ -52,7 +52,7 @@ class SleeperRule : public LostWakeupRule {
   static constexpr size_t kEmptyWakes = 1024;
 
   static void Fields(auto& self, auto& archive) {
-    archive(self.probes_, self.sleepers_, self.empty_wakes_, self.calls_, self.unjudged_);
+    archive(self.probes_, self.sleepers_, self.empty_wakes_, self.calls_, self.unjudged_, self.acts_seen_);
   }
   Sleeper* Of(const Task* task, bool make);
   void OnSwitch(const Step& step);
@@ -79,6 +79,7 @@ class SleeperRule : public LostWakeupRule {
   std::vector<EmptyWake> empty_wakes_ = std::vector<EmptyWake>(kEmptyWakes);
   std::vector<CallStack> calls_;  // by CPU
   std::array<Unjudged, kLostClasses> unjudged_;
+  ActsSeen acts_seen_{};
 };
 
 }  // namespace wakewatch
