@@ -37,7 +37,7 @@ export function ComparePage({ hosts, query }: { hosts: Hosts; query: URLSearchPa
   return (
     <>
       <h1>Compare</h1>
-      <div class="sides">
+      <div class="compare-sides">
         <SideChoice name="before" side={before} {...choice} />
         <SideChoice name="after" side={after} {...choice} />
         <button type="button" onClick={() => replaceQuery(swapped(query))}>

@@ -137,7 +137,8 @@ function Told({ answer, onCancel }: { answer: Answer; onCancel(): void }) {
         )}
         {phase === "done" && `${plural(rows.length, "row", "rows")} in ${seconds}`}
         {phase === "cancelled" && `Cancelled after ${seconds}; ${plural(rows.length, "row", "rows")} had come`}
-        {phase === "failed" && rows.length > 0 && `${plural(rows.length, "row", "rows")} had come before`}
+        {phase === "failed" &&
+          (rows.length > 0 ? `${plural(rows.length, "row", "rows")} had come before` : "No row came")}
         {phase === "done" && end !== undefined && end.parts > 1 && (
           <span class="quiet">
             {" "}

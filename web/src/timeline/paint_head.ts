@@ -142,8 +142,10 @@ function paintRuler(engine: Engine, { context, palette, left, width }: Head): vo
     const x = Math.round(left + xOf(view, width, tick)) + 0.5;
     context.fillStyle = palette.line;
     context.fillRect(x, y, 1, kRulerPx);
+    const text = timeText(clock, tick, decimals);
+    if (x + 4 + context.measureText(text).width > left + width) continue; // a part of a time is another time
     context.fillStyle = palette.ink;
-    context.fillText(timeText(clock, tick, decimals), x + 4, y + kRulerPx / 2);
+    context.fillText(text, x + 4, y + kRulerPx / 2);
   }
   if (mark !== undefined) paintFlag(context, left + xOf(view, width, mark), y, palette);
   if (pointer !== undefined && pointer >= view.start && pointer <= view.end) {
