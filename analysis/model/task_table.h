@@ -29,7 +29,9 @@ inline constexpr uint64_t kDeadNamedNs = 10'000'000'000;
 
 // What bounds the tasks of a run without an end.
 struct TaskLimits {
-  size_t dead_kthreads_max = 4096;  // kernel threads that died are kept for the report, up to this many
+  // Kernel threads that died are kept for the report, up to this many. Each costs some 7 KiB, most of them the events of
+  // its worst waits, and twice that while a snapshot is stored: a host that makes kworkers all day gets here.
+  size_t dead_kthreads_max = 1024;
   // More tasks at once are silent ones whose end was lost, or a hostile trace: a quarter is given up, the most silent.
   size_t tasks_max = 1u << 17;
 };

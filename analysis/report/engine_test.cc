@@ -124,6 +124,36 @@ TEST(Engine, ALiveRunFindsWhatAnOfflineRunFinds) {
   EXPECT_GT(retired, 100u) << "too few have died to tell anything";
 }
 
+// A host makes kernel threads for as long as it runs, and whoever follows it must not grow with them.
+TEST(Engine, ALiveRunStopsGrowingWithTheKernelThreadsThatDie) {
+  constexpr int32_t kDeaths = 3000;
+  constexpr size_t kKept = 1100;  // the newest thousand, those of the last ten seconds, kthreadd
+  Script script;
+  std::vector<size_t> events;  // behind each death
+  uint64_t ns = 1000;
+  for (int32_t pid = 100; pid < 100 + kDeaths; ++pid, ns += kDeadNamedNs / 10) {
+    script.Switch(ns, 0, 0, 2).Fork(ns + 100, 2, pid).WakeupNew(ns + 200, 2, pid, 0).Switch(ns + 300, 2, kSleepS, pid);
+    script.Switch(ns + 400, pid, kSleepS, 0).Waking(ns + 500, 0, pid, 0).Wakeup(ns + 600, 0, pid, 0);
+    script.Switch(ns + 900, 0, 0, pid).Switch(ns + 1000, pid, kZombie, 0);
+    events.push_back(script.events().size());
+  }
+  const ScriptInput input;
+  const auto live = MakeEngine(input, TightOptions(true)), offline = MakeEngine(input, TightOptions(false));
+  Push(script.events(), 0, events[kDeaths / 2], live.get());
+  (void)live->TakeFindings();
+  const size_t state_bytes = live->Save().size();
+  Push(script.events(), events[kDeaths / 2], events.back(), live.get());
+  (void)live->TakeFindings();
+  EXPECT_LT(live->Save().size(), state_bytes + state_bytes / 10);
+  const Report report = live->Snapshot({});
+  EXPECT_LT(report.threads.size(), kKept);
+  EXPECT_EQ(report.threads.back().pid, 99 + kDeaths) << "the newest are kept";
+  Push(script.events(), 0, events.back(), offline.get());
+  const Report all = offline->Snapshot({});
+  EXPECT_GT(all.threads.size(), size_t{kDeaths});
+  EXPECT_EQ(report.threads.size() + report.anomalies.Of(Anomaly::kTasksRetired), all.threads.size());
+}
+
 TEST(Engine, ALiveRunKeepsTheNewestGapsAndCountsAll) {
   Script script;
   for (uint64_t i = 1; i <= 12'000; ++i) script.Gap(i * 10, i * 10 + 5, 2);
