@@ -71,9 +71,12 @@ export class Engine {
   private grown = false; // tiles came since it was drawn
 
   constructor(private readonly options: Options) {
-    this.scene = new Scene(options.source, () => {
-      this.grown = true;
-      this.touch(true);
+    this.scene = new Scene(options.source, (seen) => {
+      if (this.ended) return;
+      if (seen) {
+        this.grown = true;
+        this.touch(true);
+      } else this.look(); // the picture is the same: only the next is to be asked for
     });
     this.bounds = options.bounds;
     this.view = clamp(options.bounds, options.bounds);

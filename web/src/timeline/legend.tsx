@@ -64,18 +64,18 @@ export function Legend() {
       />
       <Swatches
         title="Below the tasks of a CPU"
-        entries={kWorks.map((work): Entry => [kWorkNames[work], ({ works }) => works[work]])}
+        entries={kWorks.map((work): Entry => [kWorkNames[work], ({ works }) => works[work].wide])}
       />
       <Swatches
         title="Pinned threads"
         entries={[
-          ...kStates.map((state): Entry => [kStateNames[state], ({ states }) => states[state]]),
+          ...kStates.map((state): Entry => [kStateNames[state], ({ states }) => states[state].wide]),
           ["as long as the excess, at the end of its wait", ({ excess }: Palette) => excess],
         ]}
       />
       <Swatches
         title="Everywhere"
-        entries={[["lost events: nothing is known. Short ones are a tick below the lane", ({ gap }) => gap]]}
+        entries={[["lost events: nothing is known. Short ones are a tick below the lane", ({ gap }) => gap.wide]]}
       />
       <p class="quiet">
         Close up, tasks have the colour of their PID and their name; the thin line is idle. Arrows lead from waker to

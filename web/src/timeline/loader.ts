@@ -26,7 +26,8 @@ export interface LoaderOptions<A, T> {
   fetch(ask: A, signal: AbortSignal): Promise<T>;
   /** `hopeless`: nothing else will be answered either. */
   explain(error: unknown): { problem: string; definite: boolean; hopeless?: boolean };
-  changed(): void;
+  /** Something came or failed. `seen`: it was needed, or a failure is to be told. */
+  changed(seen: boolean): void;
   now(): number; // ms
   flightsMax: number;
   keptMax: number;
@@ -38,6 +39,7 @@ export class Loader<A, T> {
   private readonly kept = new Map<string, Kept<T>>();
   private readonly flights = new Map<string, Flight>();
   private readonly failures = new Map<string, Failure>();
+  private needed: ReadonlySet<string> = new Set();
   private clock = 0;
   private complete = false;
   private ended = false;
@@ -61,10 +63,11 @@ export class Loader<A, T> {
   /** `needed` now, in this order; `spare` only while nothing needed is missing. Everything else in flight is given up. */
   want(needed: readonly Wanted<A>[], spare: readonly Wanted<A>[] = []): void {
     if (this.ended || this.hopeless) return;
+    this.needed = new Set(needed.map(({ key }) => key));
     const missing = needed.filter((one) => this.lacks(one));
     this.complete = missing.every(({ key }) => this.kept.has(key) || this.failures.has(key));
     const wanted = missing.length === 0 ? spare.filter((one) => this.lacks(one)) : missing;
-    const keys = new Set([...needed, ...spare].map(({ key }) => key));
+    const keys = new Set([...this.needed, ...spare.map(({ key }) => key)]);
     const urgent = new Set(missing.map(({ key }) => key));
     for (const [key, flight] of this.flights) {
       if (keys.has(key) && (missing.length === 0 || urgent.has(key))) continue;
@@ -115,7 +118,7 @@ export class Loader<A, T> {
         this.failures.delete(key);
         this.kept.set(key, { value, asOf, used: ++this.clock });
         this.shrink();
-        this.options.changed();
+        this.options.changed(this.needed.has(key));
       },
       (error: unknown) => {
         if (!over()) return;
@@ -123,7 +126,7 @@ export class Loader<A, T> {
         this.failures.set(key, { problem, definite, atMs: this.options.now() });
         this.problem = problem;
         if (hopeless) this.giveUp();
-        this.options.changed();
+        this.options.changed(true);
       },
     );
   }

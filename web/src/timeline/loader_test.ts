@@ -10,7 +10,7 @@ interface Call {
 
 function setUp(flightsMax = 2, keptMax = 3) {
   const calls: Call[] = [];
-  const state = { changes: 0, nowMs: 0 };
+  const state = { changes: 0, seen: [] as boolean[], nowMs: 0 };
   const loader = new Loader<string, string>({
     fetch: (ask, signal) => new Promise((resolve, reject) => calls.push({ ask, signal, resolve, reject })),
     explain: (error) => ({
@@ -18,7 +18,10 @@ function setUp(flightsMax = 2, keptMax = 3) {
       definite: (error as Error).message !== "reset",
       hopeless: (error as Error).message === "no such RPC",
     }),
-    changed: () => state.changes++,
+    changed: (seen) => {
+      state.changes++;
+      state.seen.push(seen);
+    },
     now: () => state.nowMs,
     flightsMax,
     keptMax,
@@ -60,6 +63,20 @@ describe("a loader", () => {
     expect(calls.map(({ ask }) => ask)).toEqual(["a", "b", "c"]);
     loader.want(wanted("d"), wanted("b", "c"));
     expect([calls[1]!.signal.aborted, calls[2]!.signal.aborted, calls[3]!.ask]).toEqual([true, true, "d"]);
+  });
+
+  it("tells what was needed from what may be needed next", async () => {
+    const { calls, loader, wanted, settle, state } = setUp();
+    loader.want(wanted("a"), wanted("b", "c"));
+    calls[0]!.resolve("A");
+    await settle();
+    loader.want(wanted("a"), wanted("b", "c"));
+    calls[1]!.resolve("B");
+    await settle();
+    loader.want(wanted("c"));
+    calls[2]!.resolve("C");
+    await settle();
+    expect(state.seen).toEqual([true, false, true]);
   });
 
   it("forgets what was not used for longest", async () => {

@@ -4,7 +4,8 @@ import type { Engine } from "./engine";
 import type { Item } from "./items";
 import { lastAt, type Wakeup } from "./lanes";
 import { inSight, kCpuPx, kThreadPx, sameLane, type Lane } from "./layout";
-import { kActivityPx, kSlicePx, paintCpu, paintThread, type Surface } from "./paint_lanes";
+import type { BinPicture } from "./bins";
+import { kActivityPx, kSlicePx, paintCpu, paintThread, unknownOf, type Surface } from "./paint_lanes";
 import type { Palette } from "./palette";
 import { tickStep, ticksOf, xOf } from "./view";
 import { zeroOf } from "./times";
@@ -22,25 +23,32 @@ export interface Arrow {
   wakeup: Wakeup;
 }
 
-export function paintLanes(engine: Engine, context: CanvasRenderingContext2D, palette: Palette): Arrow[] {
+export function paintLanes(
+  engine: Engine,
+  context: CanvasRenderingContext2D,
+  palette: Palette,
+  bins: BinPicture,
+): Arrow[] {
   const { width, height, top, layout } = engine;
   context.fillStyle = palette.paper;
   context.fillRect(0, 0, kLeftPx + width, height);
-  const surface: Surface = { context, palette, view: engine.view, left: kLeftPx, width };
+  const surface: Surface = { context, palette, bins, view: engine.view, left: kLeftPx, width };
   context.save();
   context.beginPath();
   context.rect(kLeftPx, 0, width, height);
   context.clip();
   paintGrid(engine, surface);
   const seen = inSight(layout, top, height);
-  const gaps = seen.flatMap((lane) => (lane.kind === "cpu" ? [engine.scene.cpu(lane.cpu).gaps] : []));
+  const anyThread = seen.some(({ kind }) => kind === "thread");
+  const gaps = seen.flatMap((lane) => (anyThread && lane.kind === "cpu" ? [engine.scene.cpu(lane.cpu).gaps] : []));
+  const unknown = unknownOf(surface, gaps);
   for (const lane of seen) {
     const y = lane.y - top;
     if (lane.kind === "cpu") {
       paintCpu(surface, y, engine.scene.cpu(lane.cpu), engine.scene.activities(lane.cpu));
     } else {
       const { scene } = engine;
-      paintThread(surface, y, scene.statesOf(lane.pid), scene.waitsOf(lane.pid), gaps, (cpu) => `CPU ${cpu}`);
+      paintThread(surface, y, scene.statesOf(lane.pid), scene.waitsOf(lane.pid), unknown, (cpu) => `CPU ${cpu}`);
     }
     context.fillStyle = palette.line;
     context.fillRect(kLeftPx, y + lane.height + 1, width, 1);
@@ -151,31 +159,43 @@ function paintArrows(
   context.fillStyle = palette.ink;
   const chosen = selected?.kind === "wakeup" ? selected.wakeup : undefined;
   context.globalAlpha = 0.55;
-  for (const arrow of arrows) if (arrow.wakeup.message !== chosen) paintArrow(context, arrow);
+  paintTogether(
+    context,
+    arrows.filter(({ wakeup }) => wakeup.message !== chosen),
+  );
   context.globalAlpha = 1;
   const own = arrows.find(({ wakeup }) => wakeup.message === chosen);
   if (own === undefined) return;
   context.lineWidth = 2.5;
   context.strokeStyle = palette.bad;
   context.fillStyle = palette.bad;
-  paintArrow(context, own);
+  paintTogether(context, [own]);
 }
 
-function paintArrow(context: CanvasRenderingContext2D, { x1, y1, x2, y2 }: Arrow): void {
-  const length = Math.hypot(x2 - x1, y2 - y1) || 1;
-  const [ux, uy] = y1 === y2 && x1 === x2 ? [0, 1] : [(x2 - x1) / length, (y2 - y1) / length];
+/** All shafts as one path and all ends as another: a path costs more than what is in it. */
+function paintTogether(context: CanvasRenderingContext2D, arrows: readonly Arrow[]): void {
   context.beginPath();
-  if (length > 1) {
+  for (const { x1, y1, x2, y2 } of arrows) {
+    if (Math.hypot(x2 - x1, y2 - y1) <= 1) continue;
     context.moveTo(x1, y1);
     context.lineTo(x2, y2);
   }
   context.stroke();
   context.beginPath();
-  context.arc(x1, y1, 2, 0, 7);
+  for (const arrow of arrows) addEnds(context, arrow);
+  context.fill();
+}
+
+/** A disc and a head, both clockwise, so that where they overlap is no hole. */
+function addEnds(context: CanvasRenderingContext2D, { x1, y1, x2, y2 }: Arrow): void {
+  const length = Math.hypot(x2 - x1, y2 - y1) || 1;
+  const [ux, uy] = y1 === y2 && x1 === x2 ? [0, 1] : [(x2 - x1) / length, (y2 - y1) / length];
+  context.moveTo(x1 + 2, y1);
+  context.arc(x1, y1, 2, 0, 2 * Math.PI);
   context.moveTo(x2, y2);
   context.lineTo(x2 - ux * 7 - uy * 3.5, y2 - uy * 7 + ux * 3.5);
   context.lineTo(x2 - ux * 7 + uy * 3.5, y2 - uy * 7 - ux * 3.5);
-  context.fill();
+  context.closePath();
 }
 
 function paintBands(engine: Engine, { context, palette, view, width }: Surface): void {

@@ -100,7 +100,7 @@ function paintOverview(engine: Engine, context: CanvasRenderingContext2D, palett
       });
     }
   }
-  context.fillStyle = palette.gap;
+  context.fillStyle = palette.gap.wide;
   for (const lane of lanes)
     lane.gaps.from.forEach((from, i) => {
       const x = place(from);

@@ -1,10 +1,19 @@
 // Colours and patterns for drawing, out of the style sheet's variables. Nothing is told by a colour alone: each use and each
 // state has a pattern or a height of its own too.
 import { TaskState, TimelineWork } from "../gen/wakewatch/v1/analysis_pb";
+import type { Texture } from "./bins";
 import { kUses, type Use } from "./lanes";
 
 export type Paint = string | CanvasPattern;
 type Pattern = "plain" | "diagonal" | "dots" | "lines" | "cross" | "back" | "columns";
+
+/** What is too narrow for a pattern to be seen has a colour, which costs a fraction. */
+export interface Shade {
+  wide: Paint;
+  narrow: string;
+}
+const kPatternFromPx = 3;
+export const paintFor = ({ wide, narrow }: Shade, widthPx: number) => (widthPx < kPatternFromPx ? narrow : wide);
 
 export interface Palette {
   ink: string;
@@ -18,11 +27,13 @@ export interface Palette {
   bad: string;
   font: string;
   uses: Record<Use, Paint>;
-  states: Record<TaskState, Paint>;
-  works: Record<TimelineWork, Paint>;
+  textures: Texture[]; // of the uses, by kUses
+  states: Record<TaskState, Shade>;
+  works: Record<TimelineWork, Shade>;
   tasks: string[];
-  gap: Paint;
+  gap: Shade;
   excess: Paint;
+  dpr: number;
 }
 
 const kTasks = 8;
@@ -57,11 +68,14 @@ const kWorks: Record<TimelineWork, [string, Pattern]> = {
 export function readPalette(of: Element, dpr: number): Palette {
   const style = getComputedStyle(of);
   const color = (name: string) => style.getPropertyValue(name).trim() || "#888888";
-  const paint = (name: string, pattern: Pattern) => patternOf(color(name), color("--tl-stroke"), pattern, dpr);
+  const useName = (use: Use) => color(`--tl-${use.replace("_", "-")}`);
   const record = <K extends number>(of: Record<K, [string, Pattern]>) =>
     Object.fromEntries(
-      Object.entries<[string, Pattern]>(of).map(([key, [name, pattern]]) => [key, paint(name, pattern)]),
-    ) as Record<K, Paint>;
+      Object.entries<[string, Pattern]>(of).map(([key, [name, pattern]]): [string, Shade] => [
+        key,
+        { wide: patternOf(color(name), color("--tl-stroke"), pattern, dpr), narrow: color(name) },
+      ]),
+    ) as Record<K, Shade>;
   return {
     ink: color("--ink"),
     quiet: color("--quiet"),
@@ -74,13 +88,15 @@ export function readPalette(of: Element, dpr: number): Palette {
     bad: color("--bad"),
     font: style.fontFamily,
     uses: Object.fromEntries(
-      kUses.map((use) => [use, paint(`--tl-${use.replace("_", "-")}`, kUsePatterns[use])]),
+      kUses.map((use) => [use, patternOf(useName(use), color("--tl-stroke"), kUsePatterns[use], dpr)]),
     ) as Record<Use, Paint>,
+    textures: kUses.map((use) => textureOf(tileOf(useName(use), color("--tl-stroke"), kUsePatterns[use], dpr))),
     states: record(kStates),
     works: record(kWorks),
     tasks: Array.from({ length: kTasks }, (_, i) => color(`--tl-task-${i}`)),
-    gap: patternOf(color("--band"), color("--tl-gap"), "cross", dpr),
+    gap: { wide: patternOf(color("--band"), color("--tl-gap"), "cross", dpr), narrow: color("--tl-gap") },
     excess: patternOf("transparent", color("--ink"), "back", dpr),
+    dpr,
   };
 }
 
@@ -89,13 +105,21 @@ export const taskColor = (palette: Palette, pid: number) => palette.tasks[((pid 
 
 function patternOf(base: string, stroke: string, pattern: Pattern, dpr: number): Paint {
   if (pattern === "plain") return base;
+  const tile = tileOf(base, stroke, pattern, dpr);
+  const made = tile.getContext("2d")!.createPattern(tile, "repeat");
+  if (made === null) return base;
+  // The canvas is scaled for the screen's pixels; the tile has them already.
+  made.setTransform(new DOMMatrix().scale(kTilePx / tile.width));
+  return made;
+}
+
+function tileOf(base: string, stroke: string, pattern: Pattern, dpr: number): HTMLCanvasElement {
   const tile = document.createElement("canvas");
   const size = kTilePx * Math.max(1, Math.round(dpr));
   tile.width = size;
   tile.height = size;
   const context = tile.getContext("2d")!;
-  const scale = size / kTilePx;
-  context.scale(scale, scale);
+  context.scale(size / kTilePx, size / kTilePx);
   if (base !== "transparent") {
     context.fillStyle = base;
     context.fillRect(0, 0, kTilePx, kTilePx);
@@ -104,14 +128,16 @@ function patternOf(base: string, stroke: string, pattern: Pattern, dpr: number):
   context.fillStyle = stroke;
   context.lineWidth = 1.2;
   drawPattern(context, pattern);
-  const made = context.createPattern(tile, "repeat");
-  if (made === null) return base;
-  // The canvas is scaled for the screen's pixels; the tile has them already.
-  made.setTransform(new DOMMatrix().scale(1 / scale));
-  return made;
+  return tile;
+}
+
+function textureOf(tile: HTMLCanvasElement): Texture {
+  const { data } = tile.getContext("2d")!.getImageData(0, 0, tile.width, tile.height);
+  return { size: tile.width, pixels: new Uint32Array(data.buffer) };
 }
 
 function drawPattern(context: CanvasRenderingContext2D, pattern: Pattern): void {
+  if (pattern === "plain") return;
   const p = kTilePx;
   const lines: [number, number, number, number][] = [];
   if (pattern === "diagonal" || pattern === "cross")

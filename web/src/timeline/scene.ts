@@ -22,7 +22,7 @@ import {
   type Wakeup,
 } from "./lanes";
 import { binsFor } from "./layout";
-import { Loader, type LoaderOptions, type Wanted } from "./loader";
+import { Loader, type Wanted } from "./loader";
 import { bestOf, keyOf, levelFor, neighboursOf, tileEndNs, tilesAt, tileStartNs, type Piece, type Tile } from "./tiles";
 import type { View } from "./view";
 
@@ -78,7 +78,6 @@ class Assembled<T, S> {
 export class Scene {
   readonly cpus: Loader<CpuAsk, CpuTile>;
   readonly details: Loader<DetailAsk, DetailTile>;
-  readonly states: Loader<DetailAsk, DetailTile>;
   readonly waits: Loader<DetailAsk, WaitTile>;
   private readonly shownCpus = new Assembled<CpuTile, ShownCpu>();
   private readonly shownActivities = new Assembled<DetailTile, ShownActivities>();
@@ -86,12 +85,14 @@ export class Scene {
   private readonly shownWaits = new Assembled<WaitTile, WaitSpan[]>();
   private readonly shownWakeups = new Assembled<DetailTile, Wakeup[]>();
   private sight: Sight | undefined;
+  private pids: readonly number[] = [];
+  private pidsBefore: readonly number[] = [];
   private level = 0;
   private bins = 0;
 
   constructor(
     readonly source: Source,
-    changed: () => void,
+    changed: (seen: boolean) => void,
   ) {
     const words = (error: unknown) => ({
       ...explain(error),
@@ -107,18 +108,6 @@ export class Scene {
     const whole = { host: source.host, recording: source.recording };
     const span = ({ tile }: { tile: Tile }) => ({ startNs: tileStartNs(tile), endNs: tileEndNs(tile) });
     const call = (signal: AbortSignal) => ({ signal, timeoutMs: kUnaryMs });
-    const detail = (keptMax: number): LoaderOptions<DetailAsk, DetailTile> => ({
-      ...options,
-      keptMax,
-      fetch: async (ask, signal) =>
-        packDetail(
-          await analysis.getTimelineDetail(
-            { recording: whole, ...span(ask), cpus: [...ask.cpus], pids: [...ask.pids], itemsMax: kItemsMax },
-            call(signal),
-          ),
-          source.originNs,
-        ),
-    });
     this.cpus = new Loader<CpuAsk, CpuTile>({
       ...options,
       keptMax: 128,
@@ -131,8 +120,18 @@ export class Scene {
           source.originNs,
         ),
     });
-    this.details = new Loader(detail(64));
-    this.states = new Loader(detail(64));
+    this.details = new Loader<DetailAsk, DetailTile>({
+      ...options,
+      keptMax: 64,
+      fetch: async (ask, signal) =>
+        packDetail(
+          await analysis.getTimelineDetail(
+            { recording: whole, ...span(ask), cpus: [...ask.cpus], pids: [...ask.pids], itemsMax: kItemsMax },
+            call(signal),
+          ),
+          source.originNs,
+        ),
+    });
     this.waits = new Loader<DetailAsk, WaitTile>({
       ...options,
       keptMax: 64,
@@ -148,7 +147,7 @@ export class Scene {
   }
 
   private get loaders() {
-    return [this.cpus, this.details, this.states, this.waits] as const;
+    return [this.cpus, this.details, this.waits] as const;
   }
 
   end(): void {
@@ -162,8 +161,7 @@ export class Scene {
 
   /** Why something is not there; details may lack where a server cannot tell them. */
   get problems(): { lanes: string; details: string } {
-    const details = [this.details, this.states].find(({ problem }) => problem !== "");
-    return { lanes: this.cpus.problem || this.waits.problem, details: details?.problem ?? "" };
+    return { lanes: this.cpus.problem || this.waits.problem, details: this.details.problem };
   }
 
   look(sight: Sight): void {
@@ -171,33 +169,36 @@ export class Scene {
     this.level = levelFor(sight.view);
     this.bins = binsFor(sight.width, Math.max(1, ...sight.blocks.map(({ length }) => length)));
     const tiles = tilesAt(this.level, sight.view, this.source.originNs);
-    const near = neighboursOf(tiles, this.source.originNs + BigInt(Math.round(sight.at)));
+    const near = neighboursOf(sight.view, sight.at, this.source.originNs, sight.endNs);
     const { blocks, pids } = sight;
+    if (pids.join() !== this.pids.join()) {
+      this.pidsBefore = this.pids;
+      this.pids = pids;
+    }
     const cpuWants = (list: readonly Tile[]) =>
       blocks.flatMap((cpus) =>
         list.map((tile) => this.wanted(this.cpuKey(tile, cpus), tile, { tile, cpus, bins: this.bins })),
       );
     this.cpus.want(cpuWants(tiles), cpuWants(near));
     // What the server told slice by slice has few enough things in it to be told one by one.
-    const fine = (tile: Tile, cpus: readonly number[]) => this.isFine(tile, cpus);
     const detailWants = (list: readonly Tile[]) =>
-      blocks.flatMap((cpus) =>
-        list
-          .filter((tile) => fine(tile, cpus))
-          .map((tile) => this.wanted(detailKey(tile, cpus), tile, { tile, cpus, pids: [] })),
-      );
+      blocks.flatMap((cpus) => {
+        const own = this.pidsWith(cpus);
+        return list
+          .filter((tile) => this.isFine(tile, cpus))
+          .map((tile) => this.wanted(detailKey(tile, cpus, own), tile, { tile, cpus, pids: own }));
+      });
     this.details.want(detailWants(tiles), detailWants(near));
-    const first = blocks[0] ?? [];
-    const stateWants = (list: readonly Tile[]) =>
+    const waitWants = (list: readonly Tile[]) =>
       pids.length === 0
         ? []
-        : list
-            .filter((tile) => fine(tile, first))
-            .map((tile) => this.wanted(detailKey(tile, pids), tile, { tile, cpus: first.slice(0, 1), pids }));
-    this.states.want(stateWants(tiles), stateWants(near));
-    const waitWants = (list: readonly Tile[]) =>
-      pids.length === 0 ? [] : list.map((tile) => this.wanted(detailKey(tile, pids), tile, { tile, cpus: [], pids }));
-    this.waits.want(waitWants(tiles));
+        : list.map((tile) => this.wanted(detailKey(tile, [], pids), tile, { tile, cpus: [], pids }));
+    this.waits.want(waitWants(tiles), waitWants(near));
+  }
+
+  /** The server reads all that happened in a tile for either: pinned threads are asked for along with the first CPUs. */
+  private pidsWith(cpus: readonly number[]): readonly number[] {
+    return cpus === this.sight?.blocks[0] ? this.pids : [];
   }
 
   private wanted<A>(key: string, tile: Tile, ask: A): Wanted<A> {
@@ -211,14 +212,22 @@ export class Scene {
   }
 
   private detailPieces(cpus: readonly number[]): Piece<DetailTile>[] {
-    return this.pieces((tile) => (this.isFine(tile, cpus) ? this.details.get(detailKey(tile, cpus)) : undefined));
+    const own = this.pidsWith(cpus);
+    return this.pieces((tile) => {
+      if (!this.isFine(tile, cpus)) return undefined;
+      // Of the CPUs, what came with other threads is as good.
+      const now = this.details.get(detailKey(tile, cpus, own));
+      return now ?? (own.length === 0 && this.pidsBefore.length === 0 ? undefined : this.withOthers(tile, cpus));
+    });
+  }
+
+  private withOthers(tile: Tile, cpus: readonly number[]): DetailTile | undefined {
+    return this.details.get(detailKey(tile, cpus, this.pidsBefore)) ?? this.details.get(detailKey(tile, cpus, []));
   }
 
   private statePieces(): Piece<DetailTile>[] {
-    const { pids = [], blocks = [] } = this.sight ?? {};
-    if (pids.length === 0) return [];
-    const first = blocks[0] ?? [];
-    return this.pieces((tile) => (this.isFine(tile, first) ? this.states.get(detailKey(tile, pids)) : undefined));
+    const first = this.sight?.blocks[0];
+    return this.pids.length === 0 || first === undefined ? [] : this.detailPieces(first);
   }
 
   private cpuKey = (tile: Tile, cpus: readonly number[]) => `${keyOf(tile)} ${this.bins} ${cpus.join()}`;
@@ -295,7 +304,7 @@ export class Scene {
 
   waitsOf(pid: number): WaitSpan[] {
     const pids = this.sight?.pids ?? [];
-    const pieces = this.pieces((tile) => this.waits.get(detailKey(tile, pids)));
+    const pieces = this.pieces((tile) => this.waits.get(detailKey(tile, [], pids)));
     return this.shownWaits.get(pid, pieces, () => {
       const found = new Map<number, WaitSpan>();
       for (const { value } of pieces) for (const wait of value.byPid.get(pid) ?? []) found.set(wait.from, wait);
@@ -322,4 +331,5 @@ export class Scene {
   }
 }
 
-const detailKey = (tile: Tile, of: readonly number[]) => `${keyOf(tile)} ${of.join()}`;
+const detailKey = (tile: Tile, cpus: readonly number[], pids: readonly number[]) =>
+  `${keyOf(tile)} ${cpus.join()} ${pids.join()}`;

@@ -1,5 +1,6 @@
 // The canvases, and what the mouse does on them.
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { BinPicture } from "./bins";
 import type { Engine } from "./engine";
 import { kFindingsPx, kHeadPx, Overview, paintHead } from "./paint_head";
 import { kLeftPx, paintLanes, type Arrow } from "./paint";
@@ -48,6 +49,7 @@ export function Stage({ engine, describedBy }: { engine: Engine; describedBy: st
     const [boxed, top, bottom, scrolled] = [box.current!, head.current!, lanes.current!, scroller.current!];
     let palette: Palette | undefined;
     const overview = new Overview();
+    const bins = new BinPicture();
     const measure = () => {
       engine.width = Math.max(50, scrolled.clientWidth - kLeftPx);
       engine.height = scrolled.clientHeight;
@@ -59,7 +61,7 @@ export function Stage({ engine, describedBy }: { engine: Engine; describedBy: st
       const { width, height } = engine;
       const above = sized(top, kLeftPx + width, kHeadPx);
       paintHead(engine, { context: above, palette, left: kLeftPx, width, overview });
-      arrows.current = paintLanes(engine, sized(bottom, kLeftPx + width, height), palette);
+      arrows.current = paintLanes(engine, sized(bottom, kLeftPx + width, height), palette, bins);
       boxed.setAttribute("aria-busy", String(!engine.scene.done));
       // Here, and not where the mouse moves: what is under a mouse that rests changes too.
       const item = hover.current && itemAt(engine, arrows.current, hover.current);

@@ -34,16 +34,34 @@ function indexAt(level: number, ns: bigint): number {
 export const parentOf = ({ level, index }: Tile): Tile => ({ level: level + 1, index: Math.floor(index / 2) });
 export const keyOf = ({ level, index }: Tile) => `${level}/${index}`;
 
-/** Where a step in at `atNs`, a pan and a step out would lead, in this order. */
-export function neighboursOf(tiles: readonly Tile[], atNs: bigint): Tile[] {
-  const first = tiles[0];
-  const last = tiles.at(-1);
-  if (first === undefined || last === undefined) return [];
-  const around = [{ level: last.level, index: last.index + 1 }];
-  if (first.index > 0) around.push({ level: first.level, index: first.index - 1 });
-  const parents = new Map(tiles.map((tile) => [keyOf(parentOf(tile)), parentOf(tile)]));
-  const inner = { level: first.level - 1, index: indexAt(first.level - 1, atNs) };
-  return [inner, ...around, ...parents.values()].filter(({ level }) => level >= kLevelMin && level <= kLevelMax);
+const kStepPan = 0.4; // of the view
+
+/** What a step in at `at`, a pan either way and a step out would need besides, in this order; nothing from `endNs` on. */
+export function neighboursOf(view: View, at: number, originNs: bigint, endNs: bigint): Tile[] {
+  const level = levelFor(view);
+  const pan = (view.end - view.start) * kStepPan;
+  const scaled = (factor: number): View => ({
+    start: at - (at - view.start) * factor,
+    end: at + (view.end - at) * factor,
+  });
+  const shifted = (by: number): View => ({ start: view.start + by, end: view.end + by });
+  const steps: [number, View][] = [
+    [level - 1, scaled(0.5)],
+    [level, shifted(pan)],
+    [level, shifted(-pan)],
+    [level + 1, scaled(2)],
+  ];
+  const known = new Set(tilesAt(level, view, originNs).map(keyOf));
+  const tiles: Tile[] = [];
+  for (const [of, then] of steps) {
+    if (of < kLevelMin || of > kLevelMax) continue;
+    for (const tile of tilesAt(of, then, originNs)) {
+      if (known.has(keyOf(tile)) || tileStartNs(tile) >= endNs) continue;
+      known.add(keyOf(tile));
+      tiles.push(tile);
+    }
+  }
+  return tiles;
 }
 
 export interface Piece<T> {

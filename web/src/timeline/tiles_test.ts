@@ -23,15 +23,40 @@ describe("tiles", () => {
     }
   });
 
-  it("lie in their parents and have neighbours", () => {
+  it("lie in their parents", () => {
     const tile: Tile = { level: 20, index: 7 };
     expect(tileStartNs(parentOf(tile))).toBeLessThanOrEqual(tileStartNs(tile));
     expect(tileEndNs(parentOf(tile))).toBe(tileEndNs(tile));
-    const atNs = tileEndNs(tile) - 1n;
-    expect(neighboursOf([tile], atNs).map(keyOf)).toEqual(["19/15", "20/8", "20/6", "21/3"]);
-    expect(neighboursOf([{ level: 20, index: 0 }], 0n).map(keyOf)).toEqual(["19/0", "20/1", "21/0"]);
-    expect(neighboursOf([{ level: 10, index: 1 }], 1500n).map(keyOf)).toEqual(["10/2", "10/0", "11/0"]);
-    expect(neighboursOf([], 0n)).toEqual([]);
+  });
+
+  it.each<[string, { start: number; end: number }, number, number, string[]]>([
+    [
+      "a step in at its middle, pans and a step out",
+      { start: 1024, end: 2048 },
+      1536,
+      1e6,
+      ["10/2", "10/0", "11/0", "11/1"],
+    ],
+    [
+      "a step in where the mouse is",
+      { start: 4096, end: 8192 },
+      8000,
+      1e6,
+      ["11/2", "11/3", "12/2", "12/0", "13/0", "13/1"],
+    ],
+    [
+      "a step in across an edge",
+      { start: 4096, end: 8192 },
+      6144,
+      1e6,
+      ["11/2", "11/3", "12/2", "12/0", "13/0", "13/1"],
+    ],
+    ["nothing behind the end", { start: 4096, end: 8192 }, 8000, 8192, ["11/2", "11/3", "12/0", "13/0"]],
+    ["nothing before the start", { start: 0, end: 2048 }, 100, 1e6, ["10/0", "10/1", "11/1", "12/0"]],
+  ])("know what may be needed next: %s", (_, view, at, end, expected) => {
+    const found = neighboursOf(view, at, 0n, BigInt(end));
+    expect(found.map(keyOf)).toEqual(expected);
+    expect(found.every((tile) => tileStartNs(tile) < BigInt(end))).toBe(true);
   });
 });
 
