@@ -28,6 +28,7 @@ struct Options {
   std::string server, recording;
   SessionPlan plan{.host = "fault", .boot_id = "boot", .session = "session", .clocks = {}};
   double events_per_second = 0;
+  uint64_t hurry_batches = 0;
   std::string spool;
   uint64_t spool_mib = 2048, queue_kib = 20 << 10, patience_ms = 60'000, seed = 0, seeds = 0;
   bool quiet = false;
@@ -60,14 +61,16 @@ UplinkOptions UplinkFor(const Options& options, const std::string& server) {
   return uplink;
 }
 
-// Until the batch of this sequence is due, or, where nothing is said of time, until what waits in memory for the spool
-// has become less.
+// Until the batch of this sequence is due; in a hurry, and with a spool where nothing is said of time, until less waits
+// in memory. `begin`: when the first batch behind those in a hurry could be made.
 void AwaitTurn(const Options& options, double batch_events, SteadyClock::time_point begin, uint64_t sequence,
                const Uplink& uplink) {
-  if (options.events_per_second > 0) {
-    const std::chrono::duration<double> due(static_cast<double>(sequence) * batch_events / options.events_per_second);
+  const bool hurries = sequence <= options.hurry_batches;
+  if (options.events_per_second > 0 && !hurries) {
+    const std::chrono::duration<double> due(static_cast<double>(sequence - options.hurry_batches) * batch_events /
+                                            options.events_per_second);
     std::this_thread::sleep_until(begin + std::chrono::duration_cast<SteadyClock::duration>(due));
-  } else if (!options.spool.empty()) {
+  } else if (hurries || !options.spool.empty()) {
     while (uplink.stats().queue_bytes > options.queue_kib << 9) std::this_thread::sleep_for(milliseconds(1));
   }
 }
@@ -83,9 +86,10 @@ Result<Json> Send(const Options& options, const SessionPlan& plan, const std::st
   };
   Uplink uplink(UplinkFor(options, server), {.profile_asked = {}, .acknowledged = acknowledged});
   told = &uplink;
-  const auto begin = SteadyClock::now();
+  auto begin = SteadyClock::now();
   const double batch_events = static_cast<double>(plan.cpu_events) * static_cast<double>(events->cpus());
   for (uint64_t sequence = 1; sequence <= plan.batches; ++sequence) {
+    if (sequence == options.hurry_batches + 1) begin = SteadyClock::now();
     AwaitTurn(options, batch_events, begin, sequence, uplink);
     auto batch = events->Make(plan, sequence);
     if (!batch) return Fail(batch.error());
@@ -143,6 +147,7 @@ void Define(Options* options, CLI::App* app) {
   app->add_option("--cpu-events", options->plan.cpu_events, "Events of each CPU in a batch")
       ->check(CLI::Range(1u, 100'000u));
   app->add_option("--events-per-second", options->events_per_second, "Of all CPUs; without it as fast as possible");
+  app->add_option("--hurry-batches", options->hurry_batches, "The first so many are sent as fast as they are taken");
   app->add_option("--queue-kib", options->queue_kib, "What may wait in memory")->check(CLI::PositiveNumber);
   app->add_option("--spool", options->spool, "Folder in which waits what memory does not hold");
   app->add_option("--spool-mib", options->spool_mib, "What may wait in it")->check(CLI::PositiveNumber);
