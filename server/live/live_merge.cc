@@ -95,6 +95,46 @@ std::vector<GapRecord> LiveMerge::MissingGaps(const Batch& batch) const {
   return gaps;
 }
 
+uint64_t LiveMerge::HoldOf(const Stream& stream, uint64_t frontier_ns) {
+  const uint64_t seen_ns = std::max(stream.frontier_ns, frontier_ns);
+  // Where the gap ends is part of what it says.
+  return stream.open_gap ? std::min(seen_ns, std::max<uint64_t>(stream.open_gap->start_ns, 1) - 1) : seen_ns;
+}
+
+void LiveMerge::GiveUpSlow(Batch* batch, size_t waiting_max) const {
+  if (waiting() <= waiting_max || WaitingBehind(NextWatermark()) <= waiting_max) return;
+  static const Stream kUnheard;
+  const auto stream_of = [&](uint32_t cpu) -> const Stream& {
+    const auto known = streams_.find(cpu);
+    return known == streams_.end() ? kUnheard : known->second;
+  };
+  const auto hold_of = [&](const Frontier& frontier) { return HoldOf(stream_of(frontier.cpu), frontier.ts_ns); };
+  std::vector<uint64_t> holds;
+  for (const Frontier& frontier : batch->frontiers) holds.push_back(hold_of(frontier));
+  std::sort(holds.begin(), holds.end());
+  const auto waited_for = std::partition_point(holds.begin(), holds.end(), [&](uint64_t hold_ns) {
+    return WaitingBehind(std::max(hold_ns, watermark_ns_)) > waiting_max / 2;
+  });
+  if (waited_for == holds.end()) {
+    uint64_t newest_ns = 0;
+    for (const auto& [cpu, stream] : streams_) newest_ns = std::max(newest_ns, stream.last_ns);
+    batch->frontiers.clear();
+    for (const auto& [cpu, stream] : streams_) {
+      if (!stream.open_gap) batch->frontiers.push_back({cpu, newest_ns});
+    }
+    return;
+  }
+  std::erase_if(batch->frontiers, [&](const Frontier& frontier) {
+    if (hold_of(frontier) >= *waited_for) return false;
+    const Stream& slow = stream_of(frontier.cpu);
+    const uint64_t start_ns = std::max({slow.last_ns, slow.frontier_ns, frontier.ts_ns, watermark_ns_});
+    if (!slow.open_gap) {
+      batch->gaps.push_back({frontier.cpu, start_ns, kForever, kLostUnknown, GapCause::kCollector});
+    }
+    return true;
+  });
+}
+
 void LiveMerge::Add(const Batch& batch, std::vector<Decoded> chunks) {
   std::vector<GapRecord> gaps = batch.gaps;
   std::stable_sort(gaps.begin(), gaps.end(),
@@ -190,9 +230,9 @@ void LiveMerge::AddStored(uint32_t cpu, EventBlock block) {
 uint64_t LiveMerge::NextWatermark() const {
   uint64_t watermark_ns = kForever;
   for (const auto& [cpu, stream] : streams_) {
-    if (stream.online) watermark_ns = std::min(watermark_ns, stream.frontier_ns);
-    // Where the gap ends is part of what it says.
-    if (stream.open_gap) watermark_ns = std::min(watermark_ns, std::max<uint64_t>(stream.open_gap->start_ns, 1) - 1);
+    if (stream.online || stream.open_gap) {
+      watermark_ns = std::min(watermark_ns, HoldOf(stream, stream.online ? 0 : kForever));
+    }
   }
   return watermark_ns == kForever ? watermark_ns_ : std::max(watermark_ns_, watermark_ns);
 }
@@ -257,6 +297,18 @@ size_t LiveMerge::waiting() const {
   size_t events = 0;
   for (const auto& [cpu, stream] : streams_) {
     for (const EventBlock& block : stream.blocks) events += block.events.size();
+  }
+  return events;
+}
+
+size_t LiveMerge::WaitingBehind(uint64_t ns) const {
+  size_t events = 0;
+  for (const auto& [cpu, stream] : streams_) {
+    for (const EventBlock& block : stream.blocks) {
+      const auto from = std::partition_point(block.events.begin(), block.events.end(),
+                                             [ns](const Event& event) { return !After(event, ns); });
+      events += static_cast<size_t>(block.events.end() - from);
+    }
   }
   return events;
 }

@@ -31,6 +31,13 @@ class LiveMerge {
   // between are missing.
   std::vector<GapRecord> MissingGaps(const Batch& batch) const;
 
+  static constexpr size_t kWaitingMax = 4u << 20;  // events, some 160 bytes each
+  // Bounds what waits for CPUs that are not heard of. Where it is more, the slowest are given up for this batch, as if
+  // they had gone offline, until half of it is left: the batch loses their frontiers, and gets a gap for each from
+  // where it was last seen. Where that would be all of them, nobody is waited for up to the newest event that there is.
+  // To be asked before the batch is stored, like the gaps above.
+  void GiveUpSlow(Batch* batch, size_t waiting_max = kWaitingMax) const;
+
   // Takes a batch that was stored: its chunks, decoded and in order, its gaps and its frontiers.
   void Add(const Batch& batch, std::vector<Decoded> chunks);
   // Hands on what lies up to the watermark.
@@ -73,7 +80,10 @@ class LiveMerge {
   void PutGap(Stream* stream, const GapRecord& gap);
   void AddChunk(Decoded chunk);
   static void NoteHandedOn(const Event& event, Stream* stream);
+  // What this CPU holds the watermark at; `frontier_ns` is news of it.
+  static uint64_t HoldOf(const Stream& stream, uint64_t frontier_ns);
   uint64_t NextWatermark() const;
+  size_t WaitingBehind(uint64_t ns) const;  // events
   Status HandOn(uint64_t up_to_ns, const std::function<void(const Event&)>& visit);
 
   std::map<uint32_t, Stream> streams_;  // by CPU

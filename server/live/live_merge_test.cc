@@ -297,6 +297,80 @@ TEST(LiveMerge, MissingBatchesAreGapsUpToWhatIsKnownAgain) {
   }
 }
 
+// One batch after the other; CPU 0 has five events in each, and what is said of the others is the story.
+TEST(LiveMerge, WhatWaitsForACpuThatIsNotHeardOfIsBounded) {
+  constexpr size_t kMax = 20, kEvents = 5;
+  constexpr uint64_t kBatches = 100;
+  struct Row {
+    const char* story;
+    std::function<void(uint64_t ns, Sent* sent)> others;
+    Lines gaps;  // the first of them
+  };
+  const Row rows[] = {
+      {"all are heard of",
+       [](uint64_t ns, Sent* sent) {
+         sent->UpTo({{0, ns + 9}, {1, ns + 9}});
+       },
+       {}},
+      {"one lags, and comes on",
+       [](uint64_t ns, Sent* sent) {
+         sent->UpTo({{0, ns + 9}, {1, ns - 15}});
+       },
+       {}},
+      {"one stands still",
+       [](uint64_t ns, Sent* sent) {
+         sent->UpTo({{0, ns + 9}, {1, 12}});
+       },
+       {"1@12-(?)"}},
+      {"two of three stand still",
+       [](uint64_t ns, Sent* sent) {
+         sent->UpTo({{0, ns + 9}, {1, 12}, {2, 14}});
+       },
+       {"1@12-(?)", "2@14-(?)"}},
+      {"one is in a gap whose end never comes",
+       [](uint64_t ns, Sent* sent) {
+         if (ns == 20) sent->Gap(1, 22, kForever);
+         sent->UpTo({{0, ns + 9}, {1, ns + 9}});
+       },
+       {"1@22-(1)"}},
+      {"nobody says how far anybody is", [](uint64_t, Sent*) {}, {}},
+      {"all stand still",
+       [](uint64_t, Sent* sent) {
+         sent->UpTo({{0, 12}, {1, 12}});
+       },
+       {}},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.story);
+    LiveMerge merge;
+    Lines got, wanted;
+    size_t most = 0;
+    for (uint64_t batch = 1; batch <= kBatches; ++batch) {
+      const uint64_t ns = 10 * batch;
+      Sent sent;
+      sent.Chunk(0, {ns, ns + 1, ns + 2, ns + 3, ns + 4});
+      row.others(ns, &sent);
+      merge.GiveUpSlow(&sent.batch, kMax);
+      for (std::string& line : Take(&merge, sent)) got.push_back(std::move(line));
+      most = std::max(most, merge.waiting());
+      for (uint64_t i = 0; i < kEvents; ++i) wanted.push_back("0@" + std::to_string(ns + i));
+    }
+    EXPECT_LE(most, kMax + 2 * kEvents);
+    for (std::string& line : Drain(&merge)) got.push_back(std::move(line));
+    Lines gaps;
+    std::erase_if(got, [&](const std::string& line) {
+      if (line.starts_with("0@")) return false;
+      gaps.push_back(line);
+      return true;
+    });
+    EXPECT_EQ(got, wanted) << "nothing of the CPU that is heard of is lost";
+    ASSERT_GE(gaps.size(), row.gaps.size());
+    EXPECT_EQ(gaps.empty(), row.gaps.empty());
+    gaps.resize(row.gaps.size());
+    EXPECT_EQ(gaps, row.gaps);
+  }
+}
+
 TEST(LiveMerge, GoesOnFromWhatWasStored) {
   LiveMerge merge;
   merge.Restore({{0, 100}, {1, 7}}, 30);

@@ -218,6 +218,7 @@ Status LiveSession::Take(Batch* batch, Stored* stored) {
   const auto late = merge_.LateGaps(*chunks, &stored->late);
   gaps.insert(gaps.end(), late.begin(), late.end());
   batch->gaps.insert(batch->gaps.begin(), gaps.begin(), gaps.end());
+  merge_.GiveUpSlow(batch);
   if (auto status = store_->Check(*batch); !status) return status;
   missing_ = false;
   for (const Chunk& chunk : batch->chunks) {
