@@ -89,6 +89,12 @@ ServeVerb::ServeVerb(CommandLine* line)
                      .help = "A host that has sent so much in a day (UTC) is refused until the next; 0: no limit",
                      .type = "GIB"},
                     &host_gib_per_day_);
+  options()->Number(
+      {.names = "--host-events-per-second",
+       .help = "A host that sends more is read more slowly while others stream, and keeps the rest in its "
+               "own queue; 0: no limit",
+       .type = "N"},
+      &host_events_per_second_);
   options()->Number({.names = "--import-gib",
                      .help = "Files that are uploaded to be imported may have so much together; 0: none is taken",
                      .type = "GIB"},
@@ -152,6 +158,7 @@ FleetOptions ServeVerb::MakeFleetOptions() const {
   fleet.snapshots.per_minute = static_cast<unsigned>(std::min<uint64_t>(snapshots_per_minute_, 60'000));
   fleet.shipped_check_max = kShippedCheckMax;
   fleet.host_bytes_per_day_max = host_gib_per_day_ > (UINT64_MAX >> 30) ? UINT64_MAX : host_gib_per_day_ * kGiB;
+  fleet.host_events_per_second = host_events_per_second_;
   fleet.uploads.bytes_max = import_gib_ > (UINT64_MAX >> 30) ? UINT64_MAX : import_gib_ * kGiB;
   fleet.retention.age = Seconds(keep_);
   fleet.retention_holds_back = !remove_overdue_;

@@ -13,26 +13,31 @@
 namespace wakewatch {
 namespace {
 
+using Time = std::chrono::steady_clock::time_point;
+
 constexpr std::chrono::milliseconds kTick{250};
 
 }  // namespace
 
-bool Fleet::Feed::Offer(Batch batch, size_t bytes) {
-  const bool room = host_->Offer(stream_, std::move(batch), bytes);
-  fleet_->Schedule(host_);
-  return room && fleet_->QueuedBytes() < fleet_->options_.queue_bytes_max;
+bool Fleet::Feed::Offer(Batch batch, size_t bytes) { return Pushed(host_->Offer(stream_, std::move(batch), bytes)); }
+
+bool Fleet::Feed::OfferUnreadable(uint64_t sequence, Error error) {
+  return Pushed(host_->OfferUnreadable(stream_, sequence, std::move(error)));
 }
 
-void Fleet::Feed::OfferUnreadable(uint64_t sequence, Error error) {
-  host_->OfferUnreadable(stream_, sequence, std::move(error));
+bool Fleet::Feed::Pushed(bool room) {
   fleet_->Schedule(host_);
+  return room && fleet_->QueuedBytes() < fleet_->options_.queue_bytes_max;
 }
 
 void Fleet::Feed::OfferSnapshot(uint64_t request_id, ProcSnapshot answer) {
   if (host_->OfferSnapshot(stream_, request_id, std::move(answer))) fleet_->Schedule(host_);
 }
 
-void Fleet::Feed::Disconnect() { host_->Disconnect(stream_); }
+void Fleet::Feed::Disconnect() {
+  --fleet_->streams_;
+  host_->Disconnect(stream_);
+}
 
 Fleet::Fleet(const FleetOptions& options) : options_(options) {}
 
@@ -58,6 +63,8 @@ Result<std::unique_ptr<Fleet>> Fleet::Open(const FleetOptions& options) {
   fleet->place_ = {options.data_folder,     options.live,  options.snapshots, &fleet->sets_,
                    fleet->catalogue_.get(), &fleet->feed_, options.log,       &fleet->files_mutex_};
   fleet->place_.bytes_per_day_max = options.host_bytes_per_day_max;
+  fleet->place_.events_per_second = options.host_events_per_second;
+  fleet->place_.streams = &fleet->streams_;
   fleet->place_.live.verdicts = [raw = fleet.get()] { return raw->verdicts_->Known(); };
   fleet->caretaker_ = std::make_unique<Caretaker>(
       Caretaker::Options{.catalogue = fleet->catalogue_.get(),
@@ -99,6 +106,7 @@ Result<std::unique_ptr<Fleet::Feed>> Fleet::Connect(const SessionInfo& session, 
   feed->fleet_ = this;
   feed->host_ = host;
   feed->stream_ = *stream;
+  ++streams_;
   Schedule(host);
   return feed;
 }
@@ -118,6 +126,10 @@ Result<RecordingRow> Fleet::Adopt(const std::string& file, const std::string& ho
 
 void Fleet::Schedule(const std::shared_ptr<Host>& host) {
   const std::lock_guard lock(run_mutex_);
+  Add(host);
+}
+
+void Fleet::Add(const std::shared_ptr<Host>& host) {
   if (stopping_) return;
   if (working_.contains(host.get())) {
     again_.insert(host.get());
@@ -139,8 +151,10 @@ void Fleet::WorkLoop() {
     working_.insert(host.get());
     lock.unlock();
     bool more = false;
+    auto resumes_at = Time::max();
     try {
       more = host->Work();
+      resumes_at = host->ResumesAt();
     } catch (const std::exception& exception) {
       options_.log("host " + host->name() + ": " + exception.what(), true);
     }
@@ -150,25 +164,47 @@ void Fleet::WorkLoop() {
       scheduled_.insert(host.get());
       runnable_.push_back(host);
       run_changed_.notify_one();
+    } else if (resumes_at != Time::max()) {
+      paced_.emplace(resumes_at, host);
+      clock_changed_.notify_one();
     }
   }
 }
 
 void Fleet::ClockLoop() {
   std::unique_lock lock(run_mutex_);
-  while (!clock_changed_.wait_for(lock, kTick, [this] { return stopping_; })) {
+  auto tick_at = std::chrono::steady_clock::now() + kTick;
+  while (!stopping_) {
+    RunPaced();
+    if (std::chrono::steady_clock::now() < tick_at) {
+      clock_changed_.wait_until(lock, paced_.empty() ? tick_at : std::min(tick_at, paced_.begin()->first));
+      continue;
+    }
     lock.unlock();
-    std::vector<std::shared_ptr<Host>> hosts;
-    {
-      const std::lock_guard guard(hosts_mutex_);
-      for (const auto& [name, host] : hosts_) hosts.push_back(host);
-    }
-    const auto now = std::chrono::steady_clock::now();
-    uploads_->RemoveIdle(now);
-    for (const auto& host : hosts) {
-      if (host->HasWork(now)) Schedule(host);
-    }
+    Tick();
     lock.lock();
+    tick_at = std::chrono::steady_clock::now() + kTick;
+  }
+}
+
+void Fleet::Tick() {
+  std::vector<std::shared_ptr<Host>> hosts;
+  {
+    const std::lock_guard guard(hosts_mutex_);
+    for (const auto& [name, host] : hosts_) hosts.push_back(host);
+  }
+  const auto now = std::chrono::steady_clock::now();
+  uploads_->RemoveIdle(now);
+  for (const auto& host : hosts) {
+    if (host->HasWork(now)) Schedule(host);
+  }
+}
+
+void Fleet::RunPaced() {
+  const auto now = std::chrono::steady_clock::now();
+  while (!paced_.empty() && paced_.begin()->first <= now) {
+    Add(paced_.begin()->second);
+    paced_.erase(paced_.begin());
   }
 }
 

@@ -15,6 +15,7 @@
 #include <shared_mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "analysis/base/result.h"
@@ -42,6 +43,7 @@ struct FleetOptions {
   unsigned workers = 0;  // 0: two more than there are cores, since a commit waits for the disk
   size_t hosts_max = 10'000;
   uint64_t host_bytes_per_day_max = 128ull << 30;  // of messages, of each host; 0: no limit
+  uint64_t host_events_per_second = 1'000'000;     // above, a host waits while others stream; 0: none does
   size_t queue_bytes_max = 256u << 20;             // of messages that wait, of all hosts together
   std::function<void(const std::string& line, bool warning)> log;
 };
@@ -59,13 +61,15 @@ class Fleet {
    public:
     // False: read no further until the next Ack.
     bool Offer(Batch batch, size_t bytes);
-    void OfferUnreadable(uint64_t sequence, Error error);
+    bool OfferUnreadable(uint64_t sequence, Error error);
     void OfferSnapshot(uint64_t request_id, ProcSnapshot answer);
     void Report(CollectorHealth report) { host_->NoteCollector(stream_, std::move(report)); }
+    // The stream is over. Once.
     void Disconnect();
 
    private:
     friend class Fleet;
+    bool Pushed(bool room);
     Fleet* fleet_ = nullptr;
     std::shared_ptr<Host> host_;
     uint64_t stream_ = 0;
@@ -95,8 +99,11 @@ class Fleet {
  private:
   explicit Fleet(const FleetOptions& options);
   void Schedule(const std::shared_ptr<Host>& host);
+  void Add(const std::shared_ptr<Host>& host);  // with run_mutex_ held
   void WorkLoop();
   void ClockLoop();
+  void Tick();
+  void RunPaced();  // with run_mutex_ held
   std::set<std::string> FoldersInUse() const;
   size_t QueuedBytes() const;
   // Of a recording that is stored. What cannot be read has none.
@@ -110,6 +117,7 @@ class Fleet {
   FormatSets sets_;
   FindingFeed feed_;
   HostPlace place_;
+  std::atomic<int> streams_{0};
 
   std::shared_mutex files_mutex_;  // exclusive while old files are removed, shared while a session is opened
 
@@ -125,11 +133,13 @@ class Fleet {
   mutable std::mutex worst_mutex_;
   mutable std::map<std::string, StoredWorst> worst_;
 
-  std::mutex run_mutex_;  // guards the next four
+  std::mutex run_mutex_;  // guards the next five
   std::condition_variable run_changed_, clock_changed_;
   std::deque<std::shared_ptr<Host>> runnable_;
   std::set<const Host*> scheduled_;        // in runnable_
   std::set<const Host*> working_, again_;  // a worker is at it; and it has new work
+  // Runnable from then on.
+  std::set<std::pair<std::chrono::steady_clock::time_point, std::shared_ptr<Host>>> paced_;
   bool stopping_ = false;
 
   std::unique_ptr<Caretaker> caretaker_;

@@ -142,6 +142,77 @@ TEST(Fleet, TakesAsManyHostsAsItWasTold) {
   EXPECT_EQ(fleet->Find("c"), nullptr);
 }
 
+// Nothing is paid for with so little in the time of a test.
+constexpr uint64_t kAlmostNothing = 1;
+
+TEST(Fleet, APacedHostWaitsForItsTurnAndLosesNothing) {
+  const Folder folder;
+  const store_test::LiveTrace trace;
+  const auto batches = trace.Batches(12);
+  FleetOptions options = Options(folder);
+  options.host_events_per_second = 50'000;
+  const auto fleet = OpenFleet(options);
+  const auto others = fleet->Connect(MakeSession("other", "s"), std::make_shared<FakeDelivery>());
+  ASSERT_TRUE(others);
+  Send(fleet.get(), batches, MakeSession("noisy", "s"));
+  EXPECT_GT(fleet->Find("noisy")->State().paced_ns, 0u);
+  EXPECT_EQ(fleet->Find("other")->State().paced_ns, 0u);
+  fleet->Stop();
+  const auto rows = fleet->catalogue().List("noisy");
+  ASSERT_THAT(rows, SizeIs(1));
+  EXPECT_EQ(LinesOf(RecordingFolder(folder.File("data"), "noisy", rows[0].id)),
+            LinesOf(store_test::StoreAll(folder.File("reference"), batches)));
+}
+
+TEST(Fleet, AHostThatStreamsAloneIsNotPaced) {
+  const Folder folder;
+  FleetOptions options = Options(folder);
+  options.host_events_per_second = kAlmostNothing;
+  const auto fleet = OpenFleet(options);
+  const auto other = fleet->Connect(MakeSession("other"), std::make_shared<FakeDelivery>());
+  ASSERT_TRUE(other);
+  (*other)->Disconnect();
+  Send(fleet.get(), store_test::LiveTrace().Batches(12), MakeSession("alone", "s"));
+  EXPECT_EQ(fleet->Find("alone")->State().paced_ns, 0u);
+}
+
+TEST(Fleet, WhatWaitsForItsPaceIsStoredWhenTheServerStops) {
+  const Folder folder;
+  const store_test::LiveTrace trace;
+  FleetOptions options = Options(folder);
+  options.host_events_per_second = kAlmostNothing;
+  std::atomic<int> said{0};
+  options.log = [&](const std::string& line, bool warning) {
+    if (line.find("--host-events-per-second") == line.npos) return;
+    EXPECT_TRUE(warning);
+    ++said;
+  };
+  const auto fleet = OpenFleet(options);
+  const auto delivery = std::make_shared<FakeDelivery>(), others_delivery = std::make_shared<FakeDelivery>();
+  const auto feed = fleet->Connect(MakeSession("noisy"), delivery);
+  const auto other = fleet->Connect(MakeSession("other"), others_delivery);
+  ASSERT_TRUE(feed);
+  ASSERT_TRUE(other);
+  const auto batches = trace.Batches(12);
+  const auto batch_of = [&](size_t i, const char* host) {
+    Batch batch = batches[i];
+    if (batch.session) batch.session = MakeSession(host);
+    return batch;
+  };
+  for (size_t i = 0; i < batches.size(); ++i) (*feed)->Offer(batch_of(i, "noisy"), 1);
+  EXPECT_TRUE(delivery->UntilAck(1)) << "the first needs no patience";
+  (*other)->Offer(batch_of(0, "other"), 1);
+  EXPECT_TRUE(others_delivery->UntilAck(1)) << "one that waits keeps nobody else waiting";
+  EXPECT_LT(delivery->acked(), batches.size());
+  fleet->Stop();
+  EXPECT_EQ(said, 1);
+  EXPECT_THAT(delivery->refused(), testing::IsEmpty());
+  const auto rows = fleet->catalogue().List("noisy");
+  ASSERT_THAT(rows, SizeIs(1));
+  EXPECT_EQ(LinesOf(RecordingFolder(folder.File("data"), "noisy", rows[0].id)),
+            LinesOf(store_test::StoreAll(folder.File("reference"), batches)));
+}
+
 TEST(Fleet, WhatWaitsOfAllHostsIsLimited) {
   const Folder folder;
   FleetOptions options = Options(folder);

@@ -29,7 +29,11 @@ bool SameSession(const SessionInfo& a, const SessionInfo& b) {
 }  // namespace
 
 Host::Host(std::string name, const HostPlace& place)
-    : name_(std::move(name)), place_(place), daily_(place.bytes_per_day_max), snapshots_(place.snapshots) {
+    : name_(std::move(name)),
+      place_(place),
+      queue_(place.events_per_second),
+      daily_(place.bytes_per_day_max),
+      snapshots_(place.snapshots) {
   state_.name = name_;
   daily_.Resume(place_.catalogue->DayOf(name_), RealNowNs());
 }
@@ -55,8 +59,7 @@ Result<uint64_t> Host::Connect(const SessionInfo& session, std::shared_ptr<Deliv
     stream = ++stream_;
     streaming_ = session;
     session_wanted_ = session;
-    queue_.clear();
-    queued_bytes_ = 0;
+    queue_.Clear();
   }
   if (replaced != nullptr) replaced->End({.code = ErrorCode::kConflict, .cause = "its collector connected again"});
   const std::lock_guard lock(state_mutex_);
@@ -69,11 +72,7 @@ bool Host::Offer(uint64_t stream, Batch batch, size_t bytes) {
   {
     const std::lock_guard lock(queue_mutex_);
     if (stream != stream_ || delivery_ == nullptr) return false;
-    if (daily_.Take(bytes, RealNowNs())) {
-      queue_.push_back({std::move(batch), bytes, std::nullopt});
-      const size_t queued = queued_bytes_ += bytes;
-      return queue_.size() < kQueueItemsMax && queued < kQueueBytesMax;
-    }
+    if (daily_.Take(bytes, RealNowNs())) return queue_.Push(std::move(batch), bytes);
     // So much does not go into this day; the collector keeps it, and what was taken before is stored.
     ++streams_over_cap_;
     NoteAway();
@@ -93,12 +92,10 @@ Error Host::OverCap() const {
           "--host-gib-per-day of the server"};
 }
 
-void Host::OfferUnreadable(uint64_t stream, uint64_t sequence, Error error) {
+bool Host::OfferUnreadable(uint64_t stream, uint64_t sequence, Error error) {
   const std::lock_guard lock(queue_mutex_);
-  if (stream != stream_ || delivery_ == nullptr) return;
-  Item& item = queue_.emplace_back();
-  item.batch.sequence = sequence;
-  item.unreadable = std::move(error);
+  if (stream != stream_ || delivery_ == nullptr) return false;
+  return queue_.PushUnreadable(sequence, std::move(error));
 }
 
 void Host::NoteCollector(uint64_t stream, CollectorHealth report) {
@@ -133,9 +130,9 @@ void Host::Disconnect(uint64_t stream) {
   delivery_.reset();
 }
 
-bool Host::Connected() const {
-  const std::lock_guard lock(queue_mutex_);
-  return delivery_ != nullptr;
+void Host::NoteAway() {
+  const std::lock_guard lock(state_mutex_);
+  away_since_ = Clock::now();
 }
 
 Host::Taken Host::TakeItems() {
@@ -143,13 +140,26 @@ Host::Taken Host::TakeItems() {
   Taken taken;
   taken.delivery = delivery_;
   taken.open = std::exchange(session_wanted_, std::nullopt);
-  while (!queue_.empty() && taken.items.size() < kGroupItemsMax) {
-    queued_bytes_ -= queue_.front().bytes;
-    taken.items.push_back(std::move(queue_.front()));
-    queue_.pop_front();
-  }
-  taken.more = !queue_.empty();
+  const auto now = Clock::now();
+  taken.items = queue_.Take(now, !closed_ && OthersStream());
+  const auto ready_at = queue_.ready_at();
+  taken.more = ready_at <= now;
+  if (ready_at == Clock::time_point::max() || taken.more || now < say_paced_at_) return taken;
+  say_paced_at_ = now + kSayPacedEvery;
+  place_.log("host " + name_ + ": it sends more than " + std::to_string(place_.events_per_second) +
+                 " events a second, and waits while others stream (--host-events-per-second)",
+             true);
   return taken;
+}
+
+// Alone it may have all of the server.
+bool Host::OthersStream() const {
+  return place_.streams == nullptr || place_.streams->load() > (delivery_ != nullptr ? 1 : 0);
+}
+
+Host::Clock::time_point Host::ResumesAt() const {
+  const std::lock_guard lock(queue_mutex_);
+  return queue_.ready_at();
 }
 
 bool Host::Work() {
@@ -179,8 +189,7 @@ void Host::Fail(const Error& error, const std::shared_ptr<Delivery>& delivery) {
       NoteAway();
       delivery_.reset();
     }
-    queue_.clear();
-    queued_bytes_ = 0;
+    queue_.Clear();
   }
   if (delivery != nullptr) delivery->End(error);
 }
@@ -278,7 +287,8 @@ Status Host::StoreItems(std::vector<Item> items, Delivery* delivery) {
     delivery->Ack(newest);
   }
   if (auto status = Analyse(); !status) return status;
-  // A collector that started again may repeat all of a session that is complete, and hears of each batch that it is here.
+  // A collector that started again may repeat all of a session that is complete, and hears of each batch that it is
+  // here.
   return session_->ended() && !had_ended ? EndSession() : Status();
 }
 
@@ -362,9 +372,9 @@ Status Host::Maintain() {
   const auto now = Clock::now();
   bool idle = false;
   {
-    const bool connected = Connected();
+    const std::lock_guard queue_lock(queue_mutex_);
     const std::lock_guard lock(state_mutex_);
-    idle = !connected && (session_->ended() || now - away_since_ >= kIdleEnd);
+    idle = delivery_ == nullptr && (session_->ended() || now - away_since_ >= kIdleEnd);
     if (now < flush_at_ && !idle) return {};
     flush_at_ = now + kFlushEvery;
   }
@@ -448,32 +458,27 @@ void Host::NotePosition() {
 }
 
 bool Host::HasWork(Clock::time_point now) const {
-  {
-    const std::lock_guard lock(queue_mutex_);
-    if (!queue_.empty() || session_wanted_) return true;
-  }
-  const bool connected = Connected();
+  const std::lock_guard queue_lock(queue_mutex_);
+  if (queue_.ready_at() <= now || session_wanted_) return true;
   const std::lock_guard lock(state_mutex_);
   if (!session_open_) return false;
   if (snapshots_.Due(now)) return true;
-  return now >= flush_at_ && (flush_pending_ || now >= catalogue_at_ || (!connected && now - away_since_ >= kIdleEnd));
+  const bool idle = delivery_ == nullptr && now - away_since_ >= kIdleEnd;
+  return now >= flush_at_ && (flush_pending_ || now >= catalogue_at_ || idle);
 }
 
 HostState Host::State() const {
-  const bool connected = Connected();
   const auto now = Clock::now();
-  uint64_t bytes_today = 0, over_cap = 0;
-  {
-    const std::lock_guard lock(queue_mutex_);
-    bytes_today = daily_.Used(RealNowNs());
-    over_cap = streams_over_cap_;
-  }
+  const std::lock_guard queue_lock(queue_mutex_);
   const std::lock_guard lock(state_mutex_);
   HostState state = state_;
-  state.bytes_today = bytes_today;
-  state.streams_over_cap = over_cap;
+  state.bytes_today = daily_.Used(RealNowNs());
+  state.streams_over_cap = streams_over_cap_;
+  state.paced_ns = static_cast<uint64_t>(queue_.paced().count());
   state.snapshots = snapshots_.counts();
-  state.status = connected ? HostStatus::kStreaming : session_open_ ? HostStatus::kDisconnected : HostStatus::kEnded;
+  state.status = delivery_ != nullptr ? HostStatus::kStreaming
+                 : session_open_      ? HostStatus::kDisconnected
+                                      : HostStatus::kEnded;
   state.events_per_s = events_rate_.PerSecond(now);
   state.bytes_per_s = bytes_rate_.PerSecond(now);
   if (session_open_ && state.watermark_ns != 0 && offset_ns_ != INT64_MAX) {

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -19,6 +18,7 @@
 #include "analysis/chunk/batch.h"
 #include "server/live/daily_bytes.h"
 #include "server/live/finding_feed.h"
+#include "server/live/host_queue.h"
 #include "server/live/live_session.h"
 #include "server/live/rate.h"
 #include "server/live/snapshot_requests.h"
@@ -62,6 +62,7 @@ struct HostState {
   uint64_t lag_ns = 0, watermark_ns = 0, watermark_real_ns = 0, last_batch_real_ns = 0;
   std::string last_refusal;
   uint64_t bytes_today = 0, streams_over_cap = 0;  // of messages, in this day; streams it was refused
+  uint64_t paced_ns = 0;                           // its batches waited so long for its pace, since this server began
   SnapshotCounts snapshots;
 };
 
@@ -77,6 +78,8 @@ struct HostPlace {
   std::shared_mutex* files = nullptr;                 // to be held, shared, while a session is opened
   std::function<void(const RecordingRow&)> complete;  // called with recordings that have ended
   uint64_t bytes_per_day_max = 0;                     // of messages, of each host; 0: no limit
+  uint64_t events_per_second = 0;                     // above, a host is paced while others stream; 0: none is
+  const std::atomic<int>* streams = nullptr;          // of all hosts; null: others stream
 };
 
 class Host {
@@ -91,15 +94,19 @@ class Host {
   // until the next Ack. Batches of a stream that was replaced are dropped. One that is more than the host may send in a
   // day ends the stream.
   bool Offer(uint64_t stream, Batch batch, size_t bytes);
-  // A batch that could not be read.
-  void OfferUnreadable(uint64_t stream, uint64_t sequence, Error error);
+  // A batch that could not be read. As Offer.
+  bool OfferUnreadable(uint64_t stream, uint64_t sequence, Error error);
   void NoteCollector(uint64_t stream, CollectorHealth report);
   // What a collector said of a task. False: it was not asked, and the answer is dropped.
   bool OfferSnapshot(uint64_t stream, uint64_t request_id, ProcSnapshot answer);
   void Disconnect(uint64_t stream);
 
-  // Works off what waits. True: there is more. One thread at a time.
+  // Works off what waits, as far as one transaction and the host's pace go. True: there is more that needs not wait.
+  // One thread at a time.
   bool Work();
+  // Where Work has left something for the host's pace: from when on there is more for it. Else
+  // Clock::time_point::max().
+  std::chrono::steady_clock::time_point ResumesAt() const;
   // Something waits, or is due at `now`.
   bool HasWork(std::chrono::steady_clock::time_point now) const;
   // The session is stored as far as it came and closed, for good. `error` is what its collector is told.
@@ -112,15 +119,11 @@ class Host {
   // Of the session that is open; empty: none is.
   std::string Folder() const;
   // Bytes of messages that wait.
-  size_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }
+  size_t queued_bytes() const { return queue_.bytes(); }
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Item {
-    Batch batch;
-    size_t bytes = 0;
-    std::optional<Error> unreadable;
-  };
+  using Item = HostQueue::Item;
   struct Taken {
     std::shared_ptr<Delivery> delivery;
     std::optional<SessionInfo> open;
@@ -128,14 +131,13 @@ class Host {
     bool more = false;
   };
 
-  static constexpr size_t kQueueItemsMax = 16;  // then the stream is read no further
-  static constexpr size_t kQueueBytesMax = 8u << 20;
-  static constexpr size_t kGroupItemsMax = 32;  // of one transaction
   static constexpr std::chrono::seconds kFlushEvery{1};
   static constexpr std::chrono::minutes kIdleEnd{10};  // a session whose collector stays away is over
+  static constexpr std::chrono::minutes kSayPacedEvery{10};
 
   Error OverCap() const;
   Taken TakeItems();
+  bool OthersStream() const;
   // Each fails with what the collector is told.
   Status OpenSession(const SessionInfo& session, Delivery* delivery);
   Result<std::unique_ptr<LiveSession>> OpenStored(const SessionInfo& session);
@@ -152,11 +154,7 @@ class Host {
   void NoteStored(const LiveSession::Stored& stored, const std::vector<Frontier>& frontiers);
   void NotePosition();
   void UpdateCatalogue(bool live);
-  bool Connected() const;
-  void NoteAway() {
-    const std::lock_guard lock(state_mutex_);
-    away_since_ = Clock::now();
-  }
+  void NoteAway();
   DayBytes SentLast() const {
     const std::lock_guard lock(queue_mutex_);
     return daily_.Last();
@@ -165,16 +163,16 @@ class Host {
   const std::string name_;
   const HostPlace& place_;
 
-  mutable std::mutex queue_mutex_;  // guards the next eight
+  mutable std::mutex queue_mutex_;  // guards the next nine
   std::shared_ptr<Delivery> delivery_;
   uint64_t stream_ = 0;                        // number of the newest stream
   std::optional<SessionInfo> session_wanted_;  // to be opened
   SessionInfo streaming_;                      // of the newest stream
-  std::deque<Item> queue_;
+  HostQueue queue_;
   std::optional<Error> closed_;  // by Close: nothing is taken any more
   DailyBytes daily_;
   uint64_t streams_over_cap_ = 0;
-  std::atomic<size_t> queued_bytes_{0};
+  Clock::time_point say_paced_at_{};
 
   mutable std::mutex session_mutex_;  // guards the session
   std::unique_ptr<LiveSession> session_;

@@ -315,6 +315,26 @@ TEST_F(HostTest, BatchesThatCannotBeReadAreRefusedAndTheirPlaceIsAGap) {
   EXPECT_EQ(state.last_refusal, delivery->refused()[1].second);
 }
 
+TEST_F(HostTest, ACollectorThatComesAgainIsWelcomedAlthoughItsHostIsPaced) {
+  place_.events_per_second = 1;
+  Host host("box", place_);
+  const auto first = std::make_shared<FakeDelivery>(), again = std::make_shared<FakeDelivery>();
+  const uint64_t stream = Connect(&host, first, MakeSession());
+  host.Offer(stream, batches_[0], 1);
+  host.Offer(stream, batches_[1], 1);
+  WorkOff(&host);
+  EXPECT_EQ(first->acked(), 1u);
+  const auto resumes_at = host.ResumesAt();
+  EXPECT_GT(resumes_at, std::chrono::steady_clock::now());
+  EXPECT_LT(resumes_at, std::chrono::steady_clock::time_point::max());
+  EXPECT_TRUE(host.HasWork(resumes_at));
+  Connect(&host, again, MakeSession());
+  EXPECT_TRUE(host.HasWork(std::chrono::steady_clock::now()));
+  WorkOff(&host);
+  EXPECT_THAT(again->welcomes(), ElementsAre(1));
+  EXPECT_EQ(host.ResumesAt(), std::chrono::steady_clock::time_point::max());
+}
+
 TEST_F(HostTest, TheQueueSaysWhenEnoughWaits) {
   struct Row {
     const char* story;

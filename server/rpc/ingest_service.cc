@@ -189,19 +189,16 @@ bool IngestStream::Take(v1::IngestRequest* request) {
   const size_t bytes = request->ByteSizeLong();
   const uint64_t sequence = request->batch().sequence();
   auto batch = BatchFromMessage(request->mutable_batch());
-  if (!batch) {
-    if (sequence == 0) {
-      Close(ToStatus(batch.error()));
-      return false;
-    }
-    feed_->OfferUnreadable(sequence, batch.error());
-    return true;
+  if (!batch && sequence == 0) {
+    Close(ToStatus(batch.error()));
+    return false;
   }
   {
     const std::lock_guard lock(mutex_);
     acknowledged_ = false;
   }
-  const bool room = feed_->Offer(std::move(*batch), bytes);
+  const bool room =
+      batch ? feed_->Offer(std::move(*batch), bytes) : feed_->OfferUnreadable(sequence, std::move(batch.error()));
   const std::lock_guard lock(mutex_);
   // Where an Ack came in between, of this batch or one before, none may follow that would end the pause.
   paused_ = !room && !acknowledged_;

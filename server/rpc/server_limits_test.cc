@@ -58,6 +58,8 @@ std::string Table() {
   row("time of a protocol check", Time(server.check_time_max), kServer);
   row("hosts", Number(fleet.hosts_max), kFleet);
   row("a host's messages of a day (UTC), `--host-gib-per-day`", Bytes(fleet.host_bytes_per_day_max), kFleet);
+  row("events of a host in a second, while others stream, `--host-events-per-second`",
+      Number(fleet.host_events_per_second), kFleet);
   row("messages that wait, of all hosts", Bytes(fleet.queue_bytes_max), kFleet);
   row("stacks asked of a host in a minute, `--snapshots-per-minute`", Number(snapshots.per_minute), kFleet);
   row("files on their way to an import, together, `--import-gib`", Bytes(fleet.uploads.bytes_max),

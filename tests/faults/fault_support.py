@@ -11,6 +11,7 @@ import glob
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -117,6 +118,12 @@ class Server:
 
     def hosts(self):
         return {host["name"]: host for host in self.call("FleetService/ListHosts").get("hosts", [])}
+
+    def metrics(self, name):
+        """By host."""
+        with urllib.request.urlopen("http://%s/metrics" % self.http, timeout=PATIENCE_S) as answer:
+            return {host: float(value) for host, value in
+                    re.findall(r'^%s\{host="([^"]*)"\} (\S+)' % name, answer.read().decode(), re.MULTILINE)}
 
     def wait_until_ended(self, host):
         self.wait_for_status(host, ("HOST_STATUS_ENDED",))
@@ -313,8 +320,8 @@ class FaultTest(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="wakewatch-faults-")
         self.addCleanup(shutil.rmtree, self.folder, True)
 
-    def new_server(self, data=None):
-        server = Server(data or os.path.join(self.folder, "data"), os.path.join(self.folder, "serve.log"))
+    def new_server(self, data=None, more=()):
+        server = Server(data or os.path.join(self.folder, "data"), os.path.join(self.folder, "serve.log"), more)
         self.addCleanup(server.kill)
         return server
 
