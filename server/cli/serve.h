@@ -25,7 +25,7 @@ class ServeVerb : public Verb {
   std::string keep_ = "7d", keep_findings_ = "90d", part_span_ = "6h";
   std::string latency_ = "5ms", sleep_ = "100ms", hung_ = "120s", conservation_ = "50ms", tolerance_ = "100us";
   uint64_t keep_gib_ = 20, part_mib_ = 512, snapshots_per_minute_ = 10, host_gib_per_day_ = 128, import_gib_ = 8;
-  uint64_t host_events_per_second_ = 1'000'000;
+  uint64_t host_events_per_second_ = 500'000;
   std::vector<std::string> origins_;
   TlsFiles tls_;
   bool require_auth_ = false;

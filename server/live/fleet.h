@@ -43,7 +43,7 @@ struct FleetOptions {
   unsigned workers = 0;  // 0: two more than there are cores, since a commit waits for the disk
   size_t hosts_max = 10'000;
   uint64_t host_bytes_per_day_max = 128ull << 30;  // of messages, of each host; 0: no limit
-  uint64_t host_events_per_second = 1'000'000;     // above, a host waits while others stream; 0: none does
+  uint64_t host_events_per_second = 500'000;       // above, a host waits while others stream; 0: none does
   size_t queue_bytes_max = 256u << 20;             // of messages that wait, of all hosts together
   std::function<void(const std::string& line, bool warning)> log;
 };

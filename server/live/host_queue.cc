@@ -63,6 +63,7 @@ std::vector<HostQueue::Item> HostQueue::Take(Time now, bool paced) {
 void HostQueue::Clear() {
   items_.clear();
   bytes_ = 0;
+  paced_since_.reset();
 }
 
 }  // namespace wakewatch

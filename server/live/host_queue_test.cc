@@ -82,6 +82,9 @@ TEST(HostQueue, WhatThePaceHoldsBackStaysAndComesInOrder) {
   queue.Push(MakeBatch(7, 100'000), 1);
   EXPECT_THAT(queue.Take(At(80), true), IsEmpty()) << "the pace remembers";
   EXPECT_EQ(queue.ready_at(), At(150));
+  queue.Clear();
+  EXPECT_THAT(queue.Take(At(5000), true), IsEmpty());
+  EXPECT_EQ(queue.paced(), milliseconds(70)) << "nothing waited any more";
 }
 
 TEST(HostQueue, FewEventsThatAreLargeArePacedToo) {
