@@ -87,6 +87,15 @@ TEST(HostQueue, WhatThePaceHoldsBackStaysAndComesInOrder) {
   EXPECT_EQ(queue.paced(), milliseconds(70)) << "nothing waited any more";
 }
 
+TEST(HostQueue, WhatCannotBeReadFillsItToo) {
+  HostQueue queue(0);
+  const Error error{.code = ErrorCode::kCorrupt, .cause = "not a batch"};
+  for (size_t i = 1; i < HostQueue::kItemsMax; ++i) EXPECT_TRUE(queue.PushUnreadable(i, error));
+  EXPECT_FALSE(queue.PushUnreadable(HostQueue::kItemsMax, error));
+  queue.Take(At(0), true);
+  EXPECT_TRUE(queue.PushUnreadable(1, error));
+}
+
 TEST(HostQueue, FewEventsThatAreLargeArePacedToo) {
   HostQueue queue(1'000'000);
   for (uint64_t i = 1; i <= 3; ++i) queue.Push(MakeBatch(i, 2000), 8'000'000);
