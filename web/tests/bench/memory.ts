@@ -1,5 +1,7 @@
 // Whether live pages grow: their heap after a garbage collection, every ten seconds, and the slope of it after the first
-// minute. npm run build && npm run bench:memory [MINUTES]; WAKEWATCH_URL for a server on which a host streams.
+// minute. A part of the heap is no data: what the browser compiled of the page's code, which it goes on with for as long as
+// it finds something worth it; how much that is at both ends is told.
+// npm run build && npm run bench:memory [MINUTES]; WAKEWATCH_URL for a server on which a host streams.
 import type { CDPSession, Page } from "playwright-core";
 import { launch } from "../e2e/browser";
 import { startMock } from "./figures";
@@ -15,6 +17,7 @@ interface Watched {
   page: Page;
   session: CDPSession;
   samples: { s: number; kb: number; nodes: number }[];
+  code: number[]; // kB, when it was warm and at the end
 }
 
 async function sample({ session }: Watched): Promise<{ kb: number; nodes: number }> {
@@ -23,6 +26,26 @@ async function sample({ session }: Watched): Promise<{ kb: number; nodes: number
   const { usedSize } = await session.send("Runtime.getHeapUsage");
   const { nodes } = await session.send("Memory.getDOMCounters");
   return { kb: usedSize / 1024, nodes };
+}
+
+interface Snapshot {
+  snapshot: { meta: { node_fields: string[]; node_types: [string[], ...unknown[]] } };
+  nodes: number[];
+}
+
+/** What of the heap is compiled code, and what the browser keeps beside it. */
+async function codeKb({ session }: Watched): Promise<number> {
+  const chunks: string[] = [];
+  const take = ({ chunk }: { chunk: string }) => chunks.push(chunk);
+  session.on("HeapProfiler.addHeapSnapshotChunk", take);
+  await session.send("HeapProfiler.takeHeapSnapshot", { reportProgress: false });
+  session.off("HeapProfiler.addHeapSnapshotChunk", take);
+  const { snapshot, nodes } = JSON.parse(chunks.join("")) as Snapshot;
+  const { node_fields: fields, node_types: types } = snapshot.meta;
+  const [type, size, code] = [fields.indexOf("type"), fields.indexOf("self_size"), types[0].indexOf("code")];
+  let bytes = 0;
+  for (let i = 0; i < nodes.length; i += fields.length) if (nodes[i + type] === code) bytes += nodes[i + size]!;
+  return bytes / 1024;
 }
 
 /** Of a straight line through the samples, by least squares. */
@@ -50,26 +73,36 @@ for (const [name, address] of [
   await session.send("HeapProfiler.enable");
   await page.goto(`${base}/${address}`);
   await page.locator("table.grid tbody tr").first().waitFor();
-  watched.push({ name, page, session, samples: [] });
+  watched.push({ name, page, session, samples: [], code: [] });
 }
-for (let s = 0; s <= minutes * 60; s += kEveryS) {
+const begunMs = Date.now();
+for (let last = false; !last;) {
   // Without this a sample may find a list twice: the one that is shown, and the one that is just being read.
   if (mock !== undefined) mock.stalled = true;
   await watched[0]!.page.waitForTimeout(kSettleMs);
-  for (const one of watched) one.samples.push({ s, ...(await sample(one)) });
+  const s = (Date.now() - begunMs) / 1000;
+  last = s >= minutes * 60;
+  for (const one of watched) {
+    one.samples.push({ s, ...(await sample(one)) });
+    if (last || (s >= kWarmUpS && one.code.length === 0)) one.code.push(await codeKb(one));
+  }
   if (mock !== undefined) mock.stalled = false;
-  await watched[0]!.page.waitForTimeout(kEveryS * 1000);
+  if (!last) await watched[0]!.page.waitForTimeout(kEveryS * 1000);
 }
 let steady = true;
-for (const { name, samples } of watched) {
+for (const { name, samples, code } of watched) {
   const warm = samples.filter(({ s }) => s >= kWarmUpS);
   const slope = slopePerMinute(warm);
   steady &&= slope < kSlopeMax;
   const [first, last] = [warm[0]!, warm.at(-1)!];
   console.log(
     `${name}: ${first.kb.toFixed(0)} kB to ${last.kb.toFixed(0)} kB, ${first.nodes} to ${last.nodes} nodes; ` +
-      `${slope.toFixed(1)} kB a minute, n=${warm.length} over ${minutes} min`,
+      `${slope.toFixed(1)} kB a minute, n=${warm.length} over ${minutes} min; ` +
+      `compiled code ${code.map((kb) => kb.toFixed(0)).join(" to ")} kB of it`,
   );
+  // The warm samples' second half: what goes on for ever goes on there.
+  const late = warm.slice(Math.floor(warm.length / 2));
+  console.log(`  second half: ${slopePerMinute(late).toFixed(1)} kB a minute, n=${late.length}`);
   console.log(`  ${samples.map(({ kb }) => kb.toFixed(0)).join(" ")}`);
 }
 console.log(`at most ${kSlopeMax} kB a minute: ${steady ? "kept" : "MISSED"}`);
