@@ -27,9 +27,10 @@ read -r passed failed skipped <<<"$counts"
 
 # A fuzz target passes when it found nothing in its time.
 fuzz() {
-  local name=$1 work=$2 code=0
+  local name=$1 work=$2 code=0 words=()
   mkdir -p "$work/$name"
-  "$root/build/fuzz/bin/fuzz_$name" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=1024 \
+  [ -e "$root/tests/fuzz/$name.dict" ] && words=("-dict=$root/tests/fuzz/$name.dict")
+  "$root/build/fuzz/bin/fuzz_$name" "${words[@]}" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=1024 \
     -print_final_stats=1 -artifact_prefix="$root/build/fuzz/$name-" "$work/$name" "$root/tests/fuzz/corpus/$name" \
     >"$work/$name.log" 2>&1 || code=$?
   if [ $code -eq 0 ]; then

@@ -7,6 +7,7 @@
 
 #include "proto/wire/batch_codec.h"
 #include "tests/fuzz/fuzz_input.h"
+#include "tests/fuzz/message_limits.h"
 
 namespace {
 
@@ -21,6 +22,30 @@ std::string BytesOf(const wakewatch::Batch& batch) {
   wakewatch::v1::Batch message;
   wakewatch::BatchToMessage(batch, &message);
   return message.SerializeAsString();
+}
+
+// Each number, text and list as large as it may be, so that what lets one more through is a step away.
+wakewatch::Batch AtTheLimits() {
+  using namespace wakewatch;
+  const BatchLimits& limits = fuzz::kMessageLimits;
+  const uint32_t cpu = limits.cpu_max;
+  const uint64_t time_ns = limits.time_max_ns;
+  const std::string text(limits.text_bytes_max, 't');
+  Batch batch;
+  batch.sequence = 1;
+  batch.session = SessionInfo{text, text, text, text, text, text, cpu + 1, true};
+  batch.formats = FormatsDelta{1, 8, false, 4096, std::string(limits.format_bytes_max, 'h'), {}};
+  batch.formats->events = {{text, std::string(limits.format_bytes_max, 'f')}};
+  batch.threads = {ThreadInfo{.pid = 1, .comm = text, .first_seen_ns = time_ns, .affinity = text}};
+  batch.symbols.assign(limits.list_max, {1, "s"});
+  batch.cpus = {{cpu, true, 0, 0, 0, time_ns}};
+  batch.clock_pairs = {{time_ns, time_ns}};
+  batch.stats = {{cpu, 1, 2, 3, 4, 5}};
+  batch.profiles = {{time_ns, text, {text}, text}};
+  batch.chunks = {{cpu, time_ns, time_ns, 1, 7, {1}}};
+  batch.gaps = {{cpu, time_ns, time_ns, 1, GapCause::kCorrupt}};
+  batch.frontiers = {{cpu, time_ns}};
+  return batch;
 }
 
 }  // namespace
@@ -52,9 +77,13 @@ int main(int argc, char** argv) {
   Batch later;
   later.sequence = 2;
   later.chunks = fuzz::SampleChunks(*input, 20);
-  for (const Chunk& chunk : later.chunks) later.frontiers.push_back({chunk.cpu, chunk.last_ns});
+  for (Chunk& chunk : later.chunks) {
+    later.frontiers.push_back({chunk.cpu, chunk.last_ns});
+    chunk.bytes = {1, 2, 3};  // nobody looks into them here, and a small seed is changed where it matters
+  }
   later.gaps = {{0, 1, UINT64_MAX, kLostUnknown, GapCause::kOverrun}, {1, 5, 9, 3, GapCause::kOverrun}};
   later.last = true;
   Put(corpus / "message" / "later.batch", BytesOf(later));
+  Put(corpus / "message" / "limits.batch", BytesOf(AtTheLimits()));
   return 0;
 }

@@ -1,5 +1,6 @@
 // Any bytes as a protocol's text. What is refused names its place; what is read can be written down and read again, is
 // compiled for both memory models, and is searched a little.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -18,6 +19,7 @@ using wakewatch::protocol::CheckOptions;
 using wakewatch::protocol::CheckResult;
 using wakewatch::protocol::Compile;
 using wakewatch::protocol::Expr;
+using wakewatch::protocol::kNestingMax;
 using wakewatch::protocol::Memory;
 using wakewatch::protocol::Parse;
 using wakewatch::protocol::ProtocolText;
@@ -34,8 +36,15 @@ void CheckError(const Error& error) {
   }
 }
 
-// The text of an expression means the same expression.
+size_t DepthOf(const Expr& expr) {
+  size_t depth = 0;
+  for (const Expr& arg : expr.args) depth = std::max(depth, DepthOf(arg));
+  return depth + 1;
+}
+
+// The text of an expression means the same expression, and no walk over it is deep.
 void CheckExpression(const Expr& expr) {
+  if (DepthOf(expr) > kNestingMax) std::abort();
   const std::string text = TextOf(expr);
   const auto again = Parse("const c = " + text + ";", "fuzz.wake");
   if (!again) {
