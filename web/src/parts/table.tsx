@@ -3,7 +3,7 @@ import { Component, type ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Cell } from "../state/export";
 import { nextSort, sorted, type Sort, type Value } from "../state/sort";
-import { assignSlots, covers, seenRows, shownRows, type Shown } from "../state/window";
+import { assignSlots, covers, jumped, seenRows, shownRows, type Shown } from "../state/window";
 import { ExportMenu } from "./export_menu";
 import { exported } from "./exported";
 
@@ -56,6 +56,7 @@ export function Table<R>(props: Props<R>) {
   const inOrder = useOrder(rows, column?.value, rowKey, sort.descending, windowed);
   const scroller = useRef<HTMLDivElement>(null);
   const { first, last } = useWindow(scroller, windowed, inOrder.length);
+  useAside(scroller);
   const drawn = inOrder.slice(first, last);
   const slots = useRef<ReadonlyMap<string, number>>(kNoSlots);
   slots.current = windowed ? assignSlots(slots.current, drawn.map(rowKey)) : kNoSlots;
@@ -250,20 +251,31 @@ class Row<R> extends Component<RowProps<R>> {
   }
 }
 
-/** Which rows are drawn. A scroll draws anew only when it leaves what is drawn. */
+const kRestMs = 150;
+
+/** Which rows are drawn. A scroll draws anew only when it leaves what is drawn; one that jumps draws no row too many. */
 function useWindow(scroller: { current: HTMLDivElement | null }, windowed: boolean, rows: number): Shown {
-  const view = useRef({ scrollPx: 0, heightPx: 900 });
+  const view = useRef({ scrollPx: 0, heightPx: 900, bare: false });
+  const rest = useRef<ReturnType<typeof setTimeout>>();
   const [, drawAnew] = useState(0);
-  const { scrollPx, heightPx } = view.current;
-  const drawn = windowed ? shownRows(rows, kRowPx, scrollPx, heightPx) : { first: 0, last: rows };
+  const { scrollPx, heightPx, bare } = view.current;
+  const drawn = windowed ? shownRows(rows, kRowPx, scrollPx, heightPx, bare) : { first: 0, last: rows };
   const now = useRef({ drawn, rows });
   now.current = { drawn, rows };
   const read = () => {
     const element = scroller.current;
     if (element === null) return;
-    view.current = { scrollPx: element.scrollTop, heightPx: element.clientHeight };
-    const seen = seenRows(now.current.rows, kRowPx, element.scrollTop, element.clientHeight);
+    const { scrollTop, clientHeight } = element;
+    const seen = seenRows(now.current.rows, kRowPx, scrollTop, clientHeight);
+    const bareNow = jumped(now.current.drawn, seen);
+    view.current = { scrollPx: scrollTop, heightPx: clientHeight, bare: bareNow };
     if (!covers(now.current.drawn, seen)) drawAnew((n) => n + 1);
+    if (!bareNow) return;
+    clearTimeout(rest.current);
+    rest.current = setTimeout(() => {
+      view.current = { ...view.current, bare: false };
+      drawAnew((n) => n + 1);
+    }, kRestMs);
   };
   useLayoutEffect(() => {
     if (windowed) read();
@@ -275,9 +287,20 @@ function useWindow(scroller: { current: HTMLDivElement | null }, windowed: boole
     const observer = new ResizeObserver(read);
     observer.observe(element);
     return () => {
+      clearTimeout(rest.current);
       element.removeEventListener("scroll", read);
       observer.disconnect();
     };
   }, [windowed]);
   return drawn;
+}
+
+/** Names of rows stay in sight only while they would leave it. */
+function useAside(scroller: { current: HTMLDivElement | null }): void {
+  useEffect(() => {
+    const element = scroller.current!;
+    const tell = () => element.classList.toggle("aside", element.scrollLeft > 0);
+    element.addEventListener("scroll", tell, { passive: true });
+    return () => element.removeEventListener("scroll", tell);
+  }, []);
 }

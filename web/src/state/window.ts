@@ -7,9 +7,11 @@ export interface Shown {
 
 const kMargin = 8; // rows above and below, so that a quick scroll meets rows
 
-export function shownRows(rows: number, rowPx: number, scrollPx: number, viewPx: number): Shown {
+/** `bare`: only what is seen. */
+export function shownRows(rows: number, rowPx: number, scrollPx: number, viewPx: number, bare = false): Shown {
   const { first, last } = seenRows(rows, rowPx, scrollPx, viewPx);
-  return { first: Math.max(0, first - kMargin), last: Math.min(rows, last + kMargin) };
+  const margin = bare ? 0 : kMargin;
+  return { first: Math.max(0, first - margin), last: Math.min(rows, last + margin) };
 }
 
 /** Without the margin: what must be drawn. */
@@ -20,6 +22,9 @@ export function seenRows(rows: number, rowPx: number, scrollPx: number, viewPx: 
 
 /** Whether what is drawn still does: then a scroll needs no drawing. */
 export const covers = (drawn: Shown, seen: Shown) => drawn.first <= seen.first && drawn.last >= seen.last;
+
+/** Whether nothing that is seen is drawn: then a margin of rows is a cost without a use, the next jump leaves it behind. */
+export const jumped = (drawn: Shown, seen: Shown) => drawn.last <= seen.first || drawn.first >= seen.last;
 
 /**
  * Which slot of the page draws which row. A row that stays keeps its slot; a new one takes that of a row that went, so that
