@@ -6,8 +6,6 @@
 
 #include "server/live/real_clock.h"
 #include "server/live/replay.h"
-#include "server/store/part_files.h"
-#include "server/store/store_check.h"
 
 namespace wakewatch {
 namespace {
@@ -192,23 +190,6 @@ void Host::Fail(const Error& error, const std::shared_ptr<Delivery>& delivery) {
     queue_.Clear();
   }
   if (delivery != nullptr) delivery->End(error);
-}
-
-// A part that was damaged since it was written must not lock its host out for good: it is put away, and the session
-// goes on behind the part before it. What is missing then is a gap, since the batches' sequences say so.
-Result<std::unique_ptr<LiveSession>> Host::OpenStored(const SessionInfo& session) {
-  constexpr int kPartsMax = 1000;
-  for (int attempt = 0;; ++attempt) {
-    auto opened = LiveSession::Open(place_.data_folder, session, place_.sets, place_.live);
-    if (opened || attempt == kPartsMax) return opened;
-    const Error& error = opened.error();
-    if (!PartNumber(error.file) || !error.file.starts_with(place_.data_folder) || !IsDamage(error.file, error)) {
-      return opened;
-    }
-    const auto moved = place_.catalogue->Quarantine(error.file, error);
-    if (!moved) return opened;
-    place_.log("host " + name_ + ": " + error.Text() + "; it was moved to " + *moved, true);
-  }
 }
 
 Status Host::OpenSession(const SessionInfo& session, Delivery* delivery) {

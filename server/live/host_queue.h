@@ -34,7 +34,8 @@ class HostQueue {
   static constexpr size_t kItemsMax = 16;  // then the stream is read no further
   static constexpr size_t kBytesMax = 8u << 20;
   static constexpr size_t kGroupItemsMax = 32;  // of one transaction
-  static constexpr uint64_t kGroupEventsMax = 200'000;
+  // Of one transaction, but for a batch that has more: decoded they take some 160 bytes each, until they are analysed.
+  static constexpr uint64_t kGroupEventsMax = 1u << 17;
 
   explicit HostQueue(uint64_t events_per_second) : pace_(events_per_second) {}
 

@@ -105,6 +105,25 @@ TEST_F(HostTest, OneCollectorAtATime) {
   EXPECT_EQ(LinesOf(RecordingFolder(folder_.File("data"), "box", complete_[0].id)), LinesOf(Reference()));
 }
 
+// However much waits of a collector that was held up, only so much of it is decoded at once.
+TEST_F(HostTest, ATransactionTakesNoMoreEventsThanMemoryIsMeantFor) {
+  Host host("box", place_);
+  const auto delivery = std::make_shared<FakeDelivery>();
+  const uint64_t stream = Connect(&host, delivery, MakeSession());
+  WorkOff(&host);
+  for (size_t i = 0; i < 6; ++i) {
+    Batch batch = batches_[i];
+    ASSERT_FALSE(batch.chunks.empty());
+    batch.chunks.resize(1);
+    batch.chunks[0].events = i == 0 ? 1'000'000 : 50'000;  // says the message, which is believed until it is decoded
+    host.Offer(stream, batch, 1);
+  }
+  for (const uint64_t acked : {1, 3, 5, 6}) {
+    EXPECT_EQ(host.Work(), acked < 6) << acked;
+    EXPECT_EQ(delivery->acked(), acked);
+  }
+}
+
 TEST_F(HostTest, ACollectorMayRepeatAllOfASessionThatIsComplete) {
   Host host("box", place_);
   const auto first = std::make_shared<FakeDelivery>(), again = std::make_shared<FakeDelivery>();
