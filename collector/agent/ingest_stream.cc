@@ -97,9 +97,12 @@ class GrpcStream final : public IngestStream {
     if (stream_ == nullptr) return {StreamEnd::kUnreachable, "no connection comes about"};
     reader_.join();
     const grpc::Status status = stream_->Finish();
-    std::string why;
-    if (status.error_code() == grpc::StatusCode::UNAVAILABLE && !heard_) why = ExplainNoConnection(server_, access_);
-    return {EndOf(status.error_code()), why.empty() ? status.error_message() : why};
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE && !heard_) {
+      NoConnection seen = ExplainNoConnection(server_, access_);
+      const StreamEnd end = seen.lasts ? StreamEnd::kNotTrusted : StreamEnd::kUnreachable;
+      if (!seen.why.empty()) return {end, std::move(seen.why)};
+    }
+    return {EndOf(status.error_code()), status.error_message()};
   }
 
  private:

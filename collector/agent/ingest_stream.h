@@ -26,6 +26,7 @@ enum class StreamEnd {
   kServerFull,    // the server's disk is full, or a message is over its limit
   kNotAllowed,    // who we are, or what we say, is not accepted
   kNoSuchServer,  // something answers that is no Wakewatch server
+  kNotTrusted,    // one of the two does not take the other's certificate, or speaks no TLS
 };
 
 struct StreamEnding {

@@ -11,6 +11,7 @@ std::string RemedyOf(StreamEnd end) {
     case StreamEnd::kVersions: return "upgrade the older of the two, this collector or the server";
     case StreamEnd::kServerFull: return "free space where the server stores, or lower its retention";
     case StreamEnd::kNoSuchServer: return "check the address: what answers there is no Wakewatch server";
+    case StreamEnd::kNotTrusted: return "mend the certificate, or name another with --tls-ca";
     case StreamEnd::kUnreachable: return "what is recorded is kept and sent when the server is back";
     default: return {};
   }
@@ -27,7 +28,8 @@ std::string TextOf(const StreamEnding& ending) {
 bool TakesPeople(StreamEnd end) { return end != StreamEnd::kUnreachable && end != StreamEnd::kClosed; }
 
 bool IsRefusal(StreamEnd end) {
-  return end == StreamEnd::kNotAllowed || end == StreamEnd::kVersions || end == StreamEnd::kNoSuchServer;
+  return end == StreamEnd::kNotAllowed || end == StreamEnd::kVersions || end == StreamEnd::kNoSuchServer ||
+         end == StreamEnd::kNotTrusted;
 }
 
 std::string VersionTrouble(const v1::Welcome& welcome) {

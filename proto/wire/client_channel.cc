@@ -26,13 +26,8 @@ Result<std::string> ReadFile(const std::string& path) {
   return bytes;
 }
 
-Result<std::string> ReadFile(const std::string& path, const HeldFiles& held) {
-  auto text = ReadFile(path);
-  const auto found = held.find(path);
-  return text || found == held.end() ? text : Result<std::string>(found->second);
-}
-
-Result<std::string> ReadToken(const std::string& path, const HeldFiles& held) {
+Result<std::string> ReadToken(const ServerAccess& access) {
+  const std::string& path = access.token_file;
   if (path.rfind("ww1.", 0) == 0) {
     // Not named: what is said ends in logs.
     return Fail(Error{.code = ErrorCode::kInvalidArgument,
@@ -46,7 +41,7 @@ Result<std::string> ReadToken(const std::string& path, const HeldFiles& held) {
                       .file = path,
                       .remedy = "chmod 600 " + path});
   }
-  auto text = ReadFile(path, held);
+  auto text = ReadAccessFile(path, access);
   if (!text) return text;
   text->erase(text->find_last_not_of(" \t\r\n") + 1);
   const bool good = text->rfind("ww1.", 0) == 0 &&
@@ -65,7 +60,7 @@ Result<grpc::SslCredentialsOptions> TlsOptions(const ServerAccess& access) {
                       .remedy = "give both --tls-cert and --tls-key"});
   }
   grpc::SslCredentialsOptions options;
-  const auto roots = ReadFile(access.tls_ca.empty() ? kSystemAuthorities : access.tls_ca, access.held);
+  const auto roots = ReadAccessFile(access.tls_ca.empty() ? kSystemAuthorities : access.tls_ca, access);
   if (!roots) {
     Error error = roots.error();
     error.remedy = "name the authority's certificate with --tls-ca";
@@ -73,7 +68,7 @@ Result<grpc::SslCredentialsOptions> TlsOptions(const ServerAccess& access) {
   }
   options.pem_root_certs = *roots;
   if (access.tls_certificate.empty()) return options;
-  const auto certificate = ReadFile(access.tls_certificate, access.held), key = ReadFile(access.tls_key, access.held);
+  const auto certificate = ReadAccessFile(access.tls_certificate, access), key = ReadAccessFile(access.tls_key, access);
   if (!certificate || !key) return Fail(certificate ? key.error() : certificate.error());
   options.pem_cert_chain = *certificate;
   options.pem_private_key = *key;
@@ -87,6 +82,12 @@ void HoldFiles(ServerAccess* access) {
     if (path->empty()) continue;
     if (auto text = ReadFile(*path)) access->held[*path] = *std::move(text);
   }
+}
+
+Result<std::string> ReadAccessFile(const std::string& path, const ServerAccess& access) {
+  auto text = ReadFile(path);
+  const auto found = access.held.find(path);
+  return text || found == access.held.end() ? text : Result<std::string>(found->second);
 }
 
 bool UsesTls(const std::string& server, const ServerAccess& access) {
@@ -103,7 +104,7 @@ Result<ServerChannel> OpenChannel(const std::string& server, const ServerAccess&
   if (const auto address = ParseAddress(server); !address) return Fail(address.error());
   ServerChannel opened;
   if (!access.token_file.empty()) {
-    const auto token = ReadToken(access.token_file, access.held);
+    const auto token = ReadToken(access);
     if (!token) return Fail(token.error());
     opened.authorization = "Bearer " + *token;
   }

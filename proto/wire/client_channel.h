@@ -31,6 +31,9 @@ struct ServerAccess {
 // Fills `held`. What cannot be read is left out; OpenChannel says so.
 void HoldFiles(ServerAccess* access);
 
+// One of them: as it is now, or as it is held where it cannot be read any more.
+Result<std::string> ReadAccessFile(const std::string& path, const ServerAccess& access);
+
 // To another machine always; on this one where a CA or a certificate is given.
 bool UsesTls(const std::string& server, const ServerAccess& access);
 
@@ -46,7 +49,11 @@ Result<ServerChannel> OpenChannel(const std::string& server, const ServerAccess&
                                   const grpc::ChannelArguments& arguments);
 
 // Why no connection comes about, and what to do, where a look by our own eyes tells more than gRPC does: it takes up to
-// some seconds. Empty: nothing that TLS explains.
-std::string ExplainNoConnection(const std::string& server, const ServerAccess& access);
+// some seconds.
+struct NoConnection {
+  std::string why;     // empty: nothing that TLS explains
+  bool lasts = false;  // it was seen, and not only guessed: somebody has to change a certificate or an option
+};
+NoConnection ExplainNoConnection(const std::string& server, const ServerAccess& access);
 
 }  // namespace wakewatch

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
@@ -12,6 +13,10 @@
 #include <csignal>
 #include <ctime>
 #include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "proto/wire/address.h"
 #include "proto/wire/client_channel.h"
@@ -57,6 +62,40 @@ struct Deleter {
 using Context = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
 using Handshake = std::unique_ptr<SSL, Deleter<SSL_free>>;
 
+using Buffer = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
+using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
+using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
+
+// What the connection was made with, PEM; empty: nothing was named.
+struct Papers {
+  std::string authority, certificate, key;
+};
+
+// Nothing where a file cannot be read: then nothing can be said of either side's certificate.
+std::optional<Papers> ReadPapers(const ServerAccess& access) {
+  Papers papers;
+  const std::pair<const std::string&, std::string*> files[] = {
+      {access.tls_ca, &papers.authority}, {access.tls_certificate, &papers.certificate}, {access.tls_key, &papers.key}};
+  for (const auto& [path, text] : files) {
+    if (path.empty()) continue;
+    auto read = ReadAccessFile(path, access);
+    if (!read) return std::nullopt;
+    *text = *std::move(read);
+  }
+  return papers;
+}
+
+Buffer BufferOf(const std::string& text) { return Buffer(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
+
+std::vector<Certificate> CertificatesIn(const std::string& pem) {
+  const Buffer buffer = BufferOf(pem);
+  std::vector<Certificate> certificates;
+  while (Certificate certificate{PEM_read_bio_X509(buffer.get(), nullptr, nullptr, nullptr)}) {
+    certificates.push_back(std::move(certificate));
+  }
+  return certificates;
+}
+
 // A connected socket; -1: nobody listens there, or it cannot be found.
 int Connect(const HostPort& address, const timeval& patience) {
   addrinfo hints{};
@@ -77,19 +116,32 @@ int Connect(const HostPort& address, const timeval& patience) {
   return fd;
 }
 
-Context MakeContext(const ServerAccess& access, bool verify) {
+void ShowWhoWeAre(const Papers& papers, SSL_CTX* context) {
+  std::vector<Certificate> chain = CertificatesIn(papers.certificate);
+  for (size_t i = 0; i < chain.size(); ++i) {
+    if (i == 0) {
+      SSL_CTX_use_certificate(context, chain[i].get());
+    } else if (SSL_CTX_add_extra_chain_cert(context, chain[i].get()) == 1) {
+      (void)chain[i].release();  // it is the context's
+    }
+  }
+  const auto no_password = [](char*, int, int, void*) { return 0; };
+  const Key key(PEM_read_bio_PrivateKey(BufferOf(papers.key).get(), nullptr, no_password, nullptr));
+  if (key != nullptr) SSL_CTX_use_PrivateKey(context, key.get());
+}
+
+Context MakeContext(const Papers& papers, bool verify) {
   Context context(SSL_CTX_new(TLS_client_method()));
   if (context == nullptr || !verify) return context;
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-  if (access.tls_ca.empty()) {
+  if (papers.authority.empty()) {
     SSL_CTX_set_default_verify_paths(context.get());
   } else {
-    SSL_CTX_load_verify_locations(context.get(), access.tls_ca.c_str(), nullptr);
+    X509_STORE* const store = SSL_CTX_get_cert_store(context.get());
+    for (const Certificate& certificate : CertificatesIn(papers.authority))
+      X509_STORE_add_cert(store, certificate.get());
   }
-  if (!access.tls_certificate.empty()) {
-    SSL_CTX_use_certificate_chain_file(context.get(), access.tls_certificate.c_str());
-    SSL_CTX_use_PrivateKey_file(context.get(), access.tls_key.c_str(), SSL_FILETYPE_PEM);
-  }
+  if (!papers.certificate.empty()) ShowWhoWeAre(papers, context.get());
   return context;
 }
 
@@ -138,9 +190,9 @@ std::string ExplainAlert(int reason) {
   }
 }
 
-std::string Try(int fd, const HostPort& address, const ServerAccess& access) {
+NoConnection Try(int fd, const HostPort& address, const ServerAccess& access, const Papers& papers) {
   const bool tls = UsesTls(address.host + ":" + address.port, access);
-  const Context context = MakeContext(access, tls);
+  const Context context = MakeContext(papers, tls);
   const Handshake handshake(context == nullptr ? nullptr : SSL_new(context.get()));
   if (handshake == nullptr || SSL_set_fd(handshake.get(), fd) != 1) return {};
   static constexpr unsigned char kHttp2[] = {2, 'h', '2'};
@@ -162,10 +214,11 @@ std::string Try(int fd, const HostPort& address, const ServerAccess& access) {
   ERR_clear_error();
   const bool connected = SSL_connect(handshake.get()) == 1;
   if (!tls) {
-    return connected ? "the server speaks TLS, and plaintext was sent (name its authority with --tls-ca)" : "";
+    if (!connected) return {};
+    return {"the server speaks TLS, and plaintext was sent (name its authority with --tls-ca)", true};
   }
   if (const long result = SSL_get_verify_result(handshake.get()); result != X509_V_OK) {
-    return ExplainVerification(result, address, access);
+    return {ExplainVerification(result, address, access), true};
   }
   char byte = 0;
   // By TLS 1.3 the server looks at our certificate only after we are done.
@@ -173,28 +226,32 @@ std::string Try(int fd, const HostPort& address, const ServerAccess& access) {
   const unsigned long error = ERR_peek_last_error();
   const int reason = ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) : 0;
   if (reason == SSL_R_WRONG_VERSION_NUMBER) {
-    return "the server there speaks no TLS (start it with --tls-cert and --tls-key, or leave out --tls-ca on its own "
-           "machine)";
+    return {
+        "the server there speaks no TLS (start it with --tls-cert and --tls-key, or leave out --tls-ca on its own "
+        "machine)",
+        true};
   }
-  if (std::string text = ExplainAlert(reason); !text.empty() || !asked) return text;
-  return ExplainAlert(access.tls_certificate.empty() ? SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED
-                                                     : SSL_R_TLSV1_ALERT_UNKNOWN_CA);
+  if (std::string text = ExplainAlert(reason); !text.empty()) return {std::move(text), true};
+  if (!asked) return {};
+  return {ExplainAlert(access.tls_certificate.empty() ? SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED
+                                                      : SSL_R_TLSV1_ALERT_UNKNOWN_CA),
+          false};
 }
 
 }  // namespace
 
-std::string ExplainNoConnection(const std::string& server, const ServerAccess& access) {
+NoConnection ExplainNoConnection(const std::string& server, const ServerAccess& access) {
   const auto address = ParseAddress(server);
   if (!address) return {};
-  // Without the authority that the connection was made with, nothing can be said of the server's certificate.
-  if (!access.tls_ca.empty() && ::access(access.tls_ca.c_str(), R_OK) != 0) return {};
+  const auto papers = ReadPapers(access);
+  if (!papers) return {};
   const WithoutBrokenPipe quiet;
   const int fd = Connect(*address, UsesTls(server, access) ? kPatience : kPatienceHere);
   if (fd < 0) return {};
-  std::string text = Try(fd, *address, access);
+  NoConnection found = Try(fd, *address, access, *papers);
   ERR_clear_error();
   close(fd);
-  return text;
+  return found;
 }
 
 }  // namespace wakewatch

@@ -47,7 +47,7 @@ ErrorCode CodeOf(grpc::StatusCode code) {
 Error FromStatus(const RemoteServer& server, const grpc::Status& status) {
   Error error{.code = CodeOf(status.error_code()), .cause = status.error_message(), .file = server.address};
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-    const std::string why = ExplainNoConnection(server.address, server.access);
+    const std::string why = ExplainNoConnection(server.address, server.access).why;
     if (why.empty()) {
       error.remedy = "is the server running there? wakewatch serve --help";
     } else {

@@ -174,6 +174,18 @@ class Transport(Guarded):
             self.assertIn(says, lines[0])
             self.assertNotIn("tried again", lines[0])
 
+    def test_an_import_does_not_wait_for_another_certificate(self):
+        other = self.path("other")
+        self.run_it("cert", "create-ca", "--dir", other, expect=FINE)
+        self.serve(listen="0.0.0.0:0")
+        self.imports("lab-1", *self.ca(other), says="is not from")
+        self.imports("lab-1", says="speaks TLS")
+        good, self.grpc = self.grpc, self.grpc.replace("127.0.0.1", "127.0.0.2")
+        self.imports("lab-1", *self.ca(), says="not for 127.0.0.2")
+        self.grpc = good
+        self.serve(tls=False)
+        self.imports("lab-1", *self.ca(), says="speaks no TLS")
+
     def test_a_new_certificate_is_taken_up(self):
         read = ["--token-file", self.token("read", "--role", "read")]
         self.serve()
@@ -310,13 +322,15 @@ class CollectorAccess(Guarded):
         self.serve()
         config = self.path("collector.toml", ('token-file = "%s"\ntls-ca = "%s"\n' % (token, self.cert("ca.pem"))).encode())
         self.assertNotEqual(ERROR, self.collect("--config", config, "--host", "web-1").returncode)
+        other = self.path("other")
+        self.run_it("cert", "create-ca", "--dir", other, expect=FINE)
         for options, says in ((("--config", config, "--host", "web-2"), b"may not deliver as host"),
-                              (("--host", "web-1", *self.ca()), b"token"), (("--host", "web-1"), b"speaks TLS")):
-            if says != b"speaks TLS":
-                done = self.collect(*options)
-                self.assertEqual(ERROR, done.returncode, done.stderr)
-                self.assertIn(says, done.stderr)
-                self.assertNotIn(b"tried again", done.stderr)
+                              (("--host", "web-1", *self.ca()), b"token"), (("--host", "web-1"), b"speaks TLS"),
+                              (("--host", "web-1", *self.ca(other)), b"is not from")):
+            done = self.collect(*options)
+            self.assertEqual(ERROR, done.returncode, done.stderr)
+            self.assertIn(says, done.stderr)
+            self.assertNotIn(b"tried again", done.stderr)
             # A service goes on trying, and says so.
             process = subprocess.Popen([COLLECTOR, "--server", self.grpc, *options], stderr=subprocess.PIPE)
             try:
