@@ -43,7 +43,7 @@ for (const theme of ["light", "dark"] as const) {
   await pointed.goto(`${mock.url}/${host("edge-7", "/timeline?start=86400&end=86400.0026&pin=5000")}`);
   await pointed.waitForTimeout(1700);
   await pointed.mouse.move(620, 380);
-  await pointed.waitForTimeout(300);
+  await pointed.getByTestId("timeline-tip").waitFor();
   await pointed.screenshot({ path: join(out, `timeline_pointed_${theme}.png`) });
   await pointed.close();
   const lost = await context.newPage();

@@ -142,7 +142,7 @@ function pairColumn(id: string, title: string, hint: string, of: (row: Measure) 
 const measureColumn: Column<Measure> = {
   id: "measure",
   title: "What",
-  rem: 8,
+  rem: 9,
   value: ({ measure }) => measure,
   cell: ({ measure }) => measure,
 };

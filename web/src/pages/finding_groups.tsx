@@ -110,7 +110,7 @@ function columnsFor(
       id: "open",
       title: "Now",
       exportAs: "open",
-      rem: 7.5,
+      rem: 9,
       value: (group) => group.open,
       cell: (group) =>
         group.open === 0n ? (

@@ -100,7 +100,7 @@ const kColumns: readonly Column<Finding>[] = [
   {
     id: "open",
     title: "Over",
-    rem: 6.5,
+    rem: 9,
     value: (one) => Number(one.open),
     exportAs: "open",
     raw: (one) => one.open,

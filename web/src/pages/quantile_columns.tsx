@@ -20,7 +20,7 @@ export function quantileColumns<R>(
     group,
     ...(hint === undefined ? {} : { hint }),
     // A single column must hold the name of its group.
-    rem: which.length === 1 ? 6.6 : 5.7,
+    rem: which.length === 1 ? 7.4 : 5.7,
     numeric: true,
     ...(one === "n" ? {} : { unit: "ns" as const }),
     raw: (row: R) => {

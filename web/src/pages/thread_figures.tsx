@@ -43,8 +43,8 @@ export function ThreadFigures({ distribution }: { distribution: ThreadDistributi
         </p>
       )}
       <p class="quiet">
-        {count(summary.censored)} waits were still open (censored); {count(summary.voided)} touched a gap or a
-        contradiction and are unknown (voided).
+        {plural(summary.censored, "wait was", "waits were")} still open (censored); {count(summary.voided)} touched a
+        gap or a contradiction and are unknown (voided).
       </p>
     </>
   );

@@ -57,7 +57,7 @@ const kColumns: readonly Column<Row>[] = [
   {
     id: "kind",
     title: "Kind",
-    rem: 7,
+    rem: 8,
     value: ({ thread }) => thread.kind,
     also: [{ name: "kind_source", raw: ({ thread }) => thread.kindSource }],
     hint: "What kind of kernel thread, and how we know",

@@ -71,7 +71,10 @@ function optionsFor(kind: ChartKind, x: string, drawn: Drawn, widthPx: number): 
         stroke: ink,
         grid: labels === undefined ? grid : { show: false },
         ...(labels === undefined
-          ? { values: (_, splits) => splits.map((at) => (isTime ? trimmed(at, x) : roughCount(at))) }
+          ? {
+              space: isTime ? 110 : 60,
+              values: (_, splits) => splits.map((at) => (isTime ? trimmed(at, x) : roughCount(at))),
+            }
           : {
               values: (_, splits) => splits.map(labelOf),
               incrs: [1, 2, 3, 5, 10, 20, 30],

@@ -214,8 +214,11 @@ export function titleOf(item: Item, task: (comm: string, pid: number) => string)
       return `${kStateNames[item.state]}${item.state === TaskState.RUNNING ? ` on CPU ${item.cpu}` : ""}`;
     case "wait":
       return `waited ${duration(item.to - item.from)}, ${duration(item.wait.excessNs)} of it excess`;
-    case "wakeup":
-      return `woken by ${item.wakeup.wakerPid > 0 ? task(item.wakeup.wakerComm, item.wakeup.wakerPid) : item.wakeup.wakerContext || "something unknown"}`;
+    case "wakeup": {
+      const { comm, wakerPid, wakerComm, wakerContext } = item.wakeup;
+      const waker = wakerPid > 0 ? task(wakerComm, wakerPid) : wakerContext || "something unknown";
+      return `${task(comm, item.pid)} woken by ${waker}`;
+    }
     case "finding":
       return `finding: ${task(item.finding.check, -1)}`;
   }

@@ -70,6 +70,14 @@ function paintGrid(engine: Engine, { context, palette, view, width }: Surface): 
   context.globalAlpha = 1;
 }
 
+/** In the font that is set. */
+function fitted(context: CanvasRenderingContext2D, text: string, width: number): string {
+  if (context.measureText(text).width <= width) return text;
+  let kept = text.length - 1;
+  while (kept > 1 && context.measureText(`${text.slice(0, kept)}…`).width > width) kept--;
+  return `${text.slice(0, kept)}…`;
+}
+
 function paintLabel(engine: Engine, context: CanvasRenderingContext2D, palette: Palette, lane: Lane): void {
   const y = lane.y - engine.top;
   const chosen = sameLane(lane, engine.selectedLane);
@@ -83,7 +91,7 @@ function paintLabel(engine: Engine, context: CanvasRenderingContext2D, palette: 
     return;
   }
   const name = visible(engine.nameOf(lane.pid) || "thread");
-  context.fillText(name.length > 18 ? `${name.slice(0, 17)}…` : name, 8, y + 9);
+  context.fillText(fitted(context, name, kLeftPx - 12), 8, y + 9);
   context.fillStyle = palette.quiet;
   context.font = `11px ${palette.font}`;
   context.fillText(`PID ${lane.pid}`, 8, y + 22);

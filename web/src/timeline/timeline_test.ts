@@ -140,8 +140,8 @@ describe("details", () => {
         { work: TimelineWork.SOFTIRQ, cpu: 1, startNs: at(12), endNs: at(100), startSeen: true, name: "NET_RX" },
       ],
       wakeups: [
-        { wakingNs: 0n, wakeupNs: at(60), pid: 5, wakerPid: 0, wakerContext: "hardirq" },
-        { wakingNs: at(20), wakeupNs: at(25), pid: 4, wakerPid: 7, wakerComm: "t7", wakerContext: "task" },
+        { wakingNs: 0n, wakeupNs: at(60), pid: 5, comm: "t5", wakerPid: 0, wakerContext: "hardirq" },
+        { wakingNs: at(20), wakeupNs: at(25), pid: 4, comm: "t4", wakerPid: 7, wakerComm: "t7", wakerContext: "task" },
       ],
       lanes: [
         {
@@ -193,9 +193,10 @@ describe("details", () => {
   it("tell a wakeup once, in words", () => {
     const wakeups = assembleWakeups([piece(detail.wakeups, 0, 100), piece(behind.wakeups, 0, 200)]);
     expect(wakeups.length).toBe(2);
-    const title = (i: number) =>
-      titleOf({ kind: "wakeup", from: 0, to: 0, pid: 1, wakeup: detail.wakeups[i]!.message }, named);
-    expect([title(0), title(1)]).toEqual(["woken by t7 7", "woken by hardirq"]);
+    const titles = detail.wakeups.map(({ message }) =>
+      titleOf({ kind: "wakeup", from: 0, to: 0, pid: message.pid, wakeup: message }, named),
+    );
+    expect(titles).toEqual(["t4 4 woken by t7 7", "t5 5 woken by hardirq"]);
   });
 
   it("show a thread's waits where its states are not known", () => {

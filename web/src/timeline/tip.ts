@@ -20,8 +20,7 @@ const kBesidePx = 14;
 
 function titled(item: Item): string {
   const title = titleOf(item, harmless);
-  // A lane tells who a thing is about, but not who was woken or waited.
-  if (item.kind === "wakeup") return `${harmless(item.wakeup.comm, item.pid)} ${title}`;
+  // Its lane does not tell who it is about.
   return item.kind === "finding" ? `${title}: ${harmless(item.finding.comm, item.pid)}` : title;
 }
 

@@ -321,7 +321,7 @@ describeOnMock("the timeline", () => {
       await rows.nth(3).waitFor();
       const texts = (await rows.allInnerTexts()).map((text) => text.replaceAll("\u202f", " "));
       expect(texts.filter((text) => /\btask\b/.test(text)).length).toBeGreaterThanOrEqual(4);
-      expect(texts.some((text) => /wakeup\s+woken by/.test(text))).toBe(true);
+      expect(texts.some((text) => /wakeup\s+.+ \d+ woken by/.test(text))).toBe(true);
       await rows.nth(1).getByRole("button").focus();
       await page.keyboard.press("Enter");
       await eventually(chosen).toMatch(/ from /);
