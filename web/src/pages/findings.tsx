@@ -109,7 +109,7 @@ const kColumns: readonly Column<Finding>[] = [
   {
     id: "explanation",
     title: "Explanation",
-    rem: 24,
+    rem: 21,
     raw: (one) => one.explanation,
     cell: (one) => (
       <span title={visible(one.explanation)}>
