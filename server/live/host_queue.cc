@@ -43,13 +43,13 @@ std::vector<HostQueue::Item> HostQueue::Take(Time now, bool paced) {
   ready_at_ = Time::min();
   uint64_t group_events = 0;
   while (!items_.empty() && taken.size() < kGroupItemsMax) {
-    Item& item = items_.front();
-    const uint64_t events = std::max<uint64_t>(EventsWorth(item.batch), item.bytes / kEventBytes);
-    if (!taken.empty() && group_events + events > kGroupEventsMax) break;
     if (paced && pace_.free_at() > now) {
       ready_at_ = pace_.free_at();
       break;
     }
+    Item& item = items_.front();
+    const uint64_t events = std::max<uint64_t>(EventsWorth(item.batch), item.bytes / kEventBytes);
+    if (!taken.empty() && group_events + events > kGroupEventsMax) break;
     if (paced) pace_.Take(events, now);
     group_events += events;
     bytes_ -= item.bytes;

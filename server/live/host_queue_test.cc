@@ -45,7 +45,7 @@ TEST(HostQueue, ABatchIsWorthItsEventsAndItsRows) {
 
 TEST(HostQueue, ATransactionTakesNoMoreThanATurn) {
   HostQueue queue(0);
-  for (uint64_t i = 1; i <= 6; ++i) queue.Push(MakeBatch(i, 70'000), 10);
+  for (uint64_t i = 1; i <= 6; ++i) queue.Push(MakeBatch(i, 43'600), 10);
   queue.PushUnreadable(7, {.code = ErrorCode::kCorrupt, .cause = "not a batch"});
   EXPECT_EQ(queue.bytes(), 60u);
   EXPECT_THAT(Sequences(queue.Take(At(0), true)), ElementsAre(1, 2, 3));
@@ -66,7 +66,8 @@ TEST(HostQueue, ATransactionTakesNoMoreThanATurn) {
 TEST(HostQueue, WhatThePaceHoldsBackStaysAndComesInOrder) {
   HostQueue queue(1'000'000);
   for (uint64_t i = 1; i <= 6; ++i) queue.Push(MakeBatch(i, 100'000), 1);
-  EXPECT_THAT(Sequences(queue.Take(At(0), true)), ElementsAre(1, 2)) << "a turn";
+  EXPECT_THAT(Sequences(queue.Take(At(0), true)), ElementsAre(1)) << "a turn";
+  EXPECT_THAT(Sequences(queue.Take(At(0), true)), ElementsAre(2));
   EXPECT_LE(queue.ready_at(), At(0));
   EXPECT_THAT(Sequences(queue.Take(At(0), true)), ElementsAre(3)) << "a quarter of a second is spent";
   EXPECT_EQ(queue.ready_at(), At(50));
@@ -76,7 +77,8 @@ TEST(HostQueue, WhatThePaceHoldsBackStaysAndComesInOrder) {
   EXPECT_THAT(Sequences(queue.Take(At(60), true)), ElementsAre(4));
   EXPECT_EQ(queue.ready_at(), At(150));
   EXPECT_EQ(queue.paced(), milliseconds(60));
-  EXPECT_THAT(Sequences(queue.Take(At(70), false)), ElementsAre(5, 6)) << "nobody else streams any more";
+  EXPECT_THAT(Sequences(queue.Take(At(70), false)), ElementsAre(5)) << "nobody else streams any more";
+  EXPECT_THAT(Sequences(queue.Take(At(70), false)), ElementsAre(6));
   EXPECT_EQ(queue.ready_at(), HostQueue::Time::max());
   EXPECT_EQ(queue.paced(), milliseconds(70));
   queue.Push(MakeBatch(7, 100'000), 1);

@@ -137,6 +137,24 @@ uint64_t BytesOf(const std::string& path) {
   return bytes;
 }
 
+uint64_t WrittenAt(const std::string& path) {
+  uint64_t written_ns = 0;
+  for (const char* suffix : {"", "-wal"}) {
+    struct stat about {};
+    if (stat((path + suffix).c_str(), &about) != 0 || about.st_mtim.tv_sec < 0) continue;
+    if (about.st_size == 0) continue;  // the log that a reader has opened
+    written_ns = std::max(written_ns, static_cast<uint64_t>(about.st_mtim.tv_sec) * 1'000'000'000 +
+                                          static_cast<uint64_t>(about.st_mtim.tv_nsec));
+  }
+  return written_ns;
+}
+
+void SetWrittenAt(const std::string& path, uint64_t real_ns) {
+  const timespec time{static_cast<time_t>(real_ns / 1'000'000'000), static_cast<long>(real_ns % 1'000'000'000)};
+  const timespec times[] = {time, time};
+  for (const char* suffix : {"", "-wal"}) utimensat(AT_FDCWD, (path + suffix).c_str(), times, 0);
+}
+
 Status MakeFolders(const std::string& folder) {
   struct stat about {};
   if (stat(folder.c_str(), &about) == 0) {

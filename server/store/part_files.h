@@ -42,6 +42,11 @@ void RemoveUnfinished(const std::string& folder);
 // Bytes of a file with its log; 0 when it is not there.
 uint64_t BytesOf(const std::string& path);
 
+// When a file was last written into, or its log: what was committed last may be there only. Nanoseconds since the
+// epoch, by the clock of this machine; 0 when it is not there.
+uint64_t WrittenAt(const std::string& path);
+void SetWrittenAt(const std::string& path, uint64_t real_ns);
+
 // Makes all folders on the way to `folder`, durably.
 Status MakeFolders(const std::string& folder);
 Status SyncFile(const std::string& path);

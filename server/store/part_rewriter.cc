@@ -1,15 +1,11 @@
 #include "server/store/part_rewriter.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
-
-#include <fcntl.h>
-#include <sys/stat.h>
 
 #include "analysis/chunk/chunk.h"
 #include "server/store/chunk_loader.h"
@@ -45,7 +41,8 @@ struct Item {
 // The part as it is, open to read, and the new file, in a transaction.
 class Rewrite {
  public:
-  static Result<std::unique_ptr<Rewrite>> Begin(const std::string& path);
+  // The new file is as old as `written_ns`: a part's age is judged by it.
+  static Result<std::unique_ptr<Rewrite>> Begin(const std::string& path, uint64_t written_ns);
   ~Rewrite();
 
   Database& to() { return to_; }
@@ -58,15 +55,27 @@ class Rewrite {
   Status Finish(const std::string& mark);
 
  private:
-  Rewrite(std::string path, Database from) : path_(std::move(path)), from_(std::move(from)) {}
+  Rewrite(std::string path, uint64_t written_ns, Database from)
+      : path_(std::move(path)), written_ns_(written_ns), from_(std::move(from)) {}
   Status PrepareTarget();
 
   const std::string path_;
+  const uint64_t written_ns_;
   Database from_, to_;
   Statement copy_chunk_;
   std::vector<StoredChunk> chunks_;
   std::vector<StoredGap> gaps_;
   bool done_ = false;
+};
+
+// Whatever is done to a file meanwhile, it was last written into when it was: settling its log is no news.
+struct KeptTime {
+  explicit KeptTime(const std::string& file) : path(file), ns(WrittenAt(file)) {}
+  ~KeptTime() {
+    if (ns != 0) SetWrittenAt(path, ns);
+  }
+  const std::string path;
+  const uint64_t ns;
 };
 
 // Makes the part one file: a log left beside the old file would be taken for the new file's.
@@ -80,10 +89,10 @@ Result<Database> OpenSettled(const std::string& path) {
   return db;
 }
 
-Result<std::unique_ptr<Rewrite>> Rewrite::Begin(const std::string& path) {
+Result<std::unique_ptr<Rewrite>> Rewrite::Begin(const std::string& path, uint64_t written_ns) {
   auto from = OpenRecordingFile(path);
   if (!from) return tl::unexpected<Error>(std::move(from.error()));
-  std::unique_ptr<Rewrite> rewrite(new Rewrite(path, std::move(*from)));
+  std::unique_ptr<Rewrite> rewrite(new Rewrite(path, written_ns, std::move(*from)));
   STORE_TRY(rewrite->PrepareTarget());
   return rewrite;
 }
@@ -100,15 +109,6 @@ Status Rewrite::PrepareTarget() {
       "FROM old.chunk WHERE id = ?1");
   if (!copy) return tl::unexpected<Error>(std::move(copy.error()));
   copy_chunk_ = std::move(*copy);
-  return {};
-}
-
-// The time of a part's file is that of its last event, about; where no clock pair is known its age is judged by it.
-Status KeepTimes(const std::string& from, const std::string& to) {
-  struct stat about {};
-  if (stat(from.c_str(), &about) != 0) return Fail(ErrnoError(errno, "looking at", from));
-  const timespec times[] = {about.st_atim, about.st_mtim};
-  if (utimensat(AT_FDCWD, to.c_str(), times, 0) != 0) return Fail(ErrnoError(errno, "setting the time of", to));
   return {};
 }
 
@@ -174,7 +174,7 @@ Status Rewrite::Finish(const std::string& mark) {
   STORE_TRY(to_.Exec("COMMIT"));
   copy_chunk_ = Statement();
   to_ = Database();
-  STORE_TRY(KeepTimes(path_, path_ + std::string(kUnfinishedSuffix)));
+  SetWrittenAt(path_ + std::string(kUnfinishedSuffix), written_ns_);
   STORE_TRY(PutInPlace(path_ + std::string(kUnfinishedSuffix), path_));
   done_ = true;
   return {};
@@ -399,13 +399,14 @@ Status Named(Status status, const char* action) {
 }  // namespace
 
 Status SealPart(const std::string& path) {
+  const KeptTime written(path);
   const auto seal = [&]() -> Status {
     const auto settled = OpenSettled(path);
     if (!settled) return tl::unexpected<Error>(settled.error());
     const auto sealed = GetMeta(*settled, "sealed");
     if (!sealed) return tl::unexpected<Error>(sealed.error());
     if (!sealed->empty()) return {};
-    auto rewrite = Rewrite::Begin(path);
+    auto rewrite = Rewrite::Begin(path, written.ns);
     if (!rewrite) return tl::unexpected<Error>(std::move(rewrite.error()));
     STORE_TRY((*rewrite)->CopyTables());
     STORE_TRY(SealAll(rewrite->get()));
@@ -415,9 +416,10 @@ Status SealPart(const std::string& path) {
 }
 
 Status TrimPart(const std::string& path, const std::vector<KeptSpan>& spans) {
+  const KeptTime written(path);
   const auto trim = [&]() -> Status {
     if (const auto settled = OpenSettled(path); !settled) return tl::unexpected<Error>(settled.error());
-    auto rewrite = Rewrite::Begin(path);
+    auto rewrite = Rewrite::Begin(path, written.ns);
     if (!rewrite) return tl::unexpected<Error>(std::move(rewrite.error()));
     STORE_TRY((*rewrite)->CopyTables({"gap", "wait_chunk"}));
     STORE_TRY(TrimAll(rewrite->get(), spans));

@@ -8,10 +8,6 @@
 #include <system_error>
 #include <utility>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "server/store/part_files.h"
 #include "server/store/part_rewriter.h"
 #include "server/store/recording_row.h"
@@ -39,30 +35,11 @@ struct PartState {
   std::vector<KeptSpan> spans;  // around the findings that are still to be kept
 };
 
-// Of the file and its log: what was committed last may be in the log only.
-uint64_t WrittenAt(const std::string& path) {
-  uint64_t written_ns = 0;
-  for (const char* suffix : {"", "-wal"}) {
-    struct stat about {};
-    if (stat((path + suffix).c_str(), &about) != 0 || about.st_mtim.tv_sec < 0) continue;
-    if (about.st_size == 0) continue;  // the log that a reader has opened
-    written_ns = std::max(written_ns, static_cast<uint64_t>(about.st_mtim.tv_sec) * 1'000'000'000 +
-                                          static_cast<uint64_t>(about.st_mtim.tv_nsec));
-  }
-  return written_ns;
-}
-
-// This machine's clock was ahead when the file was written. It must not live for as long as that: its age counts from
-// now on.
-void SetWrittenAt(const std::string& path, uint64_t real_ns) {
-  const timespec time{static_cast<time_t>(real_ns / 1'000'000'000), static_cast<long>(real_ns % 1'000'000'000)};
-  const timespec times[] = {time, time};
-  for (const char* suffix : {"", "-wal"}) utimensat(AT_FDCWD, (path + suffix).c_str(), times, 0);
-}
-
 PartFile Look(const std::string& path, uint64_t now_real_ns) {
   PartFile part{path, BytesOf(path), WrittenAt(path)};
   if (part.written_real_ns <= now_real_ns) return part;
+  // This machine's clock was ahead when the file was written. It must not live for as long as that: its age counts from
+  // now on.
   SetWrittenAt(path, now_real_ns);
   part.written_real_ns = now_real_ns;
   return part;

@@ -107,6 +107,21 @@ TEST_F(SessionPartsTest, SealingChangesNothingThatIsRead) {
   }
 }
 
+// What was stored before a long stop is as old as it was.
+TEST_F(SessionPartsTest, SealingAndTrimmingKeepWhenAPartWasWritten) {
+  constexpr uint64_t kThenNs = 1'000'000'000'000'000'000;
+  const std::string part = Parts(StoreAll(Data(), trace_.Batches(9), {})).at(0);
+  for (const char* again : {"the first time", "when it is sealed"}) {
+    SetWrittenAt(part, kThenNs);
+    const auto sealed = SealPart(part);
+    ASSERT_TRUE(sealed) << TextOf(sealed);
+    EXPECT_EQ(WrittenAt(part), kThenNs) << again;
+  }
+  const auto trimmed = TrimPart(part, {});
+  ASSERT_TRUE(trimmed) << TextOf(trimmed);
+  EXPECT_EQ(WrittenAt(part), kThenNs);
+}
+
 TEST_F(SessionPartsTest, ThePartThatIsWrittenIsSealedOnlyAtTheEnd) {
   const auto batches = trace_.Batches(9);
   const auto store = OpenStore(Data(), TinyParts());
