@@ -180,7 +180,7 @@ TEST_F(AccessControlTest, NobodyDeliversAsAnotherHost) {
       {"a host that begins like it", caller({Role::kIngest}, "web-1", {}), "web-11", false, false},
       {"a certificate's name", caller({Role::kIngest}, "", certificate), "web-1.example.org", false, true},
       {"no name of the certificate", caller({Role::kIngest}, "", certificate), "web-2", false, false},
-      {"a certificate without names", caller({Role::kIngest}, "", {{}}), "web-1", false, false},
+      {"a certificate without names", caller({Role::kIngest}, "", std::vector<std::string>()), "web-1", false, false},
       {"certificate and token agree", caller({Role::kIngest}, "web-1", certificate), "web-1", false, true},
       {"they do not", caller({Role::kIngest}, "web-2", certificate), "web-2", false, false},
       {"an import", caller({Role::kImport}, "", {}), "lab-7", true, true},
