@@ -38,7 +38,7 @@ TokenVerb::TokenVerb(CommandLine* line)
                    .required = true,
                    .choices = {"create", "list", "rotate", "revoke"}},
                   &what_);
-  options()->Text({.names = "token", .help = "Of the token to rotate or revoke", .type = "ID"}, &id_);
+  options()->Text({.names = "token", .help = "The one to rotate or revoke, by its id", .type = "ID"}, &id_);
   options()->Text({.names = "--data", .help = "The server's data folder", .type = "DIR"}, &data_);
   options()->List({.names = "--role",
                    .help = "What its holder may do; may be repeated; admin may also import and read",
