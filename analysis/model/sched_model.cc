@@ -15,7 +15,12 @@ SchedModel::SchedModel(const TraceInput& input)
       kernel_version_(KernelVersion(input.metadata().kernel)),
       stale_sleep_kernel_(PrintsStaleSleeps(kernel_version_)),
       tasks_(input.metadata().threads),
-      tick_(input.symbols()) {}
+      tick_(input.symbols()) {
+  if (metadata_.loss_marked) return;
+  for (const CpuStats& stats : metadata_.stats) {
+    if (stats.overrun > 0) overwritten_.push_back(stats.cpu);
+  }
+}
 
 const CpuState& SchedModel::cpu(uint32_t cpu) const {
   static const CpuState kNever;
@@ -27,10 +32,10 @@ void SchedModel::AddCpus(uint32_t last) {
 }
 
 bool SchedModel::Dark(uint64_t start_ns, const Task& task) const {
-  if (dark_end_ns_ <= start_ns) return false;
+  if (!Dark(start_ns)) return false;
   if (task.only_cpu < 0) return true;
-  const auto own = static_cast<size_t>(task.only_cpu);
-  return own >= cpus_.size() || cpus_[own].dark_end_ns > start_ns;
+  const auto own = static_cast<uint32_t>(task.only_cpu);
+  return own >= cpus_.size() || cpus_[own].dark_end_ns > start_ns || std::ranges::find(overwritten_, own) != overwritten_.end();
 }
 
 const Step& SchedModel::Apply(const Event& event) {
@@ -87,15 +92,10 @@ void SchedModel::FirstEvent(CpuState* cpu, const Event& event) {
   cpu->use = cpu->task_use;
   const bool idle = event.pid == 0 && !cpu->going_offline;
   schedule_.Runs(cpu->cpu, idle ? kIdleRank : ReferenceSchedule::kNobody);
-  if (cpu->dark_end_ns != 0) return;
-  if (metadata_.loss_marked) return;
   // The kernel says that this buffer overflowed, and no page says where: perhaps in front of its first event.
-  for (const CpuStats& stats : metadata_.stats) {
-    if (stats.cpu == cpu->cpu && stats.overrun > 0) {
-      cpu->dark_end_ns = event.ts_ns;
-      dark_end_ns_ = std::max(dark_end_ns_, event.ts_ns);
-    }
-  }
+  if (std::erase(overwritten_, cpu->cpu) == 0 || cpu->dark_end_ns != 0) return;
+  cpu->dark_end_ns = event.ts_ns;
+  dark_end_ns_ = std::max(dark_end_ns_, event.ts_ns);
 }
 
 void SchedModel::Advance(CpuState* cpu, const Event& event) {

@@ -55,7 +55,7 @@ class SchedModel {
 
   // True when lost events could have changed what is known of [start_ns, now]. With a task, only gaps that could have
   // hidden something about it count: a task bound to one CPU is wholly seen there.
-  bool Dark(uint64_t start_ns) const { return dark_end_ns_ > start_ns; }
+  bool Dark(uint64_t start_ns) const { return dark_end_ns_ > start_ns || !overwritten_.empty(); }
   bool Dark(uint64_t start_ns, const Task& task) const;
 
   const CpuState& cpu(uint32_t cpu) const;
@@ -93,7 +93,7 @@ class SchedModel {
 
   static void Fields(auto& self, auto& archive) {
     archive(self.has_waking_, self.tick_, self.anomalies_, self.now_ns_, self.dark_end_ns_, self.skew_ns_,
-            self.skew_pairs_, self.cpus_, self.schedule_);
+            self.skew_pairs_, self.cpus_, self.schedule_, self.overwritten_);
   }
   CpuState& Cpu(uint32_t cpu) {
     if (cpu >= cpus_.size()) [[unlikely]]
@@ -164,6 +164,9 @@ class SchedModel {
   Step step_;
   uint64_t now_ns_ = 0;
   uint64_t dark_end_ns_ = 0;  // the latest end of any CPU's gaps
+  // CPUs whose buffers overflowed, which no page marks, and whose first event is still to come: until then theirs are
+  // missing.
+  std::vector<uint32_t> overwritten_;
   uint64_t skew_ns_ = 0, skew_pairs_ = 0;
 };
 

@@ -307,6 +307,9 @@ TEST(SchedModel, AnOverrunThatNoPageMarksVoidsTheBeginning) {
   ScriptInput input;
   input.meta().stats.push_back({.cpu = 2, .overrun = 1});
   EXPECT_EQ("7 woken void; ", Play(script, input));
+  ScriptInput later;
+  later.meta().stats.push_back({.cpu = 3, .overrun = 1});
+  EXPECT_EQ("7 woken void; ", Play(script, later)) << "nothing of CPU 3 is there yet";
   input.meta().loss_marked = true;
   EXPECT_EQ("7 woken 1+19; ", Play(script, input)) << "a gap would say so";
 }

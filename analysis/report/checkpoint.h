@@ -14,7 +14,7 @@ namespace wakewatch {
 
 // To be raised with every change of a Fields list, of what a field means, or of what the model or a check does: state
 // that was made by other rules is not to be gone on with.
-inline constexpr uint32_t kCheckpointVersion = 4;
+inline constexpr uint32_t kCheckpointVersion = 5;
 
 // The state of a run, and what it was made under: `terms` holds options and the like, in any form, and the first
 // `formats` formats of the input.

@@ -57,9 +57,9 @@ bool ActHabit::HasUsual() const {
   return std::any_of(counts_.begin(), counts_.end(), [this](const Count& count) { return Usual(count); });
 }
 
-bool ActHabit::UsualSeenSince(uint64_t since_ns, const ActsSeen& seen) const {
+bool ActHabit::UsualSeenAround(uint64_t window_ns, const ActsSeen& seen) const {
   for (size_t kind = 0; kind < seen.size(); ++kind) {
-    if (seen[kind] < since_ns) continue;
+    if (seen[kind].first_ns > window_ns || seen[kind].last_ns < window_ns) continue;
     const uint32_t key = Act::KeyOf(static_cast<ActKind>(kind));
     const auto usual = [&](const Count& count) { return count.key == key && Usual(count); };
     if (std::any_of(counts_.begin(), counts_.end(), usual)) return true;
@@ -139,7 +139,7 @@ Answer AnswerTo(const WakeCall& call, const DoubtfulSleep& sleep, const Sleeper&
   const bool answered = std::any_of(sleep.acts.begin(), sleep.acts.end(),
                                     [&](const Act& act) { return act.ns > call.ns && habit->Usual(act.key); });
   if (answered || AnsweredBefore(call, sleep, *habit)) return Answer::kAnswered;
-  return habit->UsualSeenSince(sleep.window_ns, seen) ? Answer::kMissing : Answer::kUnlearned;
+  return habit->UsualSeenAround(sleep.window_ns, seen) ? Answer::kMissing : Answer::kUnlearned;
 }
 
 }  // namespace wakewatch

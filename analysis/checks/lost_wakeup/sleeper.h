@@ -43,8 +43,12 @@ struct WakeCall {
 enum class ActKind : uint8_t { kComplete, kWakeQueue, kWakeTask, kQueueWork };
 constexpr ActKind LastOf(ActKind) { return ActKind::kQueueWork; }
 inline constexpr size_t kActKinds = static_cast<size_t>(LastOf(ActKind{})) + 1;
-// When each kind was last seen of anybody: 0 never.
-using ActsSeen = std::array<uint64_t, kActKinds>;
+// When a kind was first and last seen of anybody: 0 never.
+struct ActSeen {
+  uint64_t first_ns = 0, last_ns = 0;
+  static void Fields(auto& self, auto& archive) { archive(self.first_ns, self.last_ns); }
+};
+using ActsSeen = std::array<ActSeen, kActKinds>;
 struct Act {
   uint64_t ns = 0;
   uint32_t key = 0;  // of the kind alone, or of the kind and the object
@@ -73,8 +77,8 @@ class ActHabit {
   // It was seen after at least nine in ten wakes. Where acts on certain objects are usual, only those count.
   bool Usual(uint32_t key) const;
   bool HasUsual() const;
-  // A kind of its usual acts was seen of anybody from `since_ns` on: acts of that kind are recorded.
-  bool UsualSeenSince(uint64_t since_ns, const ActsSeen& seen) const;
+  // A kind of its usual acts was seen of anybody before `window_ns` and from then on: acts of that kind are recorded.
+  bool UsualSeenAround(uint64_t window_ns, const ActsSeen& seen) const;
   static void Fields(auto& self, auto& archive) {
     archive(self.n_, self.begun_ns_, self.seen_, self.answered_, self.counts_, self.response_);
   }

@@ -164,7 +164,9 @@ void SleeperRule::OnWaking(const Step& step) {
 }
 
 void SleeperRule::AddAct(const Step& step, ActKind kind, uint64_t object) {
-  acts_seen_[static_cast<size_t>(kind)] = step.event->ts_ns;
+  ActSeen& seen = acts_seen_[static_cast<size_t>(kind)];
+  seen.last_ns = step.event->ts_ns;
+  if (seen.first_ns == 0) seen.first_ns = seen.last_ns;
   if (ContextOf(*step.event) != WakeContext::kTask) return;
   const Task* const actor = step.cpu->current;
   if (actor == nullptr || actor->pid != step.event->pid) return;

@@ -42,8 +42,22 @@ TEST(SleeperRule, CallsThatFindTheThreadRunning) {
       {"the trace ends behind it", Learned().Call(103, 0, false).Sleep(104).Pass(300),
        "check-before-sleep strong 104..204 open; check-before-sleep strong 104..300 open; "},
       {"lost at first, before anything was learnt",
-       Story().Wake(20).Answer(22).Call(23, 0, false).Sleep(24).Rescue(200).Answer(201).Sleep(203).Rounds(220, 5),
+       [] {
+         Story story;
+         story.script().On(1).Probe(4 * kMs, EventType::kProbeTtwu, kFeed, TtwuFields(99, kStateS));
+         story.script().Probe(5 * kMs, EventType::kProbeComplete, kFeed, CompletionFields(0x3000, 0, true));
+         return story.Wake(20)
+             .Answer(22)
+             .Call(23, 0, false)
+             .Sleep(24)
+             .Rescue(200)
+             .Answer(201)
+             .Sleep(203)
+             .Rounds(220, 5);
+       }(),
        "check-before-sleep strong 24..200; "},
+      {"lost at first, and nobody was seen to answer before: answers may not have been recorded yet",
+       Story().Wake(20).Answer(22).Call(23, 0, false).Sleep(24).Rescue(200).Answer(201).Sleep(203).Rounds(220, 5), ""},
       {"too little is learnt", Story().Wake(20).Answer(22).Call(23, 0, false).Sleep(24).Rescue(200).Sleep(203), ""},
       {"nobody was seen to answer since: answers may no longer be recorded",
        Story().Rounds(20, 4).Wake(100).Call(103, 0, false).Sleep(104).Rescue(400).Sleep(410).Rounds(420, 3, false), ""},

@@ -30,9 +30,11 @@ void TimerLost::OnStep(const Step& step) {
     case EventType::kSchedWaking:
       if (step.task != nullptr) OnBack(*step.task);
       return;
-    case EventType::kTimerCancel:
+    case EventType::kTimerCancel: return OnTimerCancel(event);
     case EventType::kHrtimerCancel: return OnGone(event.timer.timer);  // expiring begins with it, too
-    default: armed_.assign(kArmedKept, Armed{});                       // what was armed in a gap is not known
+    default:                                                           // what was armed in a gap is not known
+      armed_.assign(kArmedKept, Armed{});
+      expiring_.clear();
   }
 }
 
@@ -108,12 +110,21 @@ void TimerLost::Arm(const Task& task, const Sleeper& armed, uint64_t due) {
   BaseOf(sleeper.hrtimer, sleeper.base).Add({due, task.index});
 }
 
+// Expiring begins with it, on the CPU that then runs the timer. Else the timer is armed no longer: when it expires
+// after all, its new start was not recorded, and when it was due is not known.
+void TimerLost::OnTimerCancel(const Event& event) {
+  const uint64_t timer = event.timer.timer;
+  OnGone(timer);
+  if (event.cpu >= expiring_.size()) expiring_.resize(event.cpu + size_t{1});
+  Armed& place = Place(timer);
+  expiring_[event.cpu] = place.timer == timer ? std::exchange(place, Armed{}) : Armed{};
+}
+
 void TimerLost::OnTimerExpire(const Event& event) {
   const uint64_t timer = event.timer.timer;
   OnGone(timer);
-  Armed& place = Place(timer);
-  if (place.timer != timer) return;
-  const Armed armed = std::exchange(place, Armed{});
+  if (event.cpu >= expiring_.size() || expiring_[event.cpu].timer != timer) return;
+  const Armed armed = std::exchange(expiring_[event.cpu], Armed{});
   BaseSleepers& base = BaseOf(false, armed.base);
   if (base.first_due() >= armed.due || armed.due - base.first_due() < kMarginJiffies) return;
   base.TakeDue(armed.due - kMarginJiffies, [&](uint32_t index) { Pass(event, index); });
@@ -221,8 +232,10 @@ void TimerLost::Forget(const Task& task) {
 void TimerLost::Load(ArchiveReader& archive) {
   Fields(*this, archive);
   if (armed_.size() != kArmedKept) archive.Spoil();
-  for (const Armed& armed : armed_) {
-    if (armed.base >= kBasesMax) archive.Spoil();
+  for (const std::vector<Armed>* const timers : {&armed_, &expiring_}) {
+    for (const Armed& armed : *timers) {
+      if (armed.base >= kBasesMax) archive.Spoil();
+    }
   }
   sleepers_.ForEach([&](const Sleeper& sleeper) {
     if (sleeper.base >= (sleeper.hrtimer ? size_t{UINT16_MAX} + 1 : size_t{kBasesMax})) archive.Spoil();

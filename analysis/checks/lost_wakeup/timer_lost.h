@@ -62,11 +62,12 @@ class TimerLost : public LostWakeupRule {
   static constexpr uint64_t kMarginJiffies = 2;
 
   static void Fields(auto& self, auto& archive) {
-    archive(self.sleepers_, self.of_timer_, self.armed_, self.wheel_, self.hrtimers_);
+    archive(self.sleepers_, self.of_timer_, self.armed_, self.expiring_, self.wheel_, self.hrtimers_);
   }
   Armed& Place(uint64_t timer) { return armed_[(timer >> 3 ^ timer >> 13) % kArmedKept]; }
   BaseSleepers& BaseOf(bool hrtimer, uint32_t base);
   void OnTimerStart(const Step& step);
+  void OnTimerCancel(const Event& event);
   void OnTimerExpire(const Event& event);
   void OnHrtimerStart(const Step& step);
   void OnHrtimerExpire(const Step& step);
@@ -86,6 +87,7 @@ class TimerLost : public LostWakeupRule {
   TaskSlots<Sleeper> sleepers_;
   std::unordered_map<uint64_t, uint32_t> of_timer_;  // the sleepers' timers: Task::index
   std::vector<Armed> armed_ = std::vector<Armed>(kArmedKept);
+  std::vector<Armed> expiring_;        // by CPU: what its last timer_cancel took out of armed_
   std::vector<BaseSleepers> wheel_;    // by WheelPlace::base
   std::vector<HrtimerBase> hrtimers_;  // by CPU
 };

@@ -93,6 +93,10 @@ TEST(TimerLost, Wheel) {
   Expire(&in_order, 100 * kMs, kLater, kOther, 121);
   Script late = Passed(&records);
   Expire(&late, 150 * kMs, kOwn, kProcessTimeout, 131);
+  // The other timer was moved to an earlier jiffy, and the event of its new start is missing.
+  Script moved = Armed(&records);
+  moved.TimerAt(20 * kMs, EventType::kTimerCancel, kLater, 0, 0, 0, 0);
+  Expire(&moved, 30 * kMs, kLater, kOther, 105);
   Script one_jiffy = Armed(&records);
   one_jiffy.TimerAt(20 * kMs, EventType::kTimerStart, kLater, kOther, 111, 100, 0).Carrying(0, records.Of(1, 111));
   Expire(&one_jiffy, 100 * kMs, kLater, kOther, 112);
@@ -114,6 +118,8 @@ TEST(TimerLost, Wheel) {
        "strong 7 13000000..700000000; ", "opened 1, expired 1"},
       {"passed by, and expired right after", late.Switch(900 * kMs, 0, kRunnable, 8), "", "opened 1, late 1"},
       {"the next jiffy's: too close to tell", one_jiffy.Switch(900 * kMs, 0, kRunnable, 8), "", "opened 1, censored 1"},
+      {"the later one was moved, and where to is not recorded", moved.Switch(900 * kMs, 0, kRunnable, 8), "",
+       "opened 1, censored 1"},
       {"nothing that was due later expires: a CPU that is not run", Armed(&records).Switch(900 * kMs, 0, kRunnable, 8),
        "", "opened 1, censored 1"},
       {"of another base", Passed(&records, kPinned).Switch(900 * kMs, 0, kRunnable, 8), "", "opened 1, censored 1"},

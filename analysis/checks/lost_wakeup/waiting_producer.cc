@@ -1,6 +1,7 @@
 #include "analysis/checks/lost_wakeup/waiting_producer.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "analysis/checks/delay_cause.h"
@@ -34,8 +35,28 @@ void WaitingProducer::OnTimer(const Step& step) {
   const Event& event = *step.event;
   const Task* const current = step.cpu->current;
   if (current == nullptr || current->pid != event.pid || ContextOf(event) != WakeContext::kTask) return;
-  Victim* const victim = victims_.Find(current->index);
-  if (victim != nullptr && timers_.IsTimeout(event.timer.function)) victim->timed = true;
+  if (timers_.IsTimeout(event.timer.function)) {
+    if (Victim* const victim = victims_.Find(current->index)) victim->timeout = TimeoutOf(event);
+  } else if (Producer* const producer = producers_.Find(current->index)) {
+    producer->armed = event.timer.function;
+  }
+}
+
+uint32_t WaitingProducer::TimeoutOf(const Event& start) {
+  // An hrtimer's start does not say when it was.
+  const Event::Timer& timer = start.timer;
+  if (start.type != EventType::kTimerStart || timer.now == 0 || timer.expires <= timer.now) return kUnknownTimeout;
+  const auto power = static_cast<uint32_t>(std::bit_width(timer.expires - timer.now) - 1);
+  return std::min(kFirstTimeout + power, kTimeouts - 1);
+}
+
+bool WaitingProducer::Woken::FromLike(uint32_t kind) const {
+  uint64_t like = uint64_t{1} << kind;
+  // Time-outs of one length may stand on both sides of a power of two.
+  const uint32_t timeout = kind % kTimeouts;
+  if (timeout > kFirstTimeout) like |= like >> 1;
+  if (timeout >= kFirstTimeout && timeout + 1 < kTimeouts) like |= like << 1;
+  return (kinds & like) != 0;
 }
 
 void WaitingProducer::OnSwitch(const Step& step) {
@@ -47,7 +68,7 @@ void WaitingProducer::OnSwitch(const Step& step) {
   Victim* const victim = victims_.Find(step.next->index);
   if (victim == nullptr || !victim->coming) return;
   victim->coming = false;
-  victim->timed = false;
+  victim->timeout = 0;
   victim->window_ns = step.event->ts_ns;
   victim->suspects.clear();
 }
@@ -58,6 +79,7 @@ void WaitingProducer::OnBlock(const Step& step, Producer* producer) {
   producer->block_ns = now_ns;
   producer->run_ns = run_ns;
   producer->block_cpu = step.event->cpu;
+  const uint64_t armed = std::exchange(producer->armed, 0);
   // It came back without a sched_waking, so nobody is seen to have answered it.
   Drop(producer, Outcome::kDischarged);
   // A kworker that goes idle waits for work, and for nobody in particular.
@@ -73,7 +95,7 @@ void WaitingProducer::OnBlock(const Step& step, Producer* producer) {
     const bool runs = task->OnCpu() || (task->state == TaskState::kReady && task->wait.kind == WaitKind::kPreempted);
     if (victim->coming ? !sleeps || task->sleep_ns <= run_ns : !runs) continue;
     if (victim->suspects.size() >= kSuspectsMax) victim->suspects.erase(victim->suspects.begin());
-    victim->suspects.push_back({step.prev->index, now_ns});
+    victim->suspects.push_back({step.prev->index, now_ns, armed});
   }
 }
 
@@ -86,7 +108,7 @@ void WaitingProducer::OnWaking(const Step& step) {
           : nullptr;
   if (by == step.task) return;
   Victim* victim = victims_.Find(step.task->index);
-  const uint8_t kind = victim != nullptr && step.slept_since_ns != 0 ? KindOf(*step.task, *victim) : 0;
+  const uint64_t kind = victim != nullptr && step.slept_since_ns != 0 ? uint64_t{1} << KindOf(*step.task, *victim) : 0;
   if (victim != nullptr) OnVictimWoken(step, victim);
   if (Producer* const producer = producers_.Find(step.task->index)) OnProducerWoken(step, producer, by);
   if (by == nullptr || !MayBeVictim(*step.task)) return;
@@ -110,19 +132,27 @@ void WaitingProducer::OnVictimWoken(const Step& step, Victim* victim) {
   const std::vector<Suspect> suspects = std::exchange(victim->suspects, {});
   if (step.slept_since_ns == 0) return;
   victim->coming = true;
+  const uint64_t slept_ns = step.event->ts_ns - step.slept_since_ns;
+  const bool overslept = victim->Overslept(slept_ns);
+  victim->sleeps.Add(slept_ns);
+  if (!overslept) return;
+  const WakeHistory::Wake* const wake = input_.check.wakes.Last(*step.task);
+  const bool by_timer = wake != nullptr && wake->source == WakeSource::kTimer && wake->waking_ns == step.event->ts_ns;
   for (const Suspect& suspect : suspects) {
     Producer* const producer = producers_.Find(suspect.producer);
     const Task* const task = input_.check.model.tasks().At(suspect.producer);
     if (producer == nullptr || task == nullptr || producer->block_ns != suspect.block_ns) continue;
     if (task->state != TaskState::kSleeping || task->sleep_ns != suspect.block_ns) continue;
+    // It left the wake to a timer.
+    if (by_timer && suspect.armed != 0 && suspect.armed == wake->source_id) continue;
     const auto woken = std::find_if(producer->woken.begin(), producer->woken.end(), [&](const Woken& each) {
       return each.index == step.task->index && each.pid == step.task->pid;
     });
-    if (woken == producer->woken.end() || (woken->kinds & KindOf(*step.task, *victim)) == 0) continue;
+    if (woken == producer->woken.end() || !woken->FromLike(KindOf(*step.task, *victim))) continue;
     const uint64_t since_ns = std::max(suspect.block_ns, step.slept_since_ns);
     const uint64_t floor_ns = input_.check.options.sleep_threshold_ns;
-    const uint64_t usual_ns = Learned(producer->waits) ? DeadlineOf(producer->waits, floor_ns) : floor_ns;
-    if (step.event->ts_ns - since_ns < usual_ns) continue;
+    // One answer is little to know the usual by, but without any it is not known that it waits for answers at all.
+    if (producer->waits.n() == 0 || step.event->ts_ns - since_ns < DeadlineOf(producer->waits, floor_ns)) continue;
     Drop(producer, Outcome::kDischarged);  // it waits for the one that was woken last
     producer->victim = step.task->index;
     producer->sleep = {step.slept_since_ns, step.event->ts_ns, step.task->cpu, step.task->sleep_letter};
@@ -179,6 +209,13 @@ void WaitingProducer::Forget(const Task& task) {
   if (Producer* const own = producers_.Find(task.index)) Drop(own, Outcome::kVoid);
   producers_.Forget(task);
   victims_.Forget(task);
+}
+
+void WaitingProducer::Load(ArchiveReader& archive) {
+  Fields(*this, archive);
+  victims_.ForEach([&](const Victim& victim) {
+    if (victim.timeout >= kTimeouts) archive.Spoil();
+  });
 }
 
 }  // namespace wakewatch
