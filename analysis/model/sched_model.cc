@@ -35,7 +35,8 @@ bool SchedModel::Dark(uint64_t start_ns, const Task& task) const {
   if (!Dark(start_ns)) return false;
   if (task.only_cpu < 0) return true;
   const auto own = static_cast<uint32_t>(task.only_cpu);
-  return own >= cpus_.size() || cpus_[own].dark_end_ns > start_ns || std::ranges::find(overwritten_, own) != overwritten_.end();
+  return own >= cpus_.size() || cpus_[own].dark_end_ns > start_ns ||
+         std::ranges::find(overwritten_, own) != overwritten_.end();
 }
 
 const Step& SchedModel::Apply(const Event& event) {

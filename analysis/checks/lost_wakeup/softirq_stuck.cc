@@ -52,7 +52,9 @@ void SoftirqStuck::OnRaise(const Step& step, Cpu* cpu) {
 void SoftirqStuck::OnEntry(const Step& step, Cpu* cpu) {
   const Event& event = *step.event;
   const CpuState& state = *step.cpu;
-  const bool at_exit = (state.flags_before & kFlagHardirq) != 0;
+  // At an interrupt's exit, but not of one that came when softirqs were about to run already: the idle loop runs those
+  // that its function calls raised by itself.
+  const bool at_exit = (state.flags_before & (kFlagHardirq | kFlagSoftirq)) == kFlagHardirq;
   entry_ns_ = event.ts_ns;
   if (at_exit && state.Idle()) exit_serves_ = true;
   const Raise raise = std::exchange(cpu->raises[event.softirq.vec], Raise{});

@@ -58,6 +58,14 @@ TEST(SoftirqStuck, Stories) {
        "opened 2, discharged 2"},
       {"run there and then, by whoever raised it", Raised().On(1, kFlagSoftirq).Softirq(41, kEntry, kTasklet, 7), "",
        "opened 2, discharged 2"},
+      {"run there and then, and an interrupt comes in between",
+       Raised()
+           .On(1, kFlagHardirq | kFlagSoftirq)
+           .Irq(41, EventType::kIrqEntry, 9, 7)
+           .Irq(42, EventType::kIrqExit, 9, 7)
+           .On(1, kFlagSoftirq)
+           .Softirq(43, kEntry, kTasklet, 7),
+       "", "opened 2, discharged 2"},
       {"raised in an interrupt and run at its exit",
        Usual()
            .On(1, kFlagHardirq)
