@@ -151,8 +151,7 @@ void WaitingProducer::OnVictimWoken(const Step& step, Victim* victim) {
     if (woken == producer->woken.end() || !woken->FromLike(KindOf(*step.task, *victim))) continue;
     const uint64_t since_ns = std::max(suspect.block_ns, step.slept_since_ns);
     const uint64_t floor_ns = input_.check.options.sleep_threshold_ns;
-    // One answer is little to know the usual by, but without any it is not known that it waits for answers at all.
-    if (producer->waits.n() == 0 || step.event->ts_ns - since_ns < DeadlineOf(producer->waits, floor_ns)) continue;
+    if (step.event->ts_ns - since_ns < DeadlineOf(producer->waits, floor_ns)) continue;
     Drop(producer, Outcome::kDischarged);  // it waits for the one that was woken last
     producer->victim = step.task->index;
     producer->sleep = {step.slept_since_ns, step.event->ts_ns, step.task->cpu, step.task->sleep_letter};
@@ -179,6 +178,9 @@ void WaitingProducer::OnProducerWoken(const Step& step, Producer* producer, cons
   const bool at_once = answers != nullptr && answers->woken_ns == producer->sleep.end_ns;
   if (!at_once) return input_.ledger.End(LostClass::kUndecided, Outcome::kDischarged);
   if (input_.check.model.Dark(producer->run_ns)) return input_.ledger.End(LostClass::kUndecided, Outcome::kVoid);
+  // One answer is little to know the usual by, but without any it is not known that it waits for answers at all. And
+  // what may have been a loss is not learnt from.
+  if (producer->waits.n() == 0) return input_.ledger.End(LostClass::kUndecided, Outcome::kUnlearned);
   input_.ledger.End(LostClass::kUndecided, Outcome::kExpired);
   Accuse(*by, *step.task, *producer, step);
 }

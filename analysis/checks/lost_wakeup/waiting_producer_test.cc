@@ -70,6 +70,25 @@ class Requests {
   Script script_;
 };
 
+// What looks like a loss, of a feeder that others have woken so far.
+Requests Unanswered() {
+  return Requests()
+      .FeederRuns(20)
+      .WakeDrain(21)
+      .FeederSleeps(22)
+      .DrainSleeps(24)
+      .WakeFeeder(50, 98)
+      .FeederRuns(100)
+      .WakeDrain(101)
+      .FeederSleeps(102)
+      .WakeFeeder(102, 98)
+      .FeederRuns(103)
+      .FeederSleeps(104)
+      .DrainSleeps(105)
+      .RescueDrain(400)
+      .WakeFeeder(402);
+}
+
 TEST(WaitingProducer, Stories) {
   // At 101 the drain is woken; the feeder's second item comes while it runs, at 103 to 104, without a wakeup.
   const auto second = [](uint64_t timeout = 0) {
@@ -132,17 +151,7 @@ TEST(WaitingProducer, Stories) {
            .TimerWakesDrain(400, kOther)
            .WakeFeeder(402),
        "undecided suspicious 105..400; "},
-      {"the feeder was never seen to be answered",
-       Requests()
-           .FeederRuns(100)
-           .WakeDrain(101)
-           .FeederSleeps(102)
-           .FeederRuns(103)
-           .FeederSleeps(104)
-           .DrainSleeps(105)
-           .RescueDrain(400)
-           .WakeFeeder(402),
-       ""},
+      {"the feeder was never seen to be answered", Unanswered(), ""},
       {"the feeder never woke it before",
        Requests().RescueDrain(100).FeederRuns(103).FeederSleeps(104).DrainSleeps(105).RescueDrain(400).WakeFeeder(402),
        ""},
@@ -179,6 +188,7 @@ TEST(WaitingProducer, EveryObligationEndsOnce) {
       {"woken by another", rescued().WakeFeeder(402, 98), "opened 1, discharged 1"},
       {"back without a wakeup", rescued().FeederRuns(410).FeederSleeps(411), "opened 1, discharged 1"},
       {"the trace ends", rescued(), "opened 1, censored 1"},
+      {"no wait of the feeder was answered before", Unanswered(), "opened 1, unlearned 1"},
   };
   for (const auto& row : rows) {
     LostWakeupRun run;
