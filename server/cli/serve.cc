@@ -40,6 +40,15 @@ void RaiseFileLimit() {
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) Warn("the limit of open files could not be raised");
 }
 
+// A block from this size on is given back when it is freed. Left to itself the C library raises its limit to the largest
+// block that was ever freed, and then keeps what a snapshot took between the small blocks of its arenas.
+void GiveLargeBlocksBack() {
+#ifdef __GLIBC__
+  constexpr int kBytes = 256 << 10;
+  mallopt(M_MMAP_THRESHOLD, kBytes);
+#endif
+}
+
 // Until it is told to stop. Each minute a session's snapshot takes as much memory as all that it keeps, on whichever
 // thread has its turn, and the C library holds on to what each of its arenas ever had at once: that is given back.
 void ServeUntilStopped() {
@@ -181,6 +190,7 @@ std::string ServeVerb::WebFolder() const {
 ExitCode ServeVerb::Run() {
   const auto listen = ParseEndpoint(listen_), http = ParseEndpoint(http_);
   if (!listen || !http) return ComplainOfUsage(!listen ? listen.error() : http.error());
+  GiveLargeBlocksBack();
   RaiseFileLimit();
   if (auto tls = CheckTlsFiles(tls_); !tls) return ComplainOfUsage(tls.error());
   AccessControl access({.data_folder = data_,

@@ -96,6 +96,7 @@ def soak(minutes, rate, hurry_events, with_real, folder):
     print("%d events in %.0f s, %d acknowledged" % (said["offered"], time.monotonic() - begin, said["acked"]))
     for process in watched:
         print(process.line())
+        print("  MiB at least, by minute: " + " ".join("%.1f" % mib for _, mib in process.floors()))
         problems += process.problems()
     acks = collector.said["acked"][before:]
     half = len(acks) // 2
