@@ -105,7 +105,8 @@ TEST(Agent, StepsDownWhenThereAreTooManyEvents) {
   std::atomic<bool> stop{false};
   AgentOptions options = Impatient(server);
   options.budget = {.events_per_second = 100, .measured_ns = 20'000'000};
-  Agent agent(std::make_unique<MadeUpRecorder>(100, &changes), options, {.alive = [&] {
+  // A batch in a minute would be too many.
+  Agent agent(std::make_unique<MadeUpRecorder>(10'000, &changes), options, {.alive = [&] {
                 // Then nothing smaller is left, which the server is told.
                 const auto states = server.Get(&FakeServer::states);
                 stop = !states.empty() && states.back().warnings_size() > 0;
@@ -143,8 +144,12 @@ TEST(Agent, ProbeEventsAreTheFirstToGoWhenTheServerDoesNotKeepUp) {
   options.uplink.queue.bytes_max = 40'000;
   bool back = false;
   Agent agent(std::make_unique<MadeUpRecorder>(10, &changes), options, {.alive = [&] {
-                // The server comes back when the probes are off, and ends it when they are on again.
-                if (changes.size() == 1 && !std::exchange(back, true)) server.Start();
+                // The server comes back when the probes are off, and nothing is recorded until it has all that waits;
+                // then they are on again, which ends it.
+                if (changes.size() == 1 && !std::exchange(back, true)) {
+                  server.Start();
+                  EXPECT_TRUE(Eventually([&] { return agent.state().uplink.queue_batches == 0; }));
+                }
                 stop = changes.size() == 2;
               }});
   const auto outcome = agent.Run(std::chrono::nanoseconds(0), stop);

@@ -2,8 +2,12 @@
 // back. In this process, on a loopback port.
 #pragma once
 
+#include <arpa/inet.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <functional>
@@ -23,14 +27,42 @@
 
 namespace wakewatch::agent_test {
 
-// True as soon as `condition` is; false when it has not become so in a long time.
+// True as soon as `condition` is; false when it has not become so in minutes, which only a failure takes.
 inline bool Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 3000; ++i) {
-    if (condition()) return true;
+  constexpr std::chrono::minutes kPatience{3};
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  return false;
+  return true;
 }
+
+// A loopback port that nobody else is given, whether a server listens on it or not: who listens may share it with a
+// socket that does not, and the kernel gives none of either to others, neither to listen on nor to connect from.
+class HeldPort {
+ public:
+  HeldPort() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const int yes = 1;
+    setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr*>(&address), length), 0);
+    EXPECT_EQ(getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &length), 0);
+    number_ = ntohs(address.sin_port);
+  }
+  ~HeldPort() { close(socket_); }
+  HeldPort(const HeldPort&) = delete;
+  HeldPort& operator=(const HeldPort&) = delete;
+
+  int number() const { return number_; }
+
+ private:
+  const int socket_;
+  int number_ = 0;
+};
 
 struct Script {
   grpc::Status answer_hello = grpc::Status::OK;  // anything else ends the stream
@@ -54,18 +86,20 @@ class FakeServer final : public v1::IngestService::Service {
   void Start() {
     grpc::ServerBuilder builder;
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.AddListeningPort("127.0.0.1:" + std::to_string(port_), grpc::InsecureServerCredentials(), &port_);
+    int port = 0;
+    builder.AddListeningPort(address(), grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(this);
     builder.SetMaxReceiveMessageSize(static_cast<int>(kMessageBytesMax));
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
+    ASSERT_EQ(port, port_.number());
   }
   // Breaks all streams.
   void Stop() {
     if (server_) server_->Shutdown(std::chrono::system_clock::now());
     server_.reset();
   }
-  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_.number()); }
 
   void Set(const Script& script) {
     const std::lock_guard lock(mutex_);
@@ -178,7 +212,7 @@ class FakeServer final : public v1::IngestService::Service {
 
   mutable std::mutex mutex_;
   Script script_;
-  int port_ = 0;
+  const HeldPort port_;  // stays the same over a restart
   std::unique_ptr<grpc::Server> server_;
 };
 

@@ -23,7 +23,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr seconds kLong{30};
+constexpr seconds kLong{180};  // which only a failure takes
 
 Batch MakeBatch(uint64_t sequence, size_t bytes = 100) {
   Batch batch;
@@ -72,7 +72,8 @@ TEST(Uplink, DeliversInOrderAndEndsInOrder) {
   for (uint64_t i = 1; i <= 20; ++i) uplink.Offer(MakeBatch(i));
   const auto outcome = uplink.Finish(kLong);
   EXPECT_TRUE(outcome.delivered) << outcome.problem;
-  EXPECT_EQ(acknowledged, 20);
+  // Finish does not wait for the end of the stream longer than a moment.
+  ASSERT_TRUE(Eventually([&] { return acknowledged == 20 && !uplink.stats().connected; }));
   EXPECT_THAT(server.Get(&FakeServer::wrong), IsEmpty());
   EXPECT_EQ(server.Get(&FakeServer::stored).size(), 20u);
   EXPECT_EQ(server.Get(&FakeServer::duplicates), 0);
@@ -83,7 +84,6 @@ TEST(Uplink, DeliversInOrderAndEndsInOrder) {
   EXPECT_EQ(stats.events_acked, 200u);
   EXPECT_EQ(stats.events_dropped, 0u);
   EXPECT_EQ(stats.queue_bytes, 0u);
-  EXPECT_FALSE(stats.connected);
 }
 
 TEST(Uplink, NothingIsLostOrDoubledWhenStreamsBreak) {
@@ -229,7 +229,9 @@ TEST(Uplink, SaysWhatStandsInTheWayAndGoesOnTrying) {
     Uplink uplink(options, {});
     uplink.Offer(MakeBatch(1));
     ASSERT_TRUE(Eventually([&] { return server.Get(&FakeServer::hellos) >= 3; })) << "it goes on trying";
-    EXPECT_THAT(uplink.stats().problem, HasSubstr(row.says));
+    // An attempt may also fail because its connection took too long.
+    EXPECT_TRUE(Eventually([&] { return uplink.stats().problem.find(row.says) != std::string::npos; }))
+        << uplink.stats().problem;
     EXPECT_FALSE(uplink.stats().connected);
     server.Set({});
     EXPECT_TRUE(uplink.Finish(kLong).delivered) << "and succeeds once it can";
