@@ -21,7 +21,6 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr char kPackage[] = "wakewatch.v1";
-constexpr std::chrono::milliseconds kPatience{2000};    // for readers to take the last bytes
 constexpr std::chrono::milliseconds kAcceptPause{100};  // after the kernel gave no connection, as without descriptors
 constexpr int kSendBufferBytes = 256 * 1024;            // the kernel would take megabytes for a reader that is too slow
 
@@ -92,7 +91,7 @@ class BeastGateway final : public Gateway {
         closed.set_value();
       });
       closed.get_future().wait();
-      sessions_->StopAll(kPatience);
+      sessions_->StopAll(options_.stop_timeout);
       bridge_.WaitUntilIdle();
       io_.stop();
     }

@@ -34,6 +34,7 @@ struct GatewayOptions {
   std::chrono::seconds read_timeout{30};  // for a request's headers, and again for its body; also of an idle connection
   std::chrono::seconds write_timeout{120};  // a reader that takes nothing for so long is cut off
   std::chrono::seconds unary_timeout{60};   // of an RPC with one answer; streams have no limit
+  std::chrono::seconds stop_timeout{2};     // for readers to take the last bytes when it stops
   unsigned threads = 2;
   TlsFiles tls = {};                // read again when they change; clients' certificates are not asked for
   AccessControl* access = nullptr;  // null: everybody may do everything; must outlive the gateway

@@ -252,6 +252,7 @@ TEST_F(GatewayTest, CutsOffAReaderThatTakesNothing) {
 }
 
 TEST_F(GatewayTest, StopsWhileCallsRun) {
+  options_.stop_timeout = kPatience;
   Start();
   RawClient stream(port()), unary(port()), idle(port());
   stream.Request(kWatchFindings, kStreamJson, Envelope(0, "{}"));

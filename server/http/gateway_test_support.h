@@ -31,14 +31,16 @@ namespace wakewatch {
 
 namespace v1 = ::wakewatch::v1;
 
-// Polls, for at most 20 seconds, far longer than anything here takes.
+constexpr std::chrono::seconds kPatience{180};  // which only a failure takes
+
 template <typename Condition>
 bool Eventually(Condition condition) {
-  for (int i = 0; i < 2000; ++i) {
-    if (condition()) return true;
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  return condition();
+  return true;
 }
 
 class FakeFleet final : public v1::FleetService::Service {
@@ -117,7 +119,7 @@ class RawClient {
  public:
   explicit RawClient(uint16_t port, int receive_bytes = 0) : port_(port), fd_(socket(AF_INET, SOCK_STREAM, 0)) {
     if (receive_bytes > 0) setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
-    const timeval patience{20, 0};
+    const timeval patience{kPatience.count(), 0};
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     sockaddr_in address{};
     address.sin_family = AF_INET;
