@@ -142,14 +142,14 @@ TEST_F(UploadsTest, ThereIsRoomForSoMany) {
 
 TEST_F(UploadsTest, WhatIsLeftAloneGoesButNotWhatIsRead) {
   Uploads uploads(data_, kSmall);
+  const auto before = std::chrono::steady_clock::now();
   const std::string idle = *uploads.Begin(About(4)), read = *uploads.Begin(About(4));
   ASSERT_TRUE(uploads.Append(read, "ann", 0, "abcd"));
   const auto upload = uploads.Take(read, "ann");
   ASSERT_TRUE(upload);
-  const auto now = std::chrono::steady_clock::now();
-  uploads.RemoveIdle(now + std::chrono::seconds(5));
+  uploads.RemoveIdle(before + std::chrono::seconds(5));
   EXPECT_THAT(Files(), SizeIs(2));
-  uploads.RemoveIdle(now + std::chrono::seconds(60));
+  uploads.RemoveIdle(std::chrono::steady_clock::now() + std::chrono::seconds(60));
   EXPECT_THAT(Files(), SizeIs(1));
   EXPECT_FALSE(uploads.Append(idle, "ann", 0, "a"));
   EXPECT_FALSE((*upload)->cancelled().load());
