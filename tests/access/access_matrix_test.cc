@@ -122,12 +122,12 @@ class AccessMatrixTest : public ::testing::Test {
     channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()), grpc::InsecureChannelCredentials());
   }
 
-  // One empty message; streams that do not end are cut after a moment.
+  // One empty message; streams that do not end are called off after their first.
   grpc::StatusCode Call(const std::string& path, const std::string& bearer, bool endless) {
     grpc::GenericStub stub(channel_);
     grpc::CompletionQueue queue;
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(endless ? 300 : 20'000));
+    context.set_deadline(std::chrono::system_clock::now() + kPatience);
     if (!bearer.empty()) context.AddMetadata("authorization", bearer);
     const auto call = stub.PrepareCall(&context, path, &queue);
     const auto wait = [&] {
@@ -143,6 +143,7 @@ class AccessMatrixTest : public ::testing::Test {
     for (grpc::ByteBuffer message; goes_on;) {
       call->Read(&message, nullptr);
       goes_on = wait();
+      if (goes_on && endless) context.TryCancel();
     }
     grpc::Status status;
     call->Finish(&status, nullptr);
@@ -367,7 +368,7 @@ TEST_F(AccessMatrixTest, WhereNobodyIsAskedEverybodyMayDoEverythingWithoutAName)
 
 // Both doors. A stream that does not end ends the test, which then fails, by these times.
 TEST_F(AccessMatrixTest, AStreamEndsWithItsToken) {
-  constexpr std::chrono::seconds kLongest{10};
+  constexpr std::chrono::seconds kLongest{60};
   RawClient client(gateway_->port());
   client.Request("POST /wakewatch.v1.FleetService/WatchHosts", kStreamJson + Header(BearerOf("read")),
                  Envelope(0, "{}"));
