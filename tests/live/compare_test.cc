@@ -14,6 +14,7 @@ namespace wakewatch {
 namespace {
 
 using live_test::Batches;
+using live_test::Patient;
 using live_test::StreamAll;
 using live_test::TestServer;
 using testing::HasSubstr;
@@ -100,7 +101,7 @@ TEST_F(ServedComparison, OfTwoSpansOfOneRecordingHasTheWaitsOfEach) {
 
 TEST(ServedComparisonInTime, ASpanThatTakesTooLongIsGivenUp) {
   const file_test::TempFolder folder;
-  ServerLimits limits;
+  ServerLimits limits = Patient();
   limits.analysis_time_max = std::chrono::milliseconds(0);
   TestServer server(folder.path().string(), {}, limits);
   StreamAll(&server, Batches());

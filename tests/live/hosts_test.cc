@@ -8,10 +8,8 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <map>
 #include <string>
-#include <thread>
 
 #include "analysis/trace/test_files.h"
 #include "tests/live/served_test_support.h"
@@ -21,6 +19,7 @@ namespace {
 
 using live_test::Batches;
 using live_test::Collector;
+using live_test::Eventually;
 using live_test::StreamAll;
 using live_test::TestServer;
 
@@ -64,11 +63,11 @@ Worst CountedOne(TestServer* server) {
 
 // Once what was sent is analysed.
 void ExpectAsItsFindingsAndThreads(TestServer* server) {
-  v1::Host host = HostOf(server);
-  for (int tries = 0; tries < 100 && WorstOf(host) != CountedOne(server); ++tries) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  v1::Host host;
+  (void)Eventually([&] {
     host = HostOf(server);
-  }
+    return WorstOf(host) == CountedOne(server);
+  });
   EXPECT_EQ(WorstOf(host), CountedOne(server));
   EXPECT_EQ(host.findings(), host.findings_proven() + host.findings_strong() + host.findings_suspicious());
 }

@@ -34,6 +34,7 @@ namespace {
 
 using live_test::Batches;
 using live_test::Collector;
+using live_test::Eventually;
 using live_test::StreamAll;
 using live_test::TestServer;
 using testing::HasSubstr;
@@ -252,9 +253,7 @@ TEST_F(Ingest, AHostThatRebootsBeginsAnotherRecording) {
     ASSERT_TRUE(collector.UntilAck(1));
   }
   // The old connection may still be on its way out.
-  for (int tries = 0; tries < 100 && HostOf(&server, "alpha").status() == v1::HOST_STATUS_STREAMING; ++tries) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
+  ASSERT_TRUE(Eventually([&] { return HostOf(&server, "alpha").status() != v1::HOST_STATUS_STREAMING; }));
   StreamAll(&server, after);
   grpc::ClientContext context;
   v1::ListRecordingsResponse response;
@@ -367,7 +366,8 @@ TEST_F(Ingest, EveryQuestionHasAnAnswer) {
 
 // The finding with that id, as the server tells it, once it has a snapshot.
 v1::Finding WithSnapshot(TestServer* server, const std::string& host, int32_t pid) {
-  for (int tries = 0; tries < 200; ++tries) {
+  v1::Finding found;
+  EXPECT_TRUE(Eventually([&] {
     grpc::ClientContext context;
     v1::ListFindingsRequest request;
     request.set_host(host);
@@ -375,11 +375,11 @@ v1::Finding WithSnapshot(TestServer* server, const std::string& host, int32_t pi
     v1::ListFindingsResponse response;
     EXPECT_TRUE(server->Stub<v1::FindingService>()->ListFindings(&context, request, &response).ok());
     for (const v1::Finding& finding : response.findings()) {
-      if (finding.snapshots_size() > 0) return finding;
+      if (finding.snapshots_size() > 0) found = finding;
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return {};
+    return found.snapshots_size() > 0;
+  }));
+  return found;
 }
 
 TEST_F(Ingest, ACollectorIsAskedForSnapshotsAndItsAnswersAreKept) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -23,14 +24,36 @@
 
 namespace wakewatch::live_test {
 
+// Of what takes minutes only where something is wrong.
+constexpr std::chrono::minutes kPatience{5};
+
+// Waits until it is so; false: it has not become so.
+template <typename Condition>
+bool Eventually(Condition condition) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
+// Those of a server, but no answer is cut short because this machine is busy.
+inline ServerLimits Patient() {
+  ServerLimits limits;
+  limits.sql_time_max = limits.analysis_time_max = limits.timeline_time_max = limits.check_time_max = kPatience;
+  return limits;
+}
+
 // A server on a port of its own, over a folder that can outlive it.
 class TestServer {
  public:
-  explicit TestServer(const std::string& folder, const LiveOptions& live = {}, const ServerLimits& limits = {}) {
+  explicit TestServer(const std::string& folder, const LiveOptions& live = {}, const ServerLimits& limits = Patient()) {
     FleetOptions options;
     options.live = live;
     options.data_folder = folder;
     options.log = [](const std::string&, bool) {};
+    options.snapshots.timeout = options.snapshots.lag_max = kPatience;
     auto fleet = Fleet::Open(options);
     EXPECT_TRUE(fleet) << fleet.error().Text();
     fleet_ = std::move(*fleet);

@@ -5,10 +5,8 @@
 #include <gtest/gtest.h>
 #include <wakewatch/v1/analysis.grpc.pb.h>
 
-#include <chrono>
 #include <filesystem>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -22,6 +20,7 @@ namespace {
 
 using live_test::Batches;
 using live_test::Collector;
+using live_test::Eventually;
 using live_test::StreamAll;
 using live_test::TestServer;
 using testing::HasSubstr;
@@ -146,11 +145,11 @@ TEST_F(ServedWaits, AreTheSameLiveStoredAndMeasuredAgain) {
     for (size_t i = 0; i + 2 < batches.size(); ++i) collector.Send(batches[i]);
     ASSERT_TRUE(collector.UntilAck(batches.size() - 2));
     // Acknowledged is stored; analysed it is a moment later.
-    for (int tries = 0; tries < 1000 && watermark_ns < batches[batches.size() - 3].frontiers.front().ts_ns; ++tries) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ASSERT_TRUE(Eventually([&] {
       live_delays = DelaysOf(&server, delays, &delays_answer);
       watermark_ns = delays_answer.watermark_ns();
-    }
+      return watermark_ns >= batches[batches.size() - 3].frontiers.front().ts_ns;
+    }));
     live_longest = LongestOf(&server, longest, &longest_answer);
     EXPECT_EQ(longest_answer.watermark_ns(), watermark_ns);
     EXPECT_GT(longest_answer.waits_total(), 20u);
