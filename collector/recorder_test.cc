@@ -13,6 +13,7 @@
 #include "analysis/chunk/chunk.h"
 #include "collector/file_io.h"
 #include "collector/test_folder.h"
+#include "collector/trace_clock.h"
 #include "collector/tracefs_session.h"
 
 namespace wakewatch {
@@ -136,6 +137,7 @@ FormatTable TableOf(const FormatsDelta& delta) {
 }
 
 TEST_F(LiveRecorder, WhatIsRecordedDecodesBackAndNothingIsLeftBehind) {
+  options_.buffer_kb_per_cpu = 16384;  // for what a busy machine does while nobody reads
   Collected got;
   {
     auto recorder = Recorder::Create(options_);
@@ -205,11 +207,21 @@ TEST_F(LiveRecorder, TheProfileChangesWhileItRecords) {
   ASSERT_TRUE(recorder) << recorder.error().Text();
   EXPECT_FALSE((*recorder)->ChangeProfile("huge", "no such thing"));
   Load load;
-  const auto status = (*recorder)->Run(std::chrono::seconds(30), stop_, [&](Batch&& batch) {
+  // Between these times the profile is "light" and no other: its events go, and come back, one by one.
+  uint64_t light_ns = 0, not_light_ns = 0, batches = 0;  // since the profile came
+  const auto status = (*recorder)->Run(std::chrono::nanoseconds(0), stop_, [&](Batch&& batch) {
+    const size_t before = got.profiles.size();
     const auto taken = got.Take(std::move(batch));
-    if (got.batches == 2) EXPECT_TRUE((*recorder)->ChangeProfile("light", "over the budget"));
-    if (got.batches == 8) EXPECT_TRUE((*recorder)->ChangeProfile("full", "below it"));
-    if (got.batches == 14) stop_ = true;
+    const size_t profiles = got.profiles.size();
+    const uint64_t now_ns = TraceClock::Named(got.session.clock)->NowNs();
+    batches = profiles == before ? batches + 1 : 0;
+    if (profiles == 2 && batches == 0) light_ns = now_ns;
+    if (profiles == 1 && batches == 2) EXPECT_TRUE((*recorder)->ChangeProfile("light", "over the budget"));
+    if (profiles == 2 && batches == 6) {
+      not_light_ns = now_ns;
+      EXPECT_TRUE((*recorder)->ChangeProfile("full", "below it"));
+    }
+    if (profiles == 3 && batches == 6) stop_ = true;
     return taken;
   });
   ASSERT_TRUE(status) << status.error().Text();
@@ -230,7 +242,6 @@ TEST_F(LiveRecorder, TheProfileChangesWhileItRecords) {
   // In the chunks: softirqs stop with the first change and come back with the second.
   const FormatTable table = TableOf(got.formats);
   const RecordDecoder decoder(table);
-  const uint64_t changed_ns = got.profiles[1].ts_ns, span_ns = got.profiles[2].ts_ns - changed_ns;
   uint64_t softirqs[3] = {}, switches[3] = {};
   for (const Chunk& chunk : got.chunks) {
     const auto view = ChunkView::Open(chunk.bytes, table);
@@ -239,11 +250,11 @@ TEST_F(LiveRecorder, TheProfileChangesWhileItRecords) {
     AnomalyCounts anomalies;
     ASSERT_TRUE(view->Decode(decoder, &block, &anomalies));
     for (const Event& event : block.events) {
-      const size_t era = event.ts_ns < changed_ns                     ? 0
-                         : event.ts_ns < changed_ns + span_ns / 2     ? 3  // events go one by one
-                         : event.ts_ns < changed_ns + span_ns / 4 * 3 ? 1
-                         : event.ts_ns < got.profiles[2].ts_ns        ? 3
-                                                                      : 2;
+      const size_t era = event.ts_ns < got.profiles[1].ts_ns   ? 0
+                         : event.ts_ns < light_ns              ? 3
+                         : event.ts_ns < not_light_ns          ? 1
+                         : event.ts_ns < got.profiles[2].ts_ns ? 3
+                                                               : 2;
       if (era == 3) continue;
       softirqs[era] += event.type == EventType::kSoftirqEntry;
       switches[era] += event.type == EventType::kSchedSwitch;
@@ -333,11 +344,12 @@ TEST_F(LiveRecorder, ASinkThatBlocksCostsEventsThatAreCountedToTheLast) {
   auto recorder = Recorder::Create(options_);
   ASSERT_TRUE(recorder) << recorder.error().Text();
   const int out = open("/dev/null", O_WRONLY | O_CLOEXEC);
-  const auto status = (*recorder)->Run(milliseconds(700), stop_, [&](Batch&& batch) {
+  const auto status = (*recorder)->Run(std::chrono::nanoseconds(0), stop_, [&](Batch&& batch) {
     // Writes fill the queue and then the kernel's buffers: far more events than both hold.
     if (batch.sequence == 2) {
       for (int i = 0; i < 1'000'000; ++i) (void)!write(out, "", 0);
     }
+    stop_ = batch.sequence >= 5;
     return got.Take(std::move(batch));
   });
   close(out);
