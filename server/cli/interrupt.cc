@@ -39,6 +39,7 @@ void CatchSignals() {
 void ExitOnSignals() {
   Handle(SIGINT, OnSignalExit);
   Handle(SIGTERM, OnSignalExit);
+  if (interrupted) OnSignalExit(SIGINT);  // it came before
 }
 
 void RestoreSignals() {
