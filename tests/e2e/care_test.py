@@ -120,12 +120,6 @@ class Cared(Serving):
         told = self.run_it("doctor", "--data", server.data, "--json", expect=FINE).stdout
         self.assertNotIn(b"held back", told)
 
-    def until(self, holds, say):
-        deadline = time.monotonic() + PATIENCE_S
-        while not holds():
-            self.assertLess(time.monotonic(), deadline, say())
-            time.sleep(0.05)
-
     def test_a_damaged_file_is_explained_put_away_and_counted(self):
         server = self.served()
         part = os.path.join(self.session_folder(server), "part-0001.db")
@@ -202,7 +196,7 @@ class Cared(Serving):
                                  "--host-prefix", "late-", "--recording", self.trace(), "--json"],
                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.addCleanup(lambda: late.poll() is None and late.kill())
-        time.sleep(2)
+        self.until(lambda: "free space" in server.text() or server.process.poll() is not None, server.text)
         self.assertIsNone(server.process.poll(), server.text())
         self.assertIn("free space", server.text())
         self.assertEqual(before, self.events(server)["sim-0"])  # reads go on

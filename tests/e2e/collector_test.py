@@ -8,15 +8,9 @@ import subprocess
 import sys
 import urllib.request
 
-from command import ERROR, FINE, PATIENCE_S, USAGE, Command, main
+from command import ERROR, FINE, PATIENCE_S, USAGE, Command, free_port, main
 
 COLLECTOR = os.environ.get("WAKEWATCH_COLLECTOR", "wakewatch-collector")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class CollectorUsage(Command):

@@ -4,15 +4,28 @@ Needs WAKEWATCH (the program) and WAKEWATCH_TRACES (a folder with tiny_lost-174-
 """
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
+import time
 import unittest
 
 WAKEWATCH = os.environ.get("WAKEWATCH", "wakewatch")
 TRACE = os.path.join(os.environ.get("WAKEWATCH_TRACES", ""), "tiny_lost-174-A.dat")
 LOST = 6512
 FINE, ERROR, USAGE, GAPS, FINDINGS, INTERRUPTED = 0, 1, 2, 3, 4, 130
-PATIENCE_S = 60
+PATIENCE_S = 300  # which only a failure takes
+
+held_ports = []
+
+
+def free_port():
+    """A port of 127.0.0.1 that nobody else is given until this process ends, whether a server listens on it or not."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # who listens may share it with who does not
+    held.bind(("127.0.0.1", 0))
+    held_ports.append(held)
+    return held.getsockname()[1]
 
 
 class Command(unittest.TestCase):
@@ -44,6 +57,21 @@ class Command(unittest.TestCase):
         for word in says:
             self.assertIn(word, text)
         return text
+
+    def until(self, holds, say=lambda: None):
+        """Waits until it is so."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds():
+            self.assertLess(time.monotonic(), deadline, say())
+            time.sleep(0.05)
+
+    def until_it_catches(self, process, number):
+        """Waits until the process has a handler of its own for a signal."""
+        def caught():
+            with open("/proc/%d/status" % process.pid, encoding="utf-8") as file:
+                mask = next(int(line.split()[1], 16) for line in file if line.startswith("SigCgt:"))
+            return mask >> (number - 1) & 1
+        self.until(caught)
 
     def trace(self):
         if not os.path.exists(TRACE):

@@ -10,7 +10,6 @@ import sqlite3
 import struct
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.parse
 
@@ -95,10 +94,7 @@ class Importing(Command):
         return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 
     def until_nothing_is_left(self, server):
-        deadline = time.monotonic() + PATIENCE_S
-        while self.uploads(server):
-            self.assertLess(time.monotonic(), deadline, self.uploads(server))
-            time.sleep(0.05)
+        self.until(lambda: not self.uploads(server), lambda: self.uploads(server))
 
 
 class Imports(Importing):

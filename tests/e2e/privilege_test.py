@@ -119,7 +119,7 @@ class Privileges(Tracing):
                 self.assertEqual(NO_CAPABILITIES, status[name], name)
             self.assertEqual("1", status["NoNewPrivs"])
             self.assertEqual("2", status["Seccomp"])
-        self.assertTrue(eventually(lambda: -10 in self.nices(process.pid), 5),
+        self.assertTrue(eventually(lambda: -10 in self.nices(process.pid)),
                         "the reading thread must not wait behind the load it records")
         process.send_signal(signal.SIGTERM)
         self.assertEqual(FINE, process.wait(PATIENCE_S), self.log())

@@ -2,7 +2,9 @@
 """Why: recording this machine, and what Ctrl-C, a kill, a full disk and a failing command leave behind. Needs root."""
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ class Interrupts(Command):
         runaway = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
         process = subprocess.Popen([WAKEWATCH, "query", self.recording(), runaway], stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
-        time.sleep(0.5)
+        self.until_it_catches(process, signal.SIGINT)
         process.send_signal(signal.SIGINT)
         self.assertEqual(INTERRUPTED, process.wait(PATIENCE_S))
 
@@ -26,10 +28,26 @@ class Recording(Command):
         self.need_recording()
 
     def instances(self):
+        """Those that nobody will remove: of processes that have ended."""
         with open("/proc/self/mounts", encoding="utf-8") as file:
             mounts = [line.split() for line in file]
         folders = [mount[1] for mount in mounts if mount[2] == "tracefs"]
-        return sorted(os.listdir(os.path.join(folders[0], "instances"))) if folders else []
+        names = os.listdir(os.path.join(folders[0], "instances")) if folders else []
+        owners = {name: re.match(r"wakewatch-(\d+)-", name) for name in names}
+        return sorted(name for name, owner in owners.items() if owner and not os.path.exists("/proc/" + owner.group(1)))
+
+    def until_it_records(self, path):
+        """Waits until events are in the file."""
+        def there():
+            try:
+                database = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
+                try:
+                    return database.execute("SELECT count(*) FROM chunk").fetchone()[0] > 0
+                finally:
+                    database.close()
+            except sqlite3.DatabaseError:
+                return False  # it is not made yet, or is being made
+        self.until(there)
 
     def test_a_short_recording_and_its_report(self):
         path = self.path("rec.db")
@@ -70,7 +88,7 @@ class Recording(Command):
         before = self.instances()
         process = subprocess.Popen([WAKEWATCH, "record", "-o", path, "--json"], stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL)
-        time.sleep(2)
+        self.until_it_records(path)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=PATIENCE_S)
         self.assertEqual(INTERRUPTED, process.returncode)
@@ -83,7 +101,7 @@ class Recording(Command):
         before = self.instances()
         process = subprocess.Popen([WAKEWATCH, "record", "-o", path], stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
-        time.sleep(2)
+        self.until_it_records(path)
         process.kill()
         process.wait(PATIENCE_S)
         self.assertIn(self.run_it("report", path).returncode, (FINE, GAPS))

@@ -9,14 +9,13 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 
-from command import ERROR, FINDINGS, FINE, GAPS, PATIENCE_S, USAGE, WAKEWATCH, Command, main
+from command import ERROR, FINDINGS, FINE, GAPS, PATIENCE_S, USAGE, WAKEWATCH, Command, free_port, main
 
 FLEET = os.environ.get("WAKEWATCH_FLEET", "fleet_bench")
 COLLECTOR = os.environ.get("WAKEWATCH_COLLECTOR", "wakewatch-collector")
@@ -90,7 +89,7 @@ class Serving(Command):
     def stream(self, server, *options):
         """Plays the bundled recording once, as one collector on host sim-0 would send it."""
         return subprocess.run([FLEET, "--server", server.grpc, "--collectors", "1", "--once", "--as-fast-as-possible",
-                               "--recording", self.trace(), "--json", *options],
+                               "--patience", str(PATIENCE_S), "--recording", self.trace(), "--json", *options],
                               capture_output=True, timeout=PATIENCE_S, check=True)
 
     def served(self):
@@ -126,12 +125,10 @@ task waker { cond = 1; wake_up_process(worker); }
 
     def protocols(self, server):
         """Those of the server, when all their verdicts are known."""
-        deadline = time.monotonic() + PATIENCE_S
-        listed = server.call("ProtocolService/ListProtocols")
-        while not listed.get("complete") and time.monotonic() < deadline:
-            time.sleep(0.1)
-            listed = server.call("ProtocolService/ListProtocols")
-        return listed["protocols"]
+        def listed():
+            return server.call("ProtocolService/ListProtocols")
+        self.until(lambda: listed().get("complete"))
+        return listed()["protocols"]
 
     def test_verdicts_are_found_once_and_kept(self):
         for _ in range(2):
@@ -253,9 +250,7 @@ class ServedAnswers(Serving):
         server = self.served()
         self.refused("report", "nobody", "--server", server.grpc, says=["nobody"])
         self.refused("report", "sim-0/none", "--server", server.grpc, says=["none"])
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.refused("report", "sim-0", "--server", "127.0.0.1:%d" % free.getsockname()[1], says=["serve"])
+        self.refused("report", "sim-0", "--server", "127.0.0.1:%d" % free_port(), says=["serve"])
 
 
 class ServedWeb(Serving):
@@ -322,9 +317,12 @@ class ServedWeb(Serving):
         have = subprocess.run([SYSTEM_PYTHON, "-c", "import grpc, google.protobuf"], capture_output=True, check=False)
         if have.returncode != 0:
             self.skipTest("no python3-grpcio")
-        done = subprocess.run([SYSTEM_PYTHON, EXAMPLE, "--server", server.grpc, "--watch", "1"], capture_output=True,
-                              timeout=PATIENCE_S, check=False)
-        self.assertEqual(0, done.returncode, done.stderr)
+        for seconds in (1, 10, 60):  # one is enough where the machine is not busy
+            done = subprocess.run([SYSTEM_PYTHON, EXAMPLE, "--server", server.grpc, "--watch", str(seconds)],
+                                  capture_output=True, timeout=PATIENCE_S, check=False)
+            self.assertEqual(0, done.returncode, done.stderr)
+            if b"wakeup-latency" in done.stdout:
+                break
         self.assertRegex(done.stdout.decode(), r"sim-0: kernel .* events lost")
         self.assertIn("ksoftirqd", done.stdout.decode())
         self.assertIn("wakeup-latency", done.stdout.decode())
@@ -374,9 +372,10 @@ class Restarts(Serving):
 
     def test_a_kill_loses_nothing_that_was_acknowledged(self):
         data = self.path("data")
-        server = Server(self, data)
+        server = Server(self, data, "127.0.0.1:%d" % free_port())
         stream = subprocess.Popen([FLEET, "--server", server.grpc, "--collectors", "3", "--once", "--speed", "2",
-                                   "--recording", self.trace(), "--json"], stdout=subprocess.PIPE)
+                                   "--patience", str(PATIENCE_S), "--recording", self.trace(), "--json"],
+                                  stdout=subprocess.PIPE)
         self.addCleanup(lambda: stream.poll() is None and stream.kill())
         for _ in range(3):
             time.sleep(0.7)
@@ -424,17 +423,18 @@ class Collecting(Serving):
         self.assertGreater(int(host["events"]), 0)
 
     def test_what_an_outage_and_a_kill_left_is_delivered_by_the_next_start(self):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            address = "127.0.0.1:%d" % free.getsockname()[1]
+        address, metrics = ("127.0.0.1:%d" % free_port() for _ in range(2))
         # Who delivers is not root, and has to get to the spool.
         os.chmod(self.folder, 0o711)
         spool = self.path("spool")
         arguments = [COLLECTOR, "--host", "here", "--spool", spool]
         for end in (signal.SIGTERM, signal.SIGKILL):
-            collector = subprocess.Popen([*arguments, "--server", address], stderr=subprocess.PIPE)
+            collector = subprocess.Popen([*arguments, "--server", address, "--metrics", metrics],
+                                         stderr=subprocess.PIPE)
             self.addCleanup(lambda collector=collector: collector.poll() is None and collector.kill())
-            time.sleep(2)
+            self.until(lambda: self.metric(metrics, "events_read_total") > 0)
+            before = self.metric(metrics, "spool_bytes")
+            self.until(lambda before=before: self.metric(metrics, "spool_bytes") > before)  # what was read before is there
             collector.send_signal(end)
             errors = collector.communicate(timeout=PATIENCE_S)[1]
             if end == signal.SIGTERM:
@@ -449,10 +449,19 @@ class Collecting(Serving):
         for recording in recordings:
             self.assertGreater(int(recording["events"]), 0, recording)
 
+    @staticmethod
+    def metric(address, name):
+        """A number that the collector tells; 0 until it does."""
+        try:
+            with urllib.request.urlopen("http://%s/metrics" % address, timeout=PATIENCE_S) as answer:
+                text = answer.read().decode()
+        except OSError:
+            return 0
+        found = re.search(r"^wakewatch_collector_%s (\S+)$" % name, text, re.MULTILINE)
+        return float(found.group(1)) if found else 0
+
     def test_once_without_a_server(self):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            address = "127.0.0.1:%d" % free.getsockname()[1]
+        address = "127.0.0.1:%d" % free_port()
         done = subprocess.run([COLLECTOR, "--server", address, "--once", "--duration", "200ms"], capture_output=True,
                               timeout=PATIENCE_S, check=False)
         self.assertEqual(ERROR, done.returncode)

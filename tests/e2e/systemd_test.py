@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.request
 
-from command import FINE, PATIENCE_S, Command, main
+from command import FINE, PATIENCE_S, Command, free_port, main
 
 UNITS = os.environ.get("WAKEWATCH_UNITS", "deploy/systemd")
 PROGRAMS = {"wakewatch-server": os.environ.get("WAKEWATCH", "wakewatch"),
@@ -124,8 +124,8 @@ class Units(Command):
             self.skipTest("needs root")
         process = self.run_confined("wakewatch-server", "serve", "--data", self.path("data"), "--listen", "127.0.0.1:0",
                                     "--http", "127.0.0.1:0")
-        until = time.monotonic() + PATIENCE_S
         found = None
+        until = time.monotonic() + PATIENCE_S
         while found is None and process.poll() is None and time.monotonic() < until:
             time.sleep(0.05)
             found = re.search(r"dashboard: *(\S+)", read(self.path("log")))
@@ -140,13 +140,17 @@ class Units(Command):
             self.skipTest("needs root")
         if not any(line.split()[2] == "tracefs" for line in read("/proc/self/mounts").splitlines()):
             self.skipTest("no tracefs is mounted")
-        process = self.run_confined("wakewatch-collector", "--server", "127.0.0.1:9")
-        until = time.monotonic() + PATIENCE_S
-        while "cannot" not in read(self.path("log")) and process.poll() is None and time.monotonic() < until:
-            time.sleep(0.05)
-            if len(os.listdir("/proc/%d/task" % process.pid)) > 2:
-                break
-        time.sleep(0.5)
+        metrics = "127.0.0.1:%d" % free_port()
+        process = self.run_confined("wakewatch-collector", "--server", "127.0.0.1:9", "--metrics", metrics)
+
+        def records():
+            self.assertIsNone(process.poll(), read(self.path("log")))
+            try:
+                with urllib.request.urlopen("http://%s/metrics" % metrics, timeout=PATIENCE_S) as answer:
+                    return re.search(rb"collector_events_read_total [1-9]", answer.read())
+            except OSError:
+                return None  # it does not serve them yet
+        self.until(records, lambda: read(self.path("log")))
         process.send_signal(signal.SIGTERM)
         self.assertEqual(FINE, process.wait(PATIENCE_S), read(self.path("log")))
         log = read(self.path("log"))

@@ -14,7 +14,7 @@ import tempfile
 
 WAKEWATCH = os.environ.get("WAKEWATCH", "wakewatch")
 HERE = os.path.dirname(os.path.abspath(__file__))
-PATIENCE_S = 240
+PATIENCE_S = 600
 SKIPPED = 77
 LINE = re.compile(r"^// wake: (\w+)(?:/(\d+))? (sc|tso)((?: -D\w+(?:=\w+)?)*)$")
 
