@@ -10,7 +10,6 @@ import collections
 import glob
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -30,7 +29,7 @@ WAKEWATCH = os.environ.get("WAKEWATCH", os.path.join(BIN, "wakewatch"))
 COLLECTOR = os.environ.get("WAKEWATCH_COLLECTOR", os.path.join(BIN, "wakewatch-collector"))
 FAULTS = os.environ.get("WAKEWATCH_FAULTS", os.path.join(BIN, "fault_collector"))
 RECORDING = os.path.join(ROOT, "tests", "data", "traces", "tiny_lost-174-A.dat")
-PATIENCE_S = 60
+PATIENCE_S = 300  # which only a failure takes
 FIRST_NS, STEP_NS = 1_000_000_000, 20_000  # numbered_events.h
 SKIPPED = 77
 
@@ -48,16 +47,16 @@ def note(text):
     print("figure: " + text, flush=True)
 
 
+held_ports = []
+
+
 def free_port():
-    """Below those that the kernel gives to whoever connects: nobody takes it while the server is away."""
-    while True:
-        with socket.socket() as probe:
-            port = random.randrange(15_000, 32_000)
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+    """A port of 127.0.0.1 that nobody else is given until this process ends, whether a server listens on it or not."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # who listens may share it with who does not
+    held.bind(("127.0.0.1", 0))
+    held_ports.append(held)
+    return held.getsockname()[1]
 
 
 def process_status(pid, name):
@@ -144,8 +143,9 @@ class Collector:
     """A fault_collector that runs; what it says is read all the time."""
 
     def __init__(self, server, *options):
+        patience = () if "--patience-ms" in options else ("--patience-ms", 1000 * PATIENCE_S)
         self.process = subprocess.Popen(
-            [FAULTS, "--server", server.grpc, "--recording", RECORDING, *map(str, options)],
+            [FAULTS, "--server", server.grpc, "--recording", RECORDING, *map(str, (*options, *patience))],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.said = collections.defaultdict(list)
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -176,7 +176,7 @@ class Collector:
             time.sleep(0.01)
         return self.said[event][-1]
 
-    def end(self, timeout=2 * PATIENCE_S):
+    def end(self, timeout=4 * PATIENCE_S):
         """What it says last, when it has ended by itself."""
         try:
             self.process.wait(timeout)

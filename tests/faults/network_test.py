@@ -16,7 +16,7 @@ class Networks(FaultTest):
         server = self.new_server().start()
         seeds = 200 if settings.seeds is None else settings.seeds
         collector = self.new_collector(server, "--host", "net", "--seed", settings.seed, "--seeds", seeds,
-                                       "--patience-ms", 20_000, "--queue-kib", queue_kib, "--batches", batches,
+                                       "--queue-kib", queue_kib, "--batches", batches,
                                        "--cpu-events", CPU_EVENTS)
         collector.end(timeout=None)
         ends = collector.said["end"]
