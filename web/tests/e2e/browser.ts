@@ -4,6 +4,9 @@ import { chromium, type Browser, type Page } from "playwright-core";
 
 export const kChromium = process.env.WAKEWATCH_CHROMIUM ?? "/usr/bin/chromium";
 
+/** For what comes at once, but on a machine that is busy. */
+export const kPatienceMs = 120_000;
+
 export function launch(): Promise<Browser> {
   if (!existsSync(kChromium)) throw new Error(`${kChromium} is not there; set WAKEWATCH_CHROMIUM`);
   return chromium.launch({
@@ -31,6 +34,7 @@ export const kNoTrouble: Trouble = { policy: [], errors: [], dialogs: [] };
 
 export async function watchTrouble(page: Page): Promise<Trouble> {
   const trouble: Trouble = { policy: [], errors: [], dialogs: [] };
+  page.context().setDefaultTimeout(kPatienceMs);
   page.on("console", (message) => {
     if (/Content Security Policy|TrustedHTML|TrustedScript/i.test(message.text())) trouble.policy.push(message.text());
   });

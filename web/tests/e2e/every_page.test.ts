@@ -6,7 +6,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Mock } from "../mock/server";
 import { allPages } from "../pages";
-import { kNoTrouble, launch, watchTrouble } from "./browser";
+import { kNoTrouble, kPatienceMs, launch, watchTrouble } from "./browser";
 import { describeOnMock } from "./on_mock";
 import { startMock } from "./target";
 
@@ -61,12 +61,12 @@ describeOnMock("on the mock: every page", () => {
       expect(faults).toEqual([]);
       expect(trouble).toEqual(kNoTrouble);
     },
-    120_000,
   );
 
   it("says that the connection is lost, and what it cannot show, and comes back by itself", async () => {
     const lost = await startMock();
     const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
+    context.setDefaultTimeout(kPatienceMs);
     const page = await context.newPage();
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(String(error)));
@@ -84,10 +84,10 @@ describeOnMock("on the mock: every page", () => {
     }
     await page.evaluate(() => (window.location.hash = "#/"));
     await lost.start();
-    await page.getByText("What you see is as of").waitFor({ state: "detached", timeout: 30_000 });
+    await page.getByText("What you see is as of").waitFor({ state: "detached" });
     await page.locator("table.grid tbody tr").first().waitFor();
     expect(errors).toEqual([]);
     await context.close();
     await lost.stop();
-  }, 120_000);
+  });
 });

@@ -82,7 +82,7 @@ describe("real: the fleet", () => {
     const line = row.locator(".spark polyline");
     await line.waitFor({ state: "attached" });
     const points = await line.getAttribute("points");
-    await expect.poll(() => line.getAttribute("points"), { timeout: 10_000 }).not.toBe(points);
+    await expect.poll(() => line.getAttribute("points")).not.toBe(points);
   });
 });
 
@@ -304,13 +304,13 @@ describe("real: when the server goes away", () => {
     await page.goto(hostPage(streaming.name, "?sort=comm&q=ksoftirqd"));
     await rowsOf(page).first().waitFor();
     await target.restart!(async () => {
-      await page.locator(".connection", { hasText: "connection lost, retrying" }).waitFor({ timeout: 30_000 });
+      await page.locator(".connection", { hasText: "connection lost, retrying" }).waitFor();
       await page.getByText("What you see is as of").waitFor();
       expect(await rowsOf(page).count()).toBeGreaterThan(0);
       await page.locator(".fed.stale").waitFor();
     });
-    await page.locator(".connection", { hasText: "live" }).waitFor({ timeout: 45_000 });
-    await page.locator(".fed.stale").waitFor({ state: "detached", timeout: 45_000 });
+    await page.locator(".connection", { hasText: "live" }).waitFor();
+    await page.locator(".fed.stale").waitFor({ state: "detached" });
     await rowsOf(page).first().waitFor();
   });
 });

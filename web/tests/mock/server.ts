@@ -4,7 +4,7 @@ import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@co
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { extname, join, normalize } from "node:path";
 import {
   AnalysisService,
@@ -78,6 +78,8 @@ export class Mock {
   readonly delaysAsked: GetDelaysRequest[] = [];
   /** And of Compare. */
   readonly comparesAsked: CompareRequest[] = [];
+  /** Whoever calls finds the connection ended. */
+  refusing = false;
   port = 0;
   private tick = 0;
   private server: Server | undefined;
@@ -92,19 +94,28 @@ export class Mock {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** The same port after a restart. */
+  /** The same port after a restart; a free one for 0. */
   async start(port = this.port): Promise<void> {
     const answer = connectNodeAdapter({ routes: (router) => this.routes(router) });
-    this.server = createServer((request, response) => this.serve(request, response, answer));
-    this.server.on("connection", (socket) => {
+    const server = createServer((request, response) => this.serve(request, response, answer));
+    server.on("connection", (socket) => {
       this.sockets.add(socket);
       socket.on("close", () => this.sockets.delete(socket));
     });
-    await new Promise<void>((resolve, reject) => {
-      this.server!.once("error", reject);
-      this.server!.listen(port, "127.0.0.1", resolve);
-    });
-    this.port = (this.server.address() as AddressInfo).port;
+    const listen = (port: number) =>
+      new Promise<boolean>((resolve, reject) => {
+        const failed = (error: NodeJS.ErrnoException) => (error.code === "EADDRINUSE" ? resolve(false) : reject(error));
+        server.once("error", failed);
+        server.listen(port, "127.0.0.1", () => {
+          server.off("error", failed);
+          resolve(true);
+        });
+      });
+    // Below those that the kernel gives to whoever asks or connects: nobody takes it while the mock is stopped.
+    const one = () => (port === 0 ? 15_000 + Math.floor(Math.random() * 17_000) : port);
+    for (let tries = 0; !(await listen((this.port = one()))); tries++)
+      if (port !== 0 || tries === 100) throw new Error(`port ${this.port} is taken`);
+    this.server = server;
   }
 
   async stop(): Promise<void> {
@@ -158,7 +169,8 @@ export class Mock {
       response.writeHead(this.signedOut ? 303 : 405, { location: "/login" }).end();
       return;
     }
-    if (path.startsWith("/wakewatch.v1.")) answer(request, response);
+    if (path.startsWith("/wakewatch.v1.") && this.refusing) request.socket.destroy();
+    else if (path.startsWith("/wakewatch.v1.")) answer(request, response);
     else this.serveFile(path, response);
   }
 
