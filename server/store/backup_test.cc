@@ -66,7 +66,7 @@ TEST_F(BackupTest, AStoreInUseIsCopiedAsOneMomentSawEachPart) {
     }
   });
   uint64_t copies = 0;
-  while (committed < batches.size() && copies < 20) {
+  do {
     const std::string to = folder_.File("copy" + std::to_string(copies++));
     const uint64_t before = committed;
     const auto report = BackUp(data_, to);
@@ -80,9 +80,8 @@ TEST_F(BackupTest, AStoreInUseIsCopiedAsOneMomentSawEachPart) {
                             "SELECT max(coalesce((SELECT max(sequence) FROM batch), 0), "
                             "coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'sequence_before'), 0))");
     EXPECT_GE(static_cast<uint64_t>(sequence), before);
-  }
+  } while (committed < batches.size() && copies < 20);
   writer.join();
-  EXPECT_GT(copies, 0u);
 }
 
 TEST_F(BackupTest, WhatCannotBeCopiedIsNamedAndTheRestIsThere) {
