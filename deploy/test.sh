@@ -30,7 +30,7 @@ fuzz() {
   local name=$1 work=$2 code=0 words=()
   mkdir -p "$work/$name"
   [ -e "$root/tests/fuzz/$name.dict" ] && words=("-dict=$root/tests/fuzz/$name.dict")
-  "$root/build/fuzz/bin/fuzz_$name" "${words[@]}" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=1024 \
+  "$root/build/fuzz/bin/fuzz_$name" "${words[@]}" -max_total_time="$fuzz_seconds" -timeout=60 -rss_limit_mb=1024 \
     -print_final_stats=1 -artifact_prefix="$root/build/fuzz/$name-" "$work/$name" "$root/tests/fuzz/corpus/$name" \
     >"$work/$name.log" 2>&1 || code=$?
   if [ $code -eq 0 ]; then
