@@ -200,7 +200,7 @@ class Neighbour(Tracing):
         self.other = self.tracefs + "/instances/neighbour-%d" % os.getpid()
         os.mkdir(self.other)
         self.addCleanup(self.remove_other)
-        self.put("buffer_size_kb", "512")
+        self.put("buffer_size_kb", "8192")  # for all the processes that end on a busy machine meanwhile
         self.put("trace_clock", "global")
         self.put("events/sched/sched_process_exit/enable", "1")
         self.put("events/irq/softirq_raise/filter", "vec == 77")
