@@ -74,7 +74,7 @@ class Configured(Command):
 
 class Cared(Serving):
     def events(self, server):
-        return {row["host"]: row["events"] for row in server.call("FleetService/ListRecordings")["recordings"]}
+        return {row["host"]: row.get("events", "0") for row in server.call("FleetService/ListRecordings")["recordings"]}
 
     def metric(self, server, name):
         for line in server.get("/metrics")[2].decode().splitlines():

@@ -445,6 +445,7 @@ class Collecting(Serving):
         done = subprocess.run([*arguments, "--server", server.grpc, "--once", "--duration", "1s"], capture_output=True,
                               timeout=PATIENCE_S, check=False)
         self.assertIn(done.returncode, (FINE, GAPS), done.stderr)
+        server.wait_until_ended("here")  # then the list of recordings says what the last one holds
         recordings = server.call("FleetService/ListRecordings", {"host": "here"})["recordings"]
         self.assertEqual(3, len(recordings), recordings)
         for recording in recordings:
