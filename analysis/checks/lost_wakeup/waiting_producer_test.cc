@@ -89,6 +89,7 @@ Requests Unanswered() {
       .WakeFeeder(402);
 }
 
+// Longer than 70 lines: a table of stories.
 TEST(WaitingProducer, Stories) {
   // At 101 the drain is woken; the feeder's second item comes while it runs, at 103 to 104, without a wakeup.
   const auto second = [](uint64_t timeout = 0) {
