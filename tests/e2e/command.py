@@ -65,13 +65,15 @@ class Command(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, say())
             time.sleep(0.05)
 
-    def until_it_catches(self, process, number):
-        """Waits until the process has a handler of its own for a signal."""
-        def caught():
+    def until_it_works(self, process, number):
+        """Waits until the process has a handler of its own for a signal, and has worked for a while."""
+        def works():
             with open("/proc/%d/status" % process.pid, encoding="utf-8") as file:
-                mask = next(int(line.split()[1], 16) for line in file if line.startswith("SigCgt:"))
-            return mask >> (number - 1) & 1
-        self.until(caught)
+                caught = next(int(line.split()[1], 16) for line in file if line.startswith("SigCgt:"))
+            with open("/proc/%d/stat" % process.pid, encoding="utf-8") as file:
+                ticks = sum(int(field) for field in file.read().rsplit(")", 1)[1].split()[11:13])
+            return caught >> (number - 1) & 1 and ticks > 0.3 * os.sysconf("SC_CLK_TCK")
+        self.until(works)
 
     def trace(self):
         if not os.path.exists(TRACE):
