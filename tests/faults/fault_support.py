@@ -256,11 +256,13 @@ class Stored:
             runs = self.missing(cpu, generated)
             counted = 0
             for _, start_ns, end_ns, lost, _ in (gap for gap in self.gaps if gap[0] == cpu):
-                end_ns = float("inf") if end_ns is None else end_ns
-                inside = [run for run in runs if start_ns < time_of(cpu, run[0]) and time_of(cpu, run[1] - 1) < end_ns]
-                really = sum(end - begin for begin, end in inside)
+                # Two gaps may follow one another with no event between them.
+                first = first_behind(cpu, start_ns)
+                last = generated if end_ns is None else first_behind(cpu, end_ns - 1)
+                really = sum(max(0, min(end, last) - max(begin, first)) for begin, end in runs)
                 if lost != really:
-                    self.problems.append("CPU %d: a gap counts %s events, and %d are missing" % (cpu, lost, really))
+                    self.problems.append("CPU %d: a gap from %d to %s counts %s events, and %d are missing" % (
+                        cpu, start_ns, end_ns, lost, really))
                 counted += lost or 0
             really = sum(end - begin for begin, end in runs)
             if counted != really:
@@ -286,8 +288,9 @@ class Stored:
         return self.problems
 
 
-def time_of(cpu, number):
-    return FIRST_NS + number * STEP_NS + cpu
+def first_behind(cpu, time_ns):
+    """The number of the first event of a CPU that is later."""
+    return max(0, (time_ns - FIRST_NS - cpu) // STEP_NS + 1)
 
 
 class reading:
