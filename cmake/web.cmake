@@ -87,7 +87,7 @@ function(wakewatch_web_tests)
       string(REPLACE "unit" "test" script ${part})
       add_test(NAME web.${part} COMMAND ${WAKEWATCH_NPM} run --silent ${script} WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/web)
     endif()
-    set_tests_properties(web.${part} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800 PROCESSORS 2
+    set_tests_properties(web.${part} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 3600 PROCESSORS 2
                          ENVIRONMENT "WAKEWATCH_WEB_OUT=${CMAKE_BINARY_DIR}/share/wakewatch/web")
   endforeach()
 endfunction()

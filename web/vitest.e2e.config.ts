@@ -9,6 +9,6 @@ export default defineConfig({
     // Only failures take so long.
     testTimeout: 900_000,
     hookTimeout: 300_000,
-    expect: { poll: { timeout: 120_000 } },
+    expect: { poll: { timeout: 300_000 } },
   },
 });

@@ -5,7 +5,7 @@ import { chromium, type Browser, type Page } from "playwright-core";
 export const kChromium = process.env.WAKEWATCH_CHROMIUM ?? "/usr/bin/chromium";
 
 /** For what comes at once, but on a machine that is busy. */
-export const kPatienceMs = 120_000;
+export const kPatienceMs = 300_000;
 
 export function launch(): Promise<Browser> {
   if (!existsSync(kChromium)) throw new Error(`${kChromium} is not there; set WAKEWATCH_CHROMIUM`);

@@ -104,6 +104,7 @@ describeOnMock("the comparison", () => {
     await rowsOf("Threads").first().waitFor();
     await page.getByLabel("until, before").fill("86410.5");
     await page.keyboard.press("Tab");
+    await expect.poll(() => mock.comparesAsked.at(-1)!.before!.untilNs).toBe(86_410_500_000_000n);
     await page.getByLabel("since, after").fill("86411");
     await page.keyboard.press("Tab");
     await expect.poll(() => mock.comparesAsked.at(-1)!.after!.sinceNs).toBe(86_411_000_000_000n);

@@ -103,8 +103,11 @@ describeOnMock("on the mock", () => {
       await rows().first().waitFor();
       expect(await page.locator("table.grid").getAttribute("aria-rowcount")).toBe("2055");
       expect(await rows().count()).toBeLessThan(100);
-      await page.locator(".scroller").evaluate((element) => element.scrollTo(0, element.scrollHeight));
-      await rows().filter({ hasText: "3199" }).waitFor();
+      const atTheEnd = async () => {
+        await page.locator(".scroller").evaluate((element) => element.scrollTo(0, element.scrollHeight));
+        return rows().filter({ hasText: "3199" }).count();
+      };
+      await expect.poll(atTheEnd).toBeGreaterThan(0);
       expect(await rows().count()).toBeLessThan(100);
     });
 
