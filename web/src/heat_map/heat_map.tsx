@@ -2,11 +2,11 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { analysis } from "../api/client";
 import type { GetHeatMapResponse } from "../gen/wakewatch/v1/analysis_pb";
+import { onThemeChange } from "../parts/colours";
 import { Fed } from "../parts/feed_note";
 import { useSpanPoll } from "../parts/in_span";
 import type { Chosen } from "../parts/recording";
 import { Table, type Column } from "../parts/table";
-import { onThemeChange } from "../parts/theme";
 import { replaceQuery } from "../router";
 import { boundsOf, columnsWithGaps, ordered, sumOf, type Range } from "../state/heat_map";
 import { kKernelKinds } from "../text/kinds";

@@ -1,5 +1,6 @@
 // The picture of a heat map: time to the right, waits upwards by their length, darker where there are more.
 import type { GetHeatMapResponse } from "../gen/wakewatch/v1/analysis_pb";
+import { readColours } from "../parts/colours";
 import { columnsWithGaps, highestCount, niceStep, shadeOf, usedRows, type Range } from "../state/heat_map";
 import { duration } from "../text/units";
 
@@ -36,10 +37,9 @@ interface Colours {
   gap: string;
 }
 
-function colours(of: Element): Colours {
-  const style = getComputedStyle(of);
-  const read = (name: string) => style.getPropertyValue(name).trim();
-  return { ink: read("--quiet"), line: read("--line"), cell: read("--accent"), gap: read("--bad") };
+function colours(): Colours {
+  const read = readColours(["--quiet", "--line", "--accent", "--bad"]);
+  return { ink: read["--quiet"], line: read["--line"], cell: read["--accent"], gap: read["--bad"] };
 }
 
 export function paint(canvas: HTMLCanvasElement, map: GetHeatMapResponse, layout: Layout, chosen: Range | undefined) {
@@ -50,7 +50,7 @@ export function paint(canvas: HTMLCanvasElement, map: GetHeatMapResponse, layout
   if (pen === null) return;
   pen.scale(scale, scale);
   pen.font = `11px ${getComputedStyle(canvas).fontFamily}`;
-  const paints = colours(canvas);
+  const paints = colours();
   axes(pen, map, layout, paints);
   cells(pen, map, layout, paints);
   gapBand(pen, map, layout, paints);

@@ -9,18 +9,6 @@ function storedTheme(): Theme {
   return theme === "light" || theme === "dark" ? theme : "system";
 }
 
-/** Calls when colours have changed, for what draws them itself. Returns how to stop that. */
-export function onThemeChange(call: () => void): () => void {
-  const chosen = new MutationObserver(call);
-  chosen.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  dark.addEventListener("change", call);
-  return () => {
-    chosen.disconnect();
-    dark.removeEventListener("change", call);
-  };
-}
-
 export function ThemeSwitch() {
   const [theme, setTheme] = useState<Theme>(storedTheme);
   const next = kThemes[(kThemes.indexOf(theme) + 1) % kThemes.length]!;

@@ -2,7 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { onThemeChange } from "../parts/theme";
+import { onThemeChange, readColours, translucent } from "../parts/colours";
 import type { Drawn } from "../state/chart";
 import { isNs, type ChartKind } from "../state/sql";
 import { duration, roughCount } from "../text/units";
@@ -16,9 +16,9 @@ const kDashes: readonly number[][] = [[], [8, 4], [2, 3], [10, 3, 2, 3], [5, 5],
 const kColours = ["--accent", "--warn", "--good", "--bad", "--note", "--quiet"] as const;
 
 function colours() {
-  const style = getComputedStyle(document.documentElement);
-  const of = (name: string) => style.getPropertyValue(name).trim();
-  return { ink: of("--quiet"), line: of("--line"), series: kColours.map(of) };
+  const read = readColours([...kColours, "--line", "--paper"]);
+  const series = kColours.map((name) => read[name]);
+  return { ink: read["--quiet"], line: read["--line"], paper: read["--paper"], series };
 }
 
 function shortened(text: string): string {
@@ -46,7 +46,7 @@ function barPaths(index: number, many: number) {
 }
 
 function optionsFor(kind: ChartKind, x: string, drawn: Drawn, widthPx: number): uPlot.Options {
-  const { ink, line, series } = colours();
+  const { ink, line, paper, series } = colours();
   const grid = { stroke: line, width: 1 };
   const { labels } = drawn;
   const unit = drawn.series[0] ?? "";
@@ -100,11 +100,11 @@ function optionsFor(kind: ChartKind, x: string, drawn: Drawn, widthPx: number): 
         stroke: series[i % series.length]!,
         width: kind === "line" ? 1.5 : 1,
         dash: kind === "line" ? (kDashes[i % kDashes.length] ?? []) : [],
-        points: { show: kind === "line" && drawn.x.length < 300, size: 5 },
+        points: { show: kind === "line" && drawn.x.length < 300, size: 5, fill: paper },
         value: (_, value: number | null) => figureOf(name)(value),
         ...(kind === "line"
           ? {}
-          : { fill: `${series[i % series.length]!}99`, paths: barPaths(i, drawn.series.length) }),
+          : { fill: translucent(series[i % series.length]!, 0.6), paths: barPaths(i, drawn.series.length) }),
       })),
     ],
   };

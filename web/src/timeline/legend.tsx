@@ -3,8 +3,8 @@ import { useEffect, useRef } from "preact/hooks";
 import { TaskState, TimelineWork } from "../gen/wakewatch/v1/analysis_pb";
 import { kStateNames, kWorkNames } from "./items";
 import { kUseNames, kUses } from "./lanes";
+import { onThemeChange } from "../parts/colours";
 import { readPalette, type Paint, type Palette } from "./palette";
-import { onThemeChange } from "./theme";
 
 const kSwatchPx = 16;
 const kStates = [

@@ -1,6 +1,7 @@
 // Colours and patterns for drawing, out of the style sheet's variables. Nothing is told by a colour alone: each use and each
 // state has a pattern or a height of its own too.
 import { TaskState, TimelineWork } from "../gen/wakewatch/v1/analysis_pb";
+import { readColours } from "../parts/colours";
 import type { Texture } from "./bins";
 import { kUses, type Use } from "./lanes";
 
@@ -65,10 +66,19 @@ const kWorks: Record<TimelineWork, [string, Pattern]> = {
   [TimelineWork.TIMER]: ["--tl-timer", "columns"],
 };
 
+const kPlain = ["ink", "quiet", "paper", "sheet", "line", "accent", "link", "band", "bad", "tl-stroke", "tl-gap"];
+const useName = (use: Use) => `--tl-${use.replace("_", "-")}`;
+const taskName = (i: number) => `--tl-task-${i}`;
+const kNames: readonly string[] = [
+  ...kPlain.map((name) => `--${name}`),
+  ...kUses.map(useName),
+  ...[...Object.values(kStates), ...Object.values(kWorks)].map(([name]) => name),
+  ...Array.from({ length: kTasks }, (_, i) => taskName(i)),
+];
+
 export function readPalette(of: Element, dpr: number): Palette {
-  const style = getComputedStyle(of);
-  const color = (name: string) => style.getPropertyValue(name).trim() || "#888888";
-  const useName = (use: Use) => color(`--tl-${use.replace("_", "-")}`);
+  const read = readColours(kNames);
+  const color = (name: string) => read[name]!;
   const record = <K extends number>(of: Record<K, [string, Pattern]>) =>
     Object.fromEntries(
       Object.entries<[string, Pattern]>(of).map(([key, [name, pattern]]): [string, Shade] => [
@@ -86,14 +96,14 @@ export function readPalette(of: Element, dpr: number): Palette {
     link: color("--link"),
     band: color("--band"),
     bad: color("--bad"),
-    font: style.fontFamily,
+    font: getComputedStyle(of).fontFamily,
     uses: Object.fromEntries(
-      kUses.map((use) => [use, patternOf(useName(use), color("--tl-stroke"), kUsePatterns[use], dpr)]),
+      kUses.map((use) => [use, patternOf(color(useName(use)), color("--tl-stroke"), kUsePatterns[use], dpr)]),
     ) as Record<Use, Paint>,
-    textures: kUses.map((use) => textureOf(tileOf(useName(use), color("--tl-stroke"), kUsePatterns[use], dpr))),
+    textures: kUses.map((use) => textureOf(tileOf(color(useName(use)), color("--tl-stroke"), kUsePatterns[use], dpr))),
     states: record(kStates),
     works: record(kWorks),
-    tasks: Array.from({ length: kTasks }, (_, i) => color(`--tl-task-${i}`)),
+    tasks: Array.from({ length: kTasks }, (_, i) => color(taskName(i))),
     gap: { wide: patternOf(color("--band"), color("--tl-gap"), "cross", dpr), narrow: color("--tl-gap") },
     excess: patternOf("transparent", color("--ink"), "back", dpr),
     dpr,

@@ -4,10 +4,10 @@ import { BinPicture } from "./bins";
 import type { Engine } from "./engine";
 import { kFindingsPx, kHeadPx, Overview, paintHead } from "./paint_head";
 import { kLeftPx, paintLanes, type Arrow } from "./paint";
+import { onThemeChange } from "../parts/colours";
 import { readPalette, type Palette } from "./palette";
 import { headPart, pick, pickFinding } from "./pick";
 import { wheelFactor } from "./motion";
-import { onThemeChange } from "./theme";
 import { itemAt, placeTip, wordsOf, type Hover } from "./tip";
 import { nsAt, panBy, spanOf, zoomAt } from "./view";
 
