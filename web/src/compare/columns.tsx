@@ -28,7 +28,7 @@ function quantileColumns(quantile: Quantile, title: string): Column<Measure>[] {
       id: `${title}.${side}`,
       title: side,
       group: title,
-      rem: 5.7,
+      rem: 5.4,
       numeric: true,
       unit: "ns" as const,
       raw: ({ times }: Measure) => (times[side]?.n ? times[side][quantile] : null),
@@ -40,7 +40,7 @@ function quantileColumns(quantile: Quantile, title: string): Column<Measure>[] {
       title: "ratio",
       group: title,
       hint: "After by before",
-      rem: 4.8,
+      rem: 4.6,
       numeric: true,
       value: ({ times }) => ratio(times, quantile) ?? -1,
       raw: ({ times }) => {
@@ -59,7 +59,7 @@ function quantileColumns(quantile: Quantile, title: string): Column<Measure>[] {
       title: "difference",
       group: title,
       hint: "After less before",
-      rem: 6.7,
+      rem: 6.3,
       numeric: true,
       value: ({ times }) => {
         const more = moreNs(times, quantile);
@@ -77,7 +77,7 @@ const kSignificance: readonly Column<Measure>[] = [
   {
     id: "change",
     title: "Change",
-    rem: 10.2,
+    rem: 10.4,
     numeric: false,
     hint: kChangeHint,
     value: sureness,
@@ -86,8 +86,8 @@ const kSignificance: readonly Column<Measure>[] = [
   },
   {
     id: "p",
-    title: "p, with n before + after",
-    rem: 17,
+    title: "p, with both n",
+    rem: 13.2,
     hint: "Of a two-sided Mann-Whitney test, corrected; with the waits on each side",
     value: ({ times }) => times.pAdjusted ?? 2,
     exportAs: "p_adjusted",
@@ -111,7 +111,7 @@ const kSignificance: readonly Column<Measure>[] = [
 const kLonger: Column<Measure> = {
   id: "longer",
   title: "Longer in",
-  rem: 7,
+  rem: 6.4,
   numeric: true,
   hint: kLongerHint,
   value: ({ times }) => (times.before?.n && times.after?.n ? times.longer : -1),
@@ -123,13 +123,21 @@ const kLonger: Column<Measure> = {
 
 const kQuantiles = [...quantileColumns("p50Ns", "p50"), ...quantileColumns("p99Ns", "p99")];
 
-function pairColumn(id: string, title: string, hint: string, of: (row: Measure) => [number, number], digits: number) {
+function pairColumn(
+  id: string,
+  title: string,
+  hint: string,
+  of: (row: Measure) => [number, number],
+  digits: number,
+  spare: number,
+) {
   const text = (value: number) => (digits === 0 ? count(value) : value.toFixed(digits));
   return {
     id,
     title,
     hint,
-    rem: 8,
+    rem: 7.4,
+    spare,
     numeric: true,
     value: (row: Measure) => of(row)[1] - of(row)[0],
     exportAs: `${id}_before`,
@@ -142,7 +150,7 @@ function pairColumn(id: string, title: string, hint: string, of: (row: Measure) 
 const measureColumn: Column<Measure> = {
   id: "measure",
   title: "What",
-  rem: 9,
+  rem: 7.8,
   value: ({ measure }) => measure,
   cell: ({ measure }) => measure,
 };
@@ -155,11 +163,12 @@ const nameColumn = (title: string, rem: number): Column<Measure> => ({
 });
 
 export const kThreadColumns: readonly Column<Measure>[] = [
-  nameColumn("Thread", 13),
+  nameColumn("Thread", 11.5),
   {
     id: "kind",
     title: "Kind",
-    rem: 7.5,
+    rem: 7.2,
+    spare: 3,
     value: ({ kind }) => kind,
     cell: ({ kind }) => <Foreign text={kind} empty="–" />,
   },
@@ -167,17 +176,18 @@ export const kThreadColumns: readonly Column<Measure>[] = [
   ...kSignificance,
   ...kQuantiles,
   kLonger,
-  pairColumn("threads", "Threads", "How many have this name", (row) => [row.threadsBefore, row.threadsAfter], 0),
+  pairColumn("threads", "Threads", "How many have this name", (row) => [row.threadsBefore, row.threadsAfter], 0, 2),
   pairColumn(
     "rate",
     "Wakeups/s",
     "Of all of them; a lower bound where events were lost",
     (row) => [row.rateBefore, row.rateAfter],
     1,
+    1,
   ),
 ];
 export const kWorkColumns: readonly Column<Measure>[] = [
-  nameColumn("Function", 17),
+  nameColumn("Function", 15.5),
   measureColumn,
   ...kSignificance,
   ...kQuantiles,

@@ -39,7 +39,7 @@ const kColumns: readonly Column<HostEntry>[] = [
   {
     id: "name",
     title: "Host",
-    rem: 11,
+    rem: 10.5,
     value: ({ host }) => host.name,
     cell: ({ host }) => (
       <a href={hostAddress(host.name)}>
@@ -58,7 +58,7 @@ const kColumns: readonly Column<HostEntry>[] = [
   {
     id: "excess",
     title: "Worst excess",
-    rem: 8,
+    rem: 8.2,
     numeric: true,
     unit: "ns",
     hint: "The longest latency that a scheduler without fault would have spared a kernel thread of the recording",
@@ -74,7 +74,7 @@ const kColumns: readonly Column<HostEntry>[] = [
     id: "findings",
     title: "all",
     group: "Findings",
-    rem: 4.5,
+    rem: 4.8,
     numeric: true,
     value: ({ host }) => host.findings,
     hint: "Those of user tasks included",
@@ -85,7 +85,7 @@ const kColumns: readonly Column<HostEntry>[] = [
     title: confidenceName(confidence),
     group: "Findings",
     exportAs: `findings_${confidenceName(confidence)}`,
-    rem: 7,
+    rem: confidence === Confidence.SUSPICIOUS ? 6.4 : 5.4,
     numeric: true,
     value: ({ host }) => of(host),
     raw: ({ host }) => (areCounted(host) ? of(host) : null),
@@ -95,7 +95,8 @@ const kColumns: readonly Column<HostEntry>[] = [
   {
     id: "kernel",
     title: "Kernel",
-    rem: 9.5,
+    rem: 9.8,
+    spare: 2,
     value: ({ host }) => host.kernel,
     cell: ({ host }) => (
       <span title={visible(host.kernel)}>
@@ -103,11 +104,20 @@ const kColumns: readonly Column<HostEntry>[] = [
       </span>
     ),
   },
-  { id: "cpus", title: "CPUs", rem: 4, numeric: true, value: ({ host }) => host.cpus, cell: ({ host }) => host.cpus },
+  {
+    id: "cpus",
+    title: "CPUs",
+    rem: 4,
+    spare: 3,
+    numeric: true,
+    value: ({ host }) => host.cpus,
+    cell: ({ host }) => host.cpus || "–",
+  },
   {
     id: "profile",
     title: "Profile",
-    rem: 7,
+    rem: 6.2,
+    spare: 1,
     value: ({ host }) => host.profile,
     hint: "Which events its collector records",
     cell: ({ host }) => <Profile entry={{ host }} />,
@@ -116,7 +126,7 @@ const kColumns: readonly Column<HostEntry>[] = [
     id: "events",
     exportAs: "events_per_s",
     title: "Events/s",
-    rem: 10,
+    rem: 8.6,
     numeric: true,
     value: ({ host }) => host.eventsPerS,
     hint: "Stored over the last seconds; the line is the last minute",
@@ -131,7 +141,8 @@ const kColumns: readonly Column<HostEntry>[] = [
     id: "bytes",
     exportAs: "bytes_per_s",
     title: "Bytes/s",
-    rem: 5.5,
+    rem: 5.4,
+    spare: 4,
     numeric: true,
     value: ({ host }) => host.bytesPerS,
     cell: ({ host }) => bytes(host.bytesPerS),
@@ -139,7 +150,7 @@ const kColumns: readonly Column<HostEntry>[] = [
   {
     id: "lag",
     title: "Lag",
-    rem: 5.5,
+    rem: 5.4,
     numeric: true,
     hint: "Between now and what has been analysed",
     unit: "ns",
@@ -157,7 +168,7 @@ const kColumns: readonly Column<HostEntry>[] = [
   {
     id: "lost",
     title: "Lost",
-    rem: 6.5,
+    rem: 6,
     numeric: true,
     value: ({ host }) => host.lostEvents,
     also: [{ name: "lost_unknown", raw: ({ host }) => host.lostUnknown }],
@@ -172,7 +183,7 @@ const kColumns: readonly Column<HostEntry>[] = [
   {
     id: "gaps",
     title: "Gaps",
-    rem: 4.5,
+    rem: 4.6,
     numeric: true,
     value: ({ host }) => host.gaps,
     hint: "Spans of one CPU of which nothing is known",
@@ -181,7 +192,8 @@ const kColumns: readonly Column<HostEntry>[] = [
   {
     id: "late",
     title: "Late",
-    rem: 4.5,
+    rem: 4.6,
+    spare: 6,
     numeric: true,
     value: ({ host }) => host.lateEvents,
     hint: "Events that arrived after their time had been analysed",
@@ -191,7 +203,8 @@ const kColumns: readonly Column<HostEntry>[] = [
     id: "queue",
     exportAs: "queue_bytes",
     title: "Queue",
-    rem: 5.5,
+    rem: 5.4,
+    spare: 5,
     numeric: true,
     value: ({ host }) => host.queueBytes,
     hint: "Waits in the collector",
@@ -200,7 +213,7 @@ const kColumns: readonly Column<HostEntry>[] = [
   {
     id: "dropped",
     title: "Dropped",
-    rem: 5.5,
+    rem: 5.8,
     numeric: true,
     value: ({ host }) => host.droppedEvents,
     hint: "By the collector, because its queue was full",
@@ -211,7 +224,7 @@ const kColumns: readonly Column<HostEntry>[] = [
   {
     id: "refused",
     title: "Refused",
-    rem: 5,
+    rem: 5.6,
     numeric: true,
     value: ({ host }) => host.refusedBatches,
     hint: "Batches that did not validate",

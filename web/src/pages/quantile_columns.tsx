@@ -13,6 +13,7 @@ export function quantileColumns<R>(
   of: (row: R) => Quantiles | undefined,
   which: readonly Which[],
   hint?: string,
+  spare?: number,
 ): Column<R>[] {
   return which.map((one) => ({
     id: `${prefix}.${kTitles[one]}`,
@@ -20,7 +21,8 @@ export function quantileColumns<R>(
     group,
     ...(hint === undefined ? {} : { hint }),
     // A single column must hold the name of its group.
-    rem: which.length === 1 ? 7.4 : 5.7,
+    rem: which.length === 1 ? 6.4 : one === "n" ? 5 : 5.4,
+    ...(spare === undefined ? {} : { spare }),
     numeric: true,
     ...(one === "n" ? {} : { unit: "ns" as const }),
     raw: (row: R) => {

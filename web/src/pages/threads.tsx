@@ -38,7 +38,7 @@ const kColumns: readonly Column<Row>[] = [
   {
     id: "comm",
     title: "Thread",
-    rem: 12,
+    rem: 11,
     value: ({ thread }) => thread.comm,
     cell: ({ thread, addressOf }) => (
       <a href={addressOf(thread.pid)}>
@@ -49,7 +49,7 @@ const kColumns: readonly Column<Row>[] = [
   {
     id: "pid",
     title: "PID",
-    rem: 4.5,
+    rem: 5,
     numeric: true,
     value: ({ thread }) => thread.pid,
     cell: ({ thread }) => thread.pid,
@@ -57,7 +57,8 @@ const kColumns: readonly Column<Row>[] = [
   {
     id: "kind",
     title: "Kind",
-    rem: 8,
+    rem: 7.4,
+    spare: 1,
     value: ({ thread }) => thread.kind,
     also: [{ name: "kind_source", raw: ({ thread }) => thread.kindSource }],
     hint: "What kind of kernel thread, and how we know",
@@ -67,7 +68,7 @@ const kColumns: readonly Column<Row>[] = [
   {
     id: "wakeups",
     title: "Wakeups",
-    rem: 10,
+    rem: 9.2,
     numeric: true,
     hint: "The line: how many a second, over the last minute",
     value: ({ thread }) => thread.wakeups,
@@ -106,6 +107,7 @@ const kColumns: readonly Column<Row>[] = [
     ({ thread }) => thread.delivery,
     ["p99Ns"],
     "From sched_waking to sched_wakeup: wake list, IPI, idle exit",
+    2,
   ),
   ...quantileColumns<Row>(
     "runqueue",
@@ -113,6 +115,7 @@ const kColumns: readonly Column<Row>[] = [
     ({ thread }) => thread.runqueue,
     ["p99Ns"],
     "From sched_wakeup to the switch to the thread",
+    3,
   ),
   ...quantileColumns<Row>(
     "preempted",
@@ -120,6 +123,7 @@ const kColumns: readonly Column<Row>[] = [
     ({ thread }) => thread.preempted,
     ["p99Ns"],
     "Runnable again after it was preempted",
+    4,
   ),
   ...quantileColumns<Row>(
     "excess",
@@ -131,7 +135,8 @@ const kColumns: readonly Column<Row>[] = [
   {
     id: "oncpu",
     title: "On CPU",
-    rem: 6,
+    rem: 5.7,
+    spare: 7,
     numeric: true,
     unit: "ns",
     exportAs: "on_cpu",
@@ -142,6 +147,7 @@ const kColumns: readonly Column<Row>[] = [
     id: "censored",
     title: "Censored",
     rem: 6.2,
+    spare: 6,
     numeric: true,
     value: ({ thread }) => thread.censored,
     hint: "Waits that were still open",
@@ -150,7 +156,8 @@ const kColumns: readonly Column<Row>[] = [
   {
     id: "voided",
     title: "Voided",
-    rem: 5,
+    rem: 5.2,
+    spare: 5,
     numeric: true,
     value: ({ thread }) => thread.voided,
     hint: "Waits that a gap or a contradiction touched: unknown, not measured",

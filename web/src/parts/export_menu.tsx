@@ -10,6 +10,8 @@ interface Props {
   caption: string;
   rows: number;
   partly: string | undefined;
+  /** Columns for which the page has no room. */
+  leftOut?: readonly string[];
   make(): Exported;
 }
 
@@ -26,7 +28,7 @@ export function download(name: string, type: string, text: string): void {
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
-export function ExportMenu({ caption, rows, partly, make }: Props) {
+export function ExportMenu({ caption, rows, partly, leftOut = [], make }: Props) {
   const menu = useRef<HTMLDetailsElement>(null);
   const [said, setSaid] = useState("");
   useClosing(menu);
@@ -49,6 +51,7 @@ export function ExportMenu({ caption, rows, partly, make }: Props) {
   };
   return (
     <div class="table-tools">
+      {leftOut.length > 0 && <span class="quiet left-out">No room for {listed(leftOut)}: the export has them</span>}
       <span class="quiet" role="status">
         {said}
       </span>
@@ -74,6 +77,9 @@ export function ExportMenu({ caption, rows, partly, make }: Props) {
     </div>
   );
 }
+
+const listed = (names: readonly string[]) =>
+  names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 
 /** A menu closes with Escape, and when something else is clicked or has the focus. */
 function useClosing(menu: RefObject<HTMLDetailsElement>) {

@@ -2,6 +2,7 @@
 import { Component, type ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Cell } from "../state/export";
+import { fitting } from "../state/room";
 import { nextSort, sorted, type Sort, type Value } from "../state/sort";
 import { assignSlots, covers, jumped, seenRows, shownRows, type Shown } from "../state/window";
 import { ExportMenu } from "./export_menu";
@@ -14,6 +15,8 @@ export interface Column<R> {
   group?: string;
   hint?: string;
   rem: number; // width
+  /** Left out of the page where there is no room, the greatest first; exports have it always. */
+  spare?: number;
   numeric?: boolean;
   /** What the column is sorted by; without it, it is not. */
   value?(row: R): Value;
@@ -50,8 +53,10 @@ const kWindowedFrom = 200;
 const kRowPx = 30; // .grid td of the style sheet
 
 export function Table<R>(props: Props<R>) {
-  const { columns, rows, rowKey, sort } = props;
-  const column = columns.find(({ id }) => id === sort.column);
+  const { rows, rowKey, sort } = props;
+  const table = useRef<HTMLDivElement>(null);
+  const columns = useFitting(table, props.columns, sort.column);
+  const column = props.columns.find(({ id }) => id === sort.column);
   const windowed = rows.length > kWindowedFrom && props.more === undefined;
   const inOrder = useOrder(rows, column?.value, rowKey, sort.descending, windowed);
   const scroller = useRef<HTMLDivElement>(null);
@@ -63,13 +68,14 @@ export function Table<R>(props: Props<R>) {
   const width = columns.reduce((sum, { rem }) => sum + rem, 0);
   const grouped = columns.some(({ group }) => group !== undefined);
   return (
-    <div class="table">
+    <div class="table" ref={table}>
       {rows.length > 0 && (
         <ExportMenu
           caption={props.caption}
           rows={inOrder.length}
           partly={props.partly}
-          make={() => exported(columns, inOrder)}
+          leftOut={props.columns.filter((one) => !columns.includes(one)).map(nameOf)}
+          make={() => exported(props.columns, inOrder)}
         />
       )}
       <div
@@ -79,7 +85,12 @@ export function Table<R>(props: Props<R>) {
         role={windowed ? "region" : undefined}
         aria-label={windowed ? props.caption : undefined}
       >
-        <table class="grid" style={{ minWidth: `${width}rem` }} aria-rowcount={inOrder.length + (grouped ? 2 : 1)}>
+        <table
+          class="grid"
+          style={{ minWidth: `${width}rem` }}
+          aria-rowcount={inOrder.length + (grouped ? 2 : 1)}
+          onMouseOver={tellWhatIsCut}
+        >
           <caption class="hidden">{props.caption}</caption>
           <colgroup>
             {columns.map(({ id, rem }) => (
@@ -137,6 +148,49 @@ export function Table<R>(props: Props<R>) {
       </div>
     </div>
   );
+}
+
+const nameOf = <R,>({ group, title }: Column<R>) => (group === undefined ? title : `${group} ${title}`);
+
+/** The columns that the page has room for. */
+function useFitting<R>(
+  table: { current: HTMLDivElement | null },
+  columns: readonly Column<R>[],
+  sortedBy: string,
+): readonly Column<R>[] {
+  const [roomRem, setRoomRem] = useState(Infinity);
+  const any = columns.some(({ spare }) => spare !== undefined);
+  useLayoutEffect(() => {
+    const element = table.current;
+    if (!any || element === null) return;
+    const measure = () => {
+      const remPx = parseFloat(getComputedStyle(document.documentElement).fontSize);
+      const scroller = element.querySelector(".scroller");
+      // Its frame and its scroll bar take some of it.
+      const widthPx = scroller === null || scroller.clientWidth === 0 ? element.clientWidth : scroller.clientWidth;
+      setRoomRem(widthPx / remPx);
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [any]);
+  return useMemo(() => fitting(columns, roomRem, sortedBy), [columns, roomRem, sortedBy]);
+}
+
+/** A name that ends in dots is told in full where the pointer rests. */
+function tellWhatIsCut(event: MouseEvent): void {
+  const cell = (event.target as Element).closest<HTMLElement>("th, td");
+  if (cell === null || (cell.title !== "" && cell.dataset.cut === undefined)) return;
+  const cut = cell.scrollWidth > cell.clientWidth && cell.querySelector("[title]") === null;
+  // Rows are used again for others: what was told of one is not left to the next.
+  if (cut) {
+    cell.title = cell.innerText;
+    cell.dataset.cut = "";
+  } else if (cell.dataset.cut !== undefined) {
+    cell.removeAttribute("title");
+    delete cell.dataset.cut;
+  }
 }
 
 /** The rows sorted; a live table of many is sorted from where its rows stood. */

@@ -11,7 +11,7 @@ const kOlder = "20261120T090000-1";
 describeOnMock("the comparison", () => {
   let mock: Mock;
   let page: Page;
-  onMock((fresh) => ({ mock, page } = fresh), { viewport: { width: 1600, height: 900 }, acceptDownloads: true });
+  onMock((fresh) => ({ mock, page } = fresh), { viewport: { width: 1800, height: 900 }, acceptDownloads: true });
 
   const address = (query: Record<string, string>) => `${mock.url}/#/compare?${new URLSearchParams(query)}`;
   const both = { before: `build-01/${kOlder}`, after: "build-01/" };

@@ -48,6 +48,7 @@ describeOnMock("on the mock", () => {
 
   describe("the fleet", () => {
     it("tells each host's state", async () => {
+      await page.setViewportSize({ width: 1900, height: 800 });
       await page.goto(mock.url);
       const lossy = rows().filter({ hasText: "db-eu-1" }).first();
       await lossy.waitFor();
@@ -120,6 +121,7 @@ describeOnMock("on the mock", () => {
     });
 
     it("sort by every column, both ways, and keep that in the address", async () => {
+      await page.setViewportSize({ width: 1700, height: 800 });
       await page.goto(hostAt("build-01"));
       await rows().first().waitFor();
       const headers = page.locator("thead th[aria-sort]");
@@ -137,6 +139,22 @@ describeOnMock("on the mock", () => {
       await expect.poll(() => rows().first().innerText()).toContain("kthreadd");
       await page.reload();
       await expect.poll(() => rows().first().innerText()).toContain("kthreadd");
+    });
+
+    it("leave out what there is no room for, and say so; never what they are sorted by", async () => {
+      const titles = () => page.locator("thead th[aria-sort]").allInnerTexts();
+      await page.setViewportSize({ width: 1400, height: 800 });
+      await page.goto(hostAt("build-01"));
+      await main().getByText("No room for On CPU and Censored: the export has them").waitFor();
+      expect(await titles()).not.toContain("On CPU");
+      const scroller = page.locator(".scroller");
+      expect(await scroller.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
+      await page.goto(hostAt("build-01", "?sort=-oncpu"));
+      await main().getByText("No room for Censored and Voided: the export has them").waitFor();
+      expect((await titles()).join()).toContain("On CPU");
+      await page.setViewportSize({ width: 1700, height: 800 });
+      await main().getByText("No room for").waitFor({ state: "detached" });
+      expect(await titles()).toContain("Voided");
     });
 
     it("change in place", async () => {
