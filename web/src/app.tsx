@@ -139,7 +139,7 @@ export function App() {
           <Shortcuts page={page} />
         </header>
         <DropTarget />
-        <main ref={main} tabIndex={-1}>
+        <main id="main" ref={main} tabIndex={-1}>
           <LostNote feed={feed} />
           <SaidAbove.Provider value={isStale(feed)}>
             {page.name === "fleet" && <FleetPage hosts={hosts} {...fed} />}

@@ -6,6 +6,7 @@ import type { CompareResponse } from "../gen/wakewatch/v1/analysis_pb";
 import { CopyButton } from "../parts/copy";
 import { Empty, Fed } from "../parts/feed_note";
 import { download } from "../parts/export_menu";
+import { Scroller } from "../parts/scroller";
 import { Table, type Column } from "../parts/table";
 import { useSort } from "../parts/use_sort";
 import { replaceQuery } from "../router";
@@ -95,9 +96,9 @@ function Answer({ answer, query, userTasks }: { answer: CompareResponse; query: 
   return (
     <>
       <SidesLoss answer={answer} />
-      <div class="scroller">
+      <Scroller label="What is compared">
         <Sides answer={answer} />
-      </div>
+      </Scroller>
       <Summary all={all} />
       <div class="toolbar">
         <input

@@ -44,7 +44,9 @@ export function Sides({ answer }: { answer: CompareResponse }) {
       <caption class="hidden">What is compared</caption>
       <thead>
         <tr>
-          <th scope="col" />
+          <th scope="col">
+            <span class="hidden">Side</span>
+          </th>
           {["Host", "Recording", "Kernel", "From, s of trace time", "Length", "Events of the recording", "Lost"].map(
             (title) => (
               <th key={title} scope="col">

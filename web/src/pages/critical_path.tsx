@@ -3,6 +3,7 @@ import { usePoll } from "../api/hooks";
 import type { PathSegment } from "../gen/wakewatch/v1/analysis_pb";
 import { Fed } from "../parts/feed_note";
 import { WarningGlyph } from "../parts/marks";
+import { Scroller } from "../parts/scroller";
 import { Foreign, Task } from "../parts/text";
 import { offset } from "../text/times";
 import { duration } from "../text/units";
@@ -36,7 +37,7 @@ export function CriticalPath({ host, recording, pid, sinceNs, zeroNs, untilNs }:
       )}
       {state?.segments.length === 0 && <p class="quiet">There is no path in this span.</p>}
       {state !== undefined && state.segments.length > 0 && (
-        <div class="scroller">
+        <Scroller label="Critical path">
           <table class="grid small">
             <caption class="hidden">Critical path, the oldest segment first</caption>
             <thead>
@@ -70,7 +71,7 @@ export function CriticalPath({ host, recording, pid, sinceNs, zeroNs, untilNs }:
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroller>
       )}
     </Fed>
   );

@@ -7,6 +7,7 @@ import { Fact } from "../parts/fact";
 import { Fed } from "../parts/feed_note";
 import { ConfidenceMark, OpenMark, WarningGlyph } from "../parts/marks";
 import { FindingHistory } from "./finding_history";
+import { Scroller } from "../parts/scroller";
 import { Story } from "../parts/story";
 import { TriagePanel } from "../parts/triage";
 import { Foreign, Task, When } from "../parts/text";
@@ -145,9 +146,9 @@ function Body({ finding }: { finding: Finding }) {
           <a href={onTimeline(finding)}>Show on the timeline</a>,{" "}
           <a href={hostAddress(finding.host, "delays", aroundStart(finding))}>or where the time around it went</a>.
         </p>
-        <div class="across">
+        <Scroller label="The wait and its events" look="across">
           <Story finding={finding} />
-        </div>
+        </Scroller>
         {finding.evidence.length === 0 ? (
           <p class="quiet">This finding names no single event.</p>
         ) : (

@@ -6,6 +6,7 @@ import { useAnnotations } from "../api/annotations";
 import type { Finding, FindingGroup } from "../gen/wakewatch/v1/findings_pb";
 import { Fed } from "../parts/feed_note";
 import { ConfidenceMark, OpenMark } from "../parts/marks";
+import { Scroller } from "../parts/scroller";
 import { Table, type Column } from "../parts/table";
 import { TriageMark, TriagePanel } from "../parts/triage";
 import { Foreign, Task, When } from "../parts/text";
@@ -273,38 +274,40 @@ function Occurrences({ group, filter, onSaid }: OccurrencesProps) {
           </p>
         )}
         <TriagePanel host={host} groupId={group.groupId} onSaid={onSaid} />
-        <table class="grid small occurrences">
-          <thead>
-            <tr>
-              <th scope="col">When</th>
-              <th scope="col" class="number">
-                Waited
-              </th>
-              <th scope="col" class="number">
-                CPU
-              </th>
-              <th scope="col">Confidence</th>
-              <th scope="col">Now</th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((one) => (
-              <tr key={one.id}>
-                <td>
-                  <a href={findingAddress(one.host, one.id)}>
-                    <Began realNs={whenNs(one)} traceNs={one.startNs} />
-                  </a>
-                </td>
-                <td class="number">{duration(one.waitedNs)}</td>
-                <td class="number">{one.cpu ?? "–"}</td>
-                <td>
-                  <ConfidenceMark confidence={one.confidence} />
-                </td>
-                <td>{one.open ? <OpenMark words={openWords(one.check)} /> : <span class="quiet">–</span>}</td>
+        <Scroller label="Findings of this group" look="sideways">
+          <table class="grid small occurrences">
+            <thead>
+              <tr>
+                <th scope="col">When</th>
+                <th scope="col" class="number">
+                  Waited
+                </th>
+                <th scope="col" class="number">
+                  CPU
+                </th>
+                <th scope="col">Confidence</th>
+                <th scope="col">Now</th>
               </tr>
-            ))}
-          </tbody>
-        </table>
+            </thead>
+            <tbody>
+              {rows.map((one) => (
+                <tr key={one.id}>
+                  <td>
+                    <a href={findingAddress(one.host, one.id)}>
+                      <Began realNs={whenNs(one)} traceNs={one.startNs} />
+                    </a>
+                  </td>
+                  <td class="number">{duration(one.waitedNs)}</td>
+                  <td class="number">{one.cpu ?? "–"}</td>
+                  <td>
+                    <ConfidenceMark confidence={one.confidence} />
+                  </td>
+                  <td>{one.open ? <OpenMark words={openWords(one.check)} /> : <span class="quiet">–</span>}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Scroller>
         {Number(state?.total ?? 0n) > rows.length && (
           <p>
             <a href={findingsAddress({ host, group: group.groupId, view: "all", user: filter.kernelOnly ? "" : "1" })}>

@@ -5,6 +5,7 @@ import { usePoll } from "../api/hooks";
 import type { Recording } from "../gen/wakewatch/v1/fleet_pb";
 import type { Finding, FindingGroup } from "../gen/wakewatch/v1/findings_pb";
 import { Fed } from "../parts/feed_note";
+import { Scroller } from "../parts/scroller";
 import { Foreign, When } from "../parts/text";
 import { findingAddress, hostAddress } from "../router";
 import { traceTime } from "../text/times";
@@ -99,49 +100,51 @@ export function FindingHistory({ finding }: { finding: Finding }) {
             {busy ? "Looking" : `Look at ${count(next.length)} more`}
           </button>
         )}
-        <table class="grid small occurrences">
-          <thead>
-            <tr>
-              <th scope="col">Host</th>
-              <th scope="col">Recording</th>
-              <th scope="col">Last seen</th>
-              <th scope="col" class="number">
-                Count
-              </th>
-              <th scope="col" class="number">
-                Worst
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map(({ recording: { host, id }, group }) => (
-              <tr
-                key={`${host}/${id}`}
-                aria-current={host === finding.host && id === finding.recording ? "true" : undefined}
-              >
-                <td>
-                  <Foreign text={host} />
-                </td>
-                <td>
-                  <a href={hostAddress(host, "delays", { recording: id })}>
-                    <Foreign text={id} />
-                  </a>
-                </td>
-                <td>
-                  {group.lastStartRealNs === 0n ? (
-                    <>{traceTime(group.lastStartNs)} s of trace time</>
-                  ) : (
-                    <When realNs={group.lastStartRealNs} />
-                  )}
-                </td>
-                <td class="number">{count(group.count)}</td>
-                <td class="number">
-                  <a href={findingAddress(host, group.worst!.id)}>{duration(group.worst!.waitedNs)}</a>
-                </td>
+        <Scroller label="History of this group" look="sideways">
+          <table class="grid small occurrences">
+            <thead>
+              <tr>
+                <th scope="col">Host</th>
+                <th scope="col">Recording</th>
+                <th scope="col">Last seen</th>
+                <th scope="col" class="number">
+                  Count
+                </th>
+                <th scope="col" class="number">
+                  Worst
+                </th>
               </tr>
-            ))}
-          </tbody>
-        </table>
+            </thead>
+            <tbody>
+              {rows.map(({ recording: { host, id }, group }) => (
+                <tr
+                  key={`${host}/${id}`}
+                  aria-current={host === finding.host && id === finding.recording ? "true" : undefined}
+                >
+                  <td>
+                    <Foreign text={host} />
+                  </td>
+                  <td>
+                    <a href={hostAddress(host, "delays", { recording: id })}>
+                      <Foreign text={id} />
+                    </a>
+                  </td>
+                  <td>
+                    {group.lastStartRealNs === 0n ? (
+                      <>{traceTime(group.lastStartNs)} s of trace time</>
+                    ) : (
+                      <When realNs={group.lastStartRealNs} />
+                    )}
+                  </td>
+                  <td class="number">{count(group.count)}</td>
+                  <td class="number">
+                    <a href={findingAddress(host, group.worst!.id)}>{duration(group.worst!.waitedNs)}</a>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Scroller>
       </Fed>
     </section>
   );

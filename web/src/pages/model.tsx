@@ -5,6 +5,7 @@ import type { ModelRule, SchedulerRule } from "../gen/wakewatch/v1/analysis_pb";
 import { Fed } from "../parts/feed_note";
 import { WarningGlyph } from "../parts/marks";
 import { RecordingChoice, useRecording } from "../parts/recording";
+import { Scroller } from "../parts/scroller";
 import { Table, type Column } from "../parts/table";
 import { Foreign } from "../parts/text";
 import { At } from "../parts/times";
@@ -196,42 +197,44 @@ function Places({ host, recording, places, all }: PlacesProps) {
         {BigInt(places.length) < all ? `${count(places.length)} of ` : ""}
         {plural(all, "place", "places")}
       </p>
-      <table class="grid small places">
-        <thead>
-          <tr>
-            <th scope="col">Verdict</th>
-            <th scope="col" class="number">
-              CPU
-            </th>
-            <th scope="col" class="number">
-              Trace time
-            </th>
-            <th scope="col" class="number">
-              PID
-            </th>
-            <th scope="col">What</th>
-          </tr>
-        </thead>
-        <tbody>
-          {places.map((place, i) => (
-            <tr key={i}>
-              <td class={place.verdict === "violation" ? "strong-bad" : undefined}>
-                <Foreign text={verdictWords(place.verdict)} />
-              </td>
-              <td class="number">{place.cpu}</td>
-              <td class="number">
-                <At ns={place.tsNs} />
-              </td>
-              <td class="number">
-                {place.pid > 0 ? <a href={threadAddress(host, place.pid, { recording })}>{place.pid}</a> : place.pid}
-              </td>
-              <td>
-                <Foreign text={place.text} empty="–" />
-              </td>
+      <Scroller label="Places" look="sideways">
+        <table class="grid small places">
+          <thead>
+            <tr>
+              <th scope="col">Verdict</th>
+              <th scope="col" class="number">
+                CPU
+              </th>
+              <th scope="col" class="number">
+                Trace time
+              </th>
+              <th scope="col" class="number">
+                PID
+              </th>
+              <th scope="col">What</th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {places.map((place, i) => (
+              <tr key={i}>
+                <td class={place.verdict === "violation" ? "strong-bad" : undefined}>
+                  <Foreign text={verdictWords(place.verdict)} />
+                </td>
+                <td class="number">{place.cpu}</td>
+                <td class="number">
+                  <At ns={place.tsNs} />
+                </td>
+                <td class="number">
+                  {place.pid > 0 ? <a href={threadAddress(host, place.pid, { recording })}>{place.pid}</a> : place.pid}
+                </td>
+                <td>
+                  <Foreign text={place.text} empty="–" />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroller>
     </>
   );
 }

@@ -21,7 +21,7 @@ export function quantileColumns<R>(
     group,
     ...(hint === undefined ? {} : { hint }),
     // A single column must hold the name of its group.
-    rem: which.length === 1 ? 6.4 : one === "n" ? 5 : 5.4,
+    rem: which.length === 1 ? 6.7 : one === "n" ? 5 : 5.4,
     ...(spare === undefined ? {} : { spare }),
     numeric: true,
     ...(one === "n" ? {} : { unit: "ns" as const }),

@@ -1,5 +1,6 @@
 // What was expected of wakers and what could not be decided.
 import type { ObligationSummary, Undecidable } from "../gen/wakewatch/v1/analysis_pb";
+import { Scroller } from "../parts/scroller";
 import { Foreign } from "../parts/text";
 import { findingsAddress } from "../router";
 import { count } from "../text/units";
@@ -13,7 +14,7 @@ export function NotDecidable({ rows }: { rows: readonly Undecidable[] }) {
         Sleeps of kernel threads that may have lost a wakeup, and of which the recorded events cannot tell. Neither a
         finding nor a clean bill.
       </p>
-      <div class="scroller">
+      <Scroller label="Not decidable">
         <table class="grid small">
           <thead>
             <tr>
@@ -44,7 +45,7 @@ export function NotDecidable({ rows }: { rows: readonly Undecidable[] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroller>
     </section>
   );
 }
@@ -70,7 +71,7 @@ export function Obligations({ host, rows }: { host: string; rows: readonly Oblig
         What somebody had to do by a deadline that was learned from this recording.{" "}
         <a href={findingsAddress({ host, check: "lost-wakeup" })}>Lost wakeups</a> are among those that expired.
       </p>
-      <div class="scroller">
+      <Scroller label="Obligations">
         <table class="grid small">
           <thead>
             <tr>
@@ -99,7 +100,7 @@ export function Obligations({ host, rows }: { host: string; rows: readonly Oblig
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroller>
     </section>
   );
 }

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import type { ChainLink, Competitor, ThreadSummary, WorstWait } from "../gen/wakewatch/v1/analysis_pb";
 import { EventTable } from "../parts/events";
 import { Fact } from "../parts/fact";
+import { Scroller } from "../parts/scroller";
 import { SplitBar, SplitTable } from "../parts/split";
 import { Foreign, Task } from "../parts/text";
 import { At } from "../parts/times";
@@ -94,36 +95,39 @@ function Competitors({ wait }: { wait: WorstWait }) {
     );
   return (
     <>
-      <table class="grid small">
-        <thead>
-          <tr>
-            <th scope="col">Task</th>
-            <th scope="col" title="Compared to the thread that waited">
-              Its rank
-            </th>
-            <th scope="col" class="number" title="With interrupts that came in meanwhile">
-              Time
-            </th>
-            <th scope="col" class="number" title="Of the time on the run queue">
-              Share
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {wait.competitors.map((one, i) => (
-            <tr key={i}>
-              <th scope="row">
-                <CompetitorName one={one} />
+      <Scroller label="Who was on the CPU instead" look="sideways">
+        <table class="grid small">
+          <thead>
+            <tr>
+              <th scope="col">Task</th>
+              <th scope="col" title="Compared to the thread that waited">
+                Its rank
               </th>
-              <td>
-                <span class={`swatch of-${one.bucket}`} aria-hidden="true" /> <Foreign text={bucketName(one.bucket)} />
-              </td>
-              <td class="number">{duration(one.ns)}</td>
-              <td class="number">{share(one.ns, queuedNs)}</td>
+              <th scope="col" class="number" title="With interrupts that came in meanwhile">
+                Time
+              </th>
+              <th scope="col" class="number" title="Of the time on the run queue">
+                Share
+              </th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {wait.competitors.map((one, i) => (
+              <tr key={i}>
+                <th scope="row">
+                  <CompetitorName one={one} />
+                </th>
+                <td>
+                  <span class={`swatch of-${one.bucket}`} aria-hidden="true" />{" "}
+                  <Foreign text={bucketName(one.bucket)} />
+                </td>
+                <td class="number">{duration(one.ns)}</td>
+                <td class="number">{share(one.ns, queuedNs)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroller>
       {known}
     </>
   );
@@ -141,38 +145,40 @@ function Chain({ wait, thread }: { wait: WorstWait; thread: ThreadSummary }) {
     return link === undefined ? <Task comm={thread.comm} pid={thread.pid} /> : <By link={link} />;
   };
   return (
-    <table class="grid small">
-      <thead>
-        <tr>
-          <th scope="col">Woken</th>
-          <th scope="col">By</th>
-          <th scope="col" class="number">
-            On CPU
-          </th>
-          <th scope="col" class="number" title="Since this wakeup's sched_waking">
-            At
-          </th>
-          <th scope="col" class="number" title="From its sched_waking to the switch to it">
-            Ran after
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {wait.chain.map((link, i) => (
-          <tr key={i}>
-            <th scope="row">{woken(i)}</th>
-            <td>
-              <By link={link} />
-            </td>
-            <td class="number">{link.cpu}</td>
-            <td class="number">{link.wakingNs === 0n ? "–" : offset(link.wakingNs - wait.wakingNs)}</td>
-            <td class="number">
-              {link.wakingNs === 0n || link.inNs === 0n ? "–" : duration(link.inNs - link.wakingNs)}
-            </td>
+    <Scroller label="Who woke whom" look="sideways">
+      <table class="grid small">
+        <thead>
+          <tr>
+            <th scope="col">Woken</th>
+            <th scope="col">By</th>
+            <th scope="col" class="number">
+              On CPU
+            </th>
+            <th scope="col" class="number" title="Since this wakeup's sched_waking">
+              At
+            </th>
+            <th scope="col" class="number" title="From its sched_waking to the switch to it">
+              Ran after
+            </th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {wait.chain.map((link, i) => (
+            <tr key={i}>
+              <th scope="row">{woken(i)}</th>
+              <td>
+                <By link={link} />
+              </td>
+              <td class="number">{link.cpu}</td>
+              <td class="number">{link.wakingNs === 0n ? "–" : offset(link.wakingNs - wait.wakingNs)}</td>
+              <td class="number">
+                {link.wakingNs === 0n || link.inNs === 0n ? "–" : duration(link.inNs - link.wakingNs)}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroller>
   );
 }
 

@@ -1,6 +1,7 @@
 import type { Exported } from "../state/export";
 import { offset } from "../text/times";
 import { ExportMenu } from "./export_menu";
+import { Scroller } from "./scroller";
 import { Foreign } from "./text";
 import { At } from "./times";
 
@@ -34,7 +35,7 @@ export function EventTable(props: {
         partly={undefined}
         make={() => exportedEvents(startNs, events)}
       />
-      <div class="scroller">
+      <Scroller label={caption}>
         <table class="grid evidence">
           <caption class="hidden">{caption}</caption>
           <thead>
@@ -83,7 +84,7 @@ export function EventTable(props: {
             })}
           </tbody>
         </table>
-      </div>
+      </Scroller>
     </div>
   );
 }

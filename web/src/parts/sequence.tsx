@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import type { CheckProtocolResponse, ProtocolStep } from "../gen/wakewatch/v1/protocol_pb";
 import { eventTexts, kLeftPx, kRowPx, layOut, statementOf, type Row, type Sequence } from "../state/sequence";
 import { visible } from "../text/visible";
+import { Scroller } from "./scroller";
 import { Foreign } from "./text";
 
 const kRadius = 6;
@@ -21,7 +22,7 @@ export function SequenceDiagram({ check }: { check: CheckProtocolResponse }) {
   };
   return (
     <>
-      <div class="across">
+      <Scroller label="The shortest losing run" look="across">
         <svg
           class="sequence"
           width={sequence.width}
@@ -45,7 +46,7 @@ export function SequenceDiagram({ check }: { check: CheckProtocolResponse }) {
             />
           ))}
         </svg>
-      </div>
+      </Scroller>
       <p class="quiet legend">
         <Dot kind="at E0" /> tracepoints show it <Dot kind="at E1" /> only probes do <Dot kind="silent" /> no recording
         does. Hover, or Tab and the arrow keys, to read what a step did.
@@ -206,7 +207,7 @@ function StepText({ check, index }: { check: CheckProtocolResponse; index: numbe
 function StepTable({ check }: { check: CheckProtocolResponse }) {
   const heads = ["#", "Task", "Line", "Statement", "Kernel function", "Does", "E0", "E1", "Note"];
   return (
-    <div class="scroller">
+    <Scroller label="The steps of the shortest losing run">
       <table class="grid small steps">
         <caption class="hidden">The steps of the shortest losing run</caption>
         <thead>
@@ -240,6 +241,6 @@ function StepTable({ check }: { check: CheckProtocolResponse }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroller>
   );
 }

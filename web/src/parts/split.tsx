@@ -2,6 +2,7 @@
 import type { Split } from "../state/buckets";
 import { count, duration, share } from "../text/units";
 import { WarningGlyph } from "./marks";
+import { Scroller } from "./scroller";
 
 const kNamedFrom = 0.1; // of the bar: a narrower part has no room for its name
 
@@ -45,50 +46,52 @@ export function SplitLegend({ split }: { split: Split }) {
 export function SplitTable({ split, whole }: { split: Split; whole: string }) {
   const { parts, totalNs, missingNs } = split;
   return (
-    <table class="grid small split-table">
-      <thead>
-        <tr>
-          <th scope="col">Spent on</th>
-          <th scope="col" class="number">
-            Time
-          </th>
-          <th scope="col" class="number">
-            Share
-          </th>
-          <th scope="col" class="number">
-            ns
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {parts.map(({ id, name, words, ns }) => (
-          <tr key={id}>
-            <th scope="row" title={words}>
-              <span class={`swatch of-${id}`} aria-hidden="true" /> {name}
+    <Scroller label="What the time was spent on" look="sideways">
+      <table class="grid small split-table">
+        <thead>
+          <tr>
+            <th scope="col">Spent on</th>
+            <th scope="col" class="number">
+              Time
             </th>
-            <td class="number">{duration(ns)}</td>
-            <td class="number">{share(ns, totalNs)}</td>
-            <td class="number">{count(ns)}</td>
+            <th scope="col" class="number">
+              Share
+            </th>
+            <th scope="col" class="number">
+              ns
+            </th>
           </tr>
-        ))}
-      </tbody>
-      <tfoot>
-        <tr>
-          <th scope="row">
-            {missingNs === 0n ? (
-              `Sum = ${whole}`
-            ) : (
-              <>
-                <WarningGlyph /> Sum, {duration(missingNs < 0n ? -missingNs : missingNs)}{" "}
-                {missingNs < 0n ? "more" : "less"} than the {whole}
-              </>
-            )}
-          </th>
-          <td class="number">{duration(totalNs)}</td>
-          <td class="number">{share(totalNs, totalNs)}</td>
-          <td class="number">{count(totalNs)}</td>
-        </tr>
-      </tfoot>
-    </table>
+        </thead>
+        <tbody>
+          {parts.map(({ id, name, words, ns }) => (
+            <tr key={id}>
+              <th scope="row" title={words}>
+                <span class={`swatch of-${id}`} aria-hidden="true" /> {name}
+              </th>
+              <td class="number">{duration(ns)}</td>
+              <td class="number">{share(ns, totalNs)}</td>
+              <td class="number">{count(ns)}</td>
+            </tr>
+          ))}
+        </tbody>
+        <tfoot>
+          <tr>
+            <th scope="row">
+              {missingNs === 0n ? (
+                `Sum = ${whole}`
+              ) : (
+                <>
+                  <WarningGlyph /> Sum, {duration(missingNs < 0n ? -missingNs : missingNs)}{" "}
+                  {missingNs < 0n ? "more" : "less"} than the {whole}
+                </>
+              )}
+            </th>
+            <td class="number">{duration(totalNs)}</td>
+            <td class="number">{share(totalNs, totalNs)}</td>
+            <td class="number">{count(totalNs)}</td>
+          </tr>
+        </tfoot>
+      </table>
+    </Scroller>
   );
 }

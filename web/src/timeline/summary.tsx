@@ -3,6 +3,7 @@ import { analysis, explain, kUnaryMs } from "../api/client";
 import { usePoll } from "../api/hooks";
 import { Fed } from "../parts/feed_note";
 import { WarningGlyph } from "../parts/marks";
+import { Scroller } from "../parts/scroller";
 import { Task } from "../parts/text";
 import { count, duration, plural, share } from "../text/units";
 import type { Engine, Range } from "./engine";
@@ -118,7 +119,7 @@ function CpuTable({ summary }: { summary: RangeSummary }) {
   const value = (uses: readonly number[], use: string) =>
     use === "busy" ? uses[0]! : uses[kUses.indexOf(use as (typeof kUses)[number])]!;
   return (
-    <div class="scroller">
+    <Scroller label="Use of each CPU">
       <table class="grid small">
         <caption class="hidden">Use of each CPU in the range</caption>
         <thead>
@@ -151,7 +152,7 @@ function CpuTable({ summary }: { summary: RangeSummary }) {
           })}
         </tbody>
       </table>
-    </div>
+    </Scroller>
   );
 }
 
@@ -164,7 +165,7 @@ function TaskTable({ engine, summary }: { engine: Engine; summary: RangeSummary 
     );
   const whole = (summary.to - summary.from) * summary.cpus.length;
   return (
-    <div class="scroller">
+    <Scroller label="Time of each task">
       <table class="grid small">
         <caption class="hidden">Time of each task in the range</caption>
         <thead>
@@ -197,6 +198,6 @@ function TaskTable({ engine, summary }: { engine: Engine; summary: RangeSummary 
           The first {kTasks} of {count(summary.tasks.length)} tasks.
         </p>
       )}
-    </div>
+    </Scroller>
   );
 }

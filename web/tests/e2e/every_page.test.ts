@@ -63,6 +63,41 @@ describeOnMock("on the mock: every page", () => {
     },
   );
 
+  it.each([
+    ["a desk", 1500, 950],
+    ["a phone", 390, 844],
+  ])(
+    "fits %s",
+    async (where, width, height) => {
+      const context = await browser.newContext({ viewport: { width, height } });
+      const page = await context.newPage();
+      const faults: string[] = [];
+      for (const { name, address } of allPages(mock)) {
+        await page.goto(`${mock.url}/${address}`);
+        await page.locator("main h1, main h2").first().waitFor();
+        await page.locator(".loading").first().waitFor({ state: "detached" });
+        const found = await page.evaluate((tables) => {
+          const tooWide = (one: Element) => one.scrollWidth > one.clientWidth + 1;
+          const what = (one: Element) => one.querySelector("caption")?.textContent ?? one.className;
+          const wide = tooWide(document.documentElement) ? ["the page itself"] : [];
+          if (!tables) return wide;
+          // What a query answers is as wide as it was asked to be.
+          const scrollers = [...document.querySelectorAll("main :is(.scroller, .sideways, .across)")];
+          const heads = [...document.querySelectorAll("main thead th")].filter(tooWide);
+          return [
+            ...wide,
+            ...scrollers.filter((one) => tooWide(one) && what(one) !== "Rows of the query").map(what),
+            ...heads.map((one) => `the head ${one.textContent}`),
+          ];
+        }, where === "a desk");
+        faults.push(...found.map((one) => `${name}: ${one}`));
+      }
+      await context.close();
+      expect(faults).toEqual([]);
+    },
+    120_000,
+  );
+
   it("says that the connection is lost, and what it cannot show, and comes back by itself", async () => {
     const lost = await startMock();
     const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });

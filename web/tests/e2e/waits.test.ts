@@ -100,7 +100,7 @@ describeOnMock("on the mock", () => {
       await page.goto(hostAt("build-01", `/thread/${kThread}`));
       const figures = page.locator(".figures");
       await figures.locator(".histogram svg rect").first().waitFor();
-      const rows = figures.locator("> table tbody tr");
+      const rows = figures.locator("> .sideways table tbody tr");
       const names = ["Wakeup latency", "Delivery", "Run queue", "Preempted", "Excess"];
       expect((await rows.allInnerTexts()).map((row) => /^[A-Z][a-z ]+\t\d/.exec(row)?.[0].slice(0, -2))).toEqual(names);
       expect(await text(figures)).toMatch(/In \d[\d ]* of \d[\d ]* waits it was not known where the thread may run/);
