@@ -80,91 +80,118 @@ function Body({ finding }: { finding: Finding }) {
   return (
     <OfClock clock={clockOf(finding)}>
       <article>
-        <h1>
-          <Foreign text={finding.check} />
-          {finding.class !== "" && (
-            <span class="quiet">
-              <Foreign text={finding.class} />
-            </span>
-          )}
-          <ConfidenceMark confidence={finding.confidence} />
-          {finding.open && <OpenMark words={openWords(finding.check)} />}
-        </h1>
-        <p class="explanation">
-          <Foreign text={finding.explanation} empty="No explanation was given." />
-        </p>
-        {check && (
-          <p class="quiet">
-            What this check looks for: <Foreign text={check.description} />
-          </p>
-        )}
-        <TriagePanel host={finding.host} groupId={finding.groupId} />
-        <Reasons finding={finding} />
-        <HowItIsLost finding={finding} />
-        <dl class="facts">
-          <Fact name="Thread">
-            <a href={threadAddress(finding.host, finding.pid, { recording: finding.recording })}>
-              <Task comm={finding.comm} pid={finding.pid} />
-            </a>
-          </Fact>
-          <Fact name="Waited">
-            <strong>{duration(finding.waitedNs)}</strong>
-          </Fact>
-          <Fact name={finding.open ? "Last on CPU" : "Ended on CPU"}>{finding.cpu ?? "not known"}</Fact>
-          <Fact name="Waker">
-            {finding.wakerPid === undefined ? (
-              <span class="quiet">an interrupt, or not known</span>
-            ) : (
-              <Task comm={finding.wakerComm} pid={finding.wakerPid} />
+        <div class="headed">
+          <h1>
+            <Foreign text={finding.check} />
+            {finding.class !== "" && (
+              <span class="quiet">
+                <Foreign text={finding.class} />
+              </span>
             )}
-          </Fact>
-          <Fact name="Began">
-            <When realNs={finding.startRealNs} />
-          </Fact>
-          <Fact name="Trace time">
-            <At ns={finding.startNs} /> to <At ns={finding.endNs} />
-          </Fact>
-          {finding.foundRealNs !== 0n && (
-            <Fact name="Found">
-              <When realNs={finding.foundRealNs} />
-            </Fact>
-          )}
-          <Fact name="Recording">
-            <Foreign text={finding.recording} empty="–" />
-          </Fact>
-          <Fact name="Group">
-            <a href={findingsAddress({ host: finding.host, group: finding.groupId, view: "all", user: "1" })}>
-              <code>{visible(finding.groupId)}</code>
-            </a>
-          </Fact>
-          <Fact name="Id">
-            <code>{visible(finding.id)}</code> <CopyButton text={finding.id} what="id" />
-          </Fact>
-        </dl>
-        <h2>Evidence</h2>
-        <p>
-          <a href={onTimeline(finding)}>Show on the timeline</a>,{" "}
-          <a href={hostAddress(finding.host, "delays", aroundStart(finding))}>or where the time around it went</a>.
-        </p>
-        <Scroller label="The wait and its events" look="across">
-          <Story finding={finding} />
-        </Scroller>
-        {finding.evidence.length === 0 ? (
-          <p class="quiet">This finding names no single event.</p>
-        ) : (
-          <EventTable
-            caption="Events that prove it, in order"
-            startNs={finding.startNs}
-            events={inTime(finding.evidence)}
-            addressOf={({ tsNs }) =>
-              timelineAddress(finding.host, { recording: finding.recording, ...jumpTo(tsNs, tsNs, finding.pid) })
-            }
-          />
-        )}
-        <Snapshots finding={finding} />
+            <ConfidenceMark confidence={finding.confidence} />
+            {finding.open && <OpenMark words={openWords(finding.check)} />}
+          </h1>
+          <CopyButton text={() => window.location.href} what="link" />
+        </div>
+        <div class="finding">
+          <div>
+            <p class="explanation">
+              <Foreign text={finding.explanation} empty="No explanation was given." />
+            </p>
+            {check && (
+              <p class="quiet">
+                What this check looks for: <Foreign text={check.description} />
+              </p>
+            )}
+            <Reasons finding={finding} />
+            <HowItIsLost finding={finding} />
+          </div>
+          <div class="proof">
+            <Facts finding={finding} />
+            <Evidence finding={finding} />
+            <Snapshots finding={finding} />
+          </div>
+          <div class="said">
+            <TriagePanel host={finding.host} groupId={finding.groupId} />
+          </div>
+        </div>
         <FindingHistory key={finding.groupId} finding={finding} />
       </article>
     </OfClock>
+  );
+}
+
+function Facts({ finding }: { finding: Finding }) {
+  return (
+    <dl class="facts">
+      <Fact name="Thread">
+        <a href={threadAddress(finding.host, finding.pid, { recording: finding.recording })}>
+          <Task comm={finding.comm} pid={finding.pid} />
+        </a>
+      </Fact>
+      <Fact name="Waited">
+        <strong>{duration(finding.waitedNs)}</strong>
+      </Fact>
+      <Fact name={finding.open ? "Last on CPU" : "Ended on CPU"}>{finding.cpu ?? "not known"}</Fact>
+      <Fact name="Waker">
+        {finding.wakerPid === undefined ? (
+          <span class="quiet">an interrupt, or not known</span>
+        ) : (
+          <Task comm={finding.wakerComm} pid={finding.wakerPid} />
+        )}
+      </Fact>
+      {finding.startRealNs !== 0n && (
+        <Fact name="Began">
+          <When realNs={finding.startRealNs} />
+        </Fact>
+      )}
+      <Fact name="Trace time" wide>
+        <At ns={finding.startNs} /> to <At ns={finding.endNs} />
+      </Fact>
+      {finding.foundRealNs !== 0n && (
+        <Fact name="Found">
+          <When realNs={finding.foundRealNs} />
+        </Fact>
+      )}
+      <Fact name="Group">
+        <a href={findingsAddress({ host: finding.host, group: finding.groupId, view: "all", user: "1" })}>
+          <code>{visible(finding.groupId)}</code>
+        </a>
+      </Fact>
+      <Fact name="Recording" wide>
+        <Foreign text={finding.recording} empty="–" />
+      </Fact>
+      <Fact name="Id" wide>
+        <code>{visible(finding.id)}</code> <CopyButton text={finding.id} what="id" />
+      </Fact>
+    </dl>
+  );
+}
+
+function Evidence({ finding }: { finding: Finding }) {
+  return (
+    <>
+      <h2>Evidence</h2>
+      <p>
+        <a href={onTimeline(finding)}>Show on the timeline</a>,{" "}
+        <a href={hostAddress(finding.host, "delays", aroundStart(finding))}>or where the time around it went</a>.
+      </p>
+      <Scroller label="The wait and its events" look="across">
+        <Story finding={finding} />
+      </Scroller>
+      {finding.evidence.length === 0 ? (
+        <p class="quiet">This finding names no single event.</p>
+      ) : (
+        <EventTable
+          caption="Events that prove it, in order"
+          startNs={finding.startNs}
+          events={inTime(finding.evidence)}
+          addressOf={({ tsNs }) =>
+            timelineAddress(finding.host, { recording: finding.recording, ...jumpTo(tsNs, tsNs, finding.pid) })
+          }
+        />
+      )}
+    </>
   );
 }
 

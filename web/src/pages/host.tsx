@@ -87,6 +87,7 @@ export function HostPage({ name, tab, query, entry, feed }: Props) {
 function HostHead({ entry }: { entry: HostEntry }) {
   const { host } = entry;
   const streaming = host.status === HostStatus.STREAMING;
+  const ended = host.status === HostStatus.ENDED;
   return (
     <>
       {hasLoss(host) && <LossBanner host={host} />}
@@ -94,7 +95,7 @@ function HostHead({ entry }: { entry: HostEntry }) {
         <Fact name="Kernel">
           <Foreign text={host.kernel} empty="–" />
         </Fact>
-        <Fact name="CPUs">{host.cpus}</Fact>
+        <Fact name="CPUs">{host.cpus || "–"}</Fact>
         <Fact name="Profile">
           <Foreign text={host.profile} empty="–" />
           {isSteppedDown(host) && (
@@ -104,27 +105,35 @@ function HostHead({ entry }: { entry: HostEntry }) {
             </span>
           )}
         </Fact>
-        <Fact name="Ingest">
-          {roughCount(host.eventsPerS)} events/s, {bytes(host.bytesPerS)}/s
-        </Fact>
+        {!ended && (
+          <>
+            <Fact name="Ingest">
+              {roughCount(host.eventsPerS)} events/s, {bytes(host.bytesPerS)}/s
+            </Fact>
+            <Fact name="Lag">{streaming ? duration(host.lagNs) : "–"}</Fact>
+            <Fact name="Queue">{bytes(host.queueBytes)}</Fact>
+          </>
+        )}
         <Fact name="Events">{count(host.events)}</Fact>
-        <Fact name="Lag">{streaming ? duration(host.lagNs) : "–"}</Fact>
         <Fact name="Late events">{count(host.lateEvents)}</Fact>
-        <Fact name="Queue">{bytes(host.queueBytes)}</Fact>
-        <Fact name="Last batch">
-          <When realNs={host.lastBatchRealNs} />
-        </Fact>
-        <Fact name="Analysed up to">
-          <When realNs={host.watermarkRealNs} brief />
-        </Fact>
-        <Fact name="Recording">
-          <Foreign text={host.recording} empty="–" />
-        </Fact>
-        <Fact name="Boot">
-          <Foreign text={host.bootId} empty="–" />
-        </Fact>
+        {host.lastBatchRealNs !== 0n && (
+          <Fact name="Last batch">
+            <When realNs={host.lastBatchRealNs} />
+          </Fact>
+        )}
+        {host.watermarkRealNs !== 0n && (
+          <Fact name="Analysed up to">
+            <When realNs={host.watermarkRealNs} brief />
+          </Fact>
+        )}
         <Fact name="Collector">
           <Foreign text={host.collectorVersion} empty="–" />
+        </Fact>
+        <Fact name="Recording" wide>
+          <Foreign text={host.recording} empty="–" />
+        </Fact>
+        <Fact name="Boot" wide>
+          <Foreign text={host.bootId} empty="–" />
         </Fact>
       </dl>
       <Remarks entry={entry} />

@@ -2,6 +2,7 @@ import { analysis, kUnaryMs } from "../api/client";
 import { isStale, type Feed } from "../api/feed";
 import { usePoll } from "../api/hooks";
 import type { ThreadDistribution, ThreadSummary } from "../gen/wakewatch/v1/analysis_pb";
+import { CopyButton } from "../parts/copy";
 import { Fact } from "../parts/fact";
 import { HeatMap } from "../heat_map/heat_map";
 import { Fed } from "../parts/feed_note";
@@ -49,15 +50,18 @@ export function ThreadPage({ host, pid, query, entry, feed: hostFeed }: Props) {
           <Foreign text={host} />
         </a>
       </nav>
-      <h1>
-        {named === undefined ? `Thread ${pid}` : <Foreign text={named.comm} />}
-        {named !== undefined && (
-          <span class="quiet">
-            {pid}, <Foreign text={named.kind} empty="unknown kind" />
-            {purposeOf(named.kind) !== "" && `: ${purposeOf(named.kind)}`}
-          </span>
-        )}
-      </h1>
+      <div class="headed">
+        <h1>
+          {named === undefined ? `Thread ${pid}` : <Foreign text={named.comm} />}
+          {named !== undefined && (
+            <span class="quiet">
+              PID {pid}, <Foreign text={named.kind} empty="unknown kind" />
+              {purposeOf(named.kind) !== "" && `: ${purposeOf(named.kind)}`}
+            </span>
+          )}
+        </h1>
+        <CopyButton text={() => window.location.href} what="link" />
+      </div>
       <div class={isStale(hostFeed) ? "dimmed" : undefined}>{chosen.loss}</div>
       <div class="toolbar">
         <RecordingChoice chosen={chosen} />

@@ -1,9 +1,16 @@
 import type { ComponentChildren } from "preact";
 
+interface Props {
+  name: string;
+  /** It has the room of two. */
+  wide?: boolean;
+  children: ComponentChildren;
+}
+
 /** One line of a <dl class="facts">. */
-export function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+export function Fact({ name, wide = false, children }: Props) {
   return (
-    <div>
+    <div class={wide ? "wide" : undefined}>
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>
