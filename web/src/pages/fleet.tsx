@@ -12,8 +12,11 @@ import { confidenceName } from "../state/findings";
 import { isSteppedDown, totals, type HostEntry, type Hosts } from "../state/hosts";
 import { atLeast, bytes, count, duration, roughCount } from "../text/units";
 import { visible } from "../text/visible";
+import { WorstFinding } from "./worst_finding";
 
 const kLagWorthNoting = 5_000_000_000n;
+
+const kWorstFirst = { column: "excess", descending: true };
 
 const kConfident: readonly [Confidence, (host: Host) => bigint][] = [
   [Confidence.PROVEN, (host) => host.findingsProven],
@@ -67,7 +70,9 @@ const kColumns: readonly Column<HostEntry>[] = [
       host.worstExcessNs === 0n ? (
         "–"
       ) : (
-        <a href={hostAddress(host.name, "delays", { by: "thread" })}>{duration(host.worstExcessNs)}</a>
+        <a href={hostAddress(host.name, "delays", { by: "thread", sort: "-excess.max" })}>
+          {duration(host.worstExcessNs)}
+        </a>
       ),
   },
   {
@@ -290,7 +295,7 @@ interface Props {
 
 export function FleetPage({ hosts, feed, query }: Props) {
   const entries = [...hosts.byName.values()];
-  const { sort, onSort } = useSort(query, kColumns, { column: "name", descending: false });
+  const { sort, onSort } = useSort(query, kColumns, kWorstFirst);
   const sum = totals(entries.map(({ host }) => host));
   return (
     <>
@@ -314,6 +319,7 @@ export function FleetPage({ hosts, feed, query }: Props) {
               <Tile title="Lost events" value={atLeast(sum.lost, sum.lostUnknown)} />
               <Tile title="Findings" value={count(sum.findings)} note="user tasks too" />
             </dl>
+            <WorstFinding />
             <Table
               caption="Hosts"
               columns={kColumns}

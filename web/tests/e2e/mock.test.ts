@@ -63,6 +63,22 @@ describeOnMock("on the mock", () => {
       expect(await rows().filter({ hasText: "edge-7" }).first().innerText()).toMatch(/–\s+1\s+–\s+–\s+–\s/);
     });
 
+    it("begins with the longest wait of a kernel thread, and leads to a proof that can be shared", async () => {
+      await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: mock.url });
+      await page.goto(mock.url);
+      const worst = mock.findings
+        .filter(({ kind }) => kind !== "user")
+        .reduce((most, one) => (one.waitedNs > most.waitedNs ? one : most));
+      const box = page.getByRole("region", { name: "The longest wait of a kernel thread" });
+      expect(await box.innerText()).toContain(`${worst.pid} on ${worst.host} waited longest`);
+      await box.getByRole("link", { name: "The proof of it" }).click();
+      await page.locator(".evidence tbody tr").first().waitFor();
+      await page.getByRole("button", { name: "Copy link" }).click();
+      await page.getByText("Copied").waitFor();
+      const link = await page.evaluate(() => navigator.clipboard.readText());
+      expect(link).toBe(`${mock.url}/#/finding/${worst.host}/${worst.id}`);
+    });
+
     it("shows a host that appears, without a reload", async () => {
       await page.goto(mock.url);
       await rows().first().waitFor();
