@@ -4,16 +4,16 @@ import { findings, kUnaryMs } from "../api/client";
 import { usePoll } from "../api/hooks";
 import { useAnnotations } from "../api/annotations";
 import type { Finding, FindingGroup } from "../gen/wakewatch/v1/findings_pb";
+import { Began } from "../parts/began";
 import { Fed } from "../parts/feed_note";
 import { ConfidenceMark, OpenMark } from "../parts/marks";
 import { Scroller } from "../parts/scroller";
 import { Table, type Column } from "../parts/table";
 import { TriageMark, TriagePanel } from "../parts/triage";
-import { Foreign, Task, When } from "../parts/text";
-import { At } from "../parts/times";
+import { Foreign, Task } from "../parts/text";
 import { useSort } from "../parts/use_sort";
 import { findingAddress, findingsAddress, replaceQuery } from "../router";
-import { confidenceName, openWords, whenNs, type Filter } from "../state/findings";
+import { confidenceName, openWords, type Filter } from "../state/findings";
 import { groupKeyOf, type Annotations } from "../state/triage";
 import { count, duration, plural } from "../text/units";
 
@@ -34,7 +34,7 @@ function columnsFor(
     {
       id: "thread",
       title: "Thread",
-      rem: 13,
+      rem: 12.5,
       value: (group) => worstOf(group).comm,
       also: [
         { name: "pid", raw: (group) => worstOf(group).pid },
@@ -53,7 +53,7 @@ function columnsFor(
     {
       id: "host",
       title: "Host",
-      rem: 8,
+      rem: 9.5,
       value: (group) => worstOf(group).host,
       cell: (group) => <Foreign text={worstOf(group).host} />,
     },
@@ -75,7 +75,7 @@ function columnsFor(
     {
       id: "class",
       title: "Class",
-      rem: 11,
+      rem: 10.5,
       value: (group) => worstOf(group).class,
       cell: (group) => <Foreign text={worstOf(group).class} empty="–" />,
     },
@@ -135,9 +135,9 @@ function columnsFor(
     {
       id: "last",
       title: "Last seen",
-      rem: 13.5,
+      rem: 12.5,
       numeric: true,
-      hint: "The start of the latest on the host's wall clock",
+      hint: "The start of the latest on the host's wall clock, or on the trace clock where that is not known",
       exportAs: "last_start_real",
       unit: "ns",
       raw: (group) => (group.lastStartRealNs === 0n ? null : group.lastStartRealNs),
@@ -146,11 +146,6 @@ function columnsFor(
       cell: (group) => <Began realNs={group.lastStartRealNs} traceNs={group.lastStartNs} />,
     },
   ];
-}
-
-/** By the wall, or on the trace clock where the host's wall clock is not known. */
-function Began({ realNs, traceNs }: { realNs: bigint; traceNs: bigint }) {
-  return realNs === 0n ? <At ns={traceNs} /> : <When realNs={realNs} />;
 }
 
 interface Listed {
@@ -294,7 +289,7 @@ function Occurrences({ group, filter, onSaid }: OccurrencesProps) {
                 <tr key={one.id}>
                   <td>
                     <a href={findingAddress(one.host, one.id)}>
-                      <Began realNs={whenNs(one)} traceNs={one.startNs} />
+                      <Began realNs={one.startRealNs} traceNs={one.startNs} />
                     </a>
                   </td>
                   <td class="number">{duration(one.waitedNs)}</td>

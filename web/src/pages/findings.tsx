@@ -4,11 +4,12 @@ import { worstFeed } from "../api/feed";
 import { useAnnotations } from "../api/annotations";
 import { usePoll, useStream } from "../api/hooks";
 import type { Finding, WatchFindingsResponse } from "../gen/wakewatch/v1/findings_pb";
+import { Began } from "../parts/began";
 import { Choice } from "../parts/choice";
 import { Fed } from "../parts/feed_note";
 import { ConfidenceMark, OpenMark, WarningGlyph } from "../parts/marks";
 import { Table, type Column } from "../parts/table";
-import { Foreign, Task, When } from "../parts/text";
+import { Foreign, Task } from "../parts/text";
 import { useSort } from "../parts/use_sort";
 import { findingAddress, replaceQuery } from "../router";
 import {
@@ -36,7 +37,7 @@ const kColumns: readonly Column<Finding>[] = [
   {
     id: "time",
     title: "When",
-    rem: 13.5,
+    rem: 12.5,
     numeric: true,
     exportAs: "start_real",
     unit: "ns",
@@ -47,14 +48,14 @@ const kColumns: readonly Column<Finding>[] = [
     ],
     raw: (one) => (one.startRealNs === 0n ? null : one.startRealNs),
     value: whenNs,
-    hint: "Its start on the host's wall clock",
+    hint: "Its start on the host's wall clock, or on the trace clock where that is not known",
     cell: (one) => (
       <a href={findingAddress(one.host, one.id)}>
-        <When realNs={whenNs(one)} />
+        <Began realNs={one.startRealNs} traceNs={one.startNs} />
       </a>
     ),
   },
-  { id: "host", title: "Host", rem: 8, value: (one) => one.host, cell: (one) => <Foreign text={one.host} /> },
+  { id: "host", title: "Host", rem: 9, value: (one) => one.host, cell: (one) => <Foreign text={one.host} /> },
   {
     id: "confidence",
     title: "Confidence",
@@ -67,14 +68,14 @@ const kColumns: readonly Column<Finding>[] = [
   {
     id: "class",
     title: "Class",
-    rem: 11,
+    rem: 9.5,
     value: (one) => one.class,
     cell: (one) => <Foreign text={one.class} empty="–" />,
   },
   {
     id: "thread",
     title: "Thread",
-    rem: 11,
+    rem: 10.5,
     value: (one) => one.comm,
     also: [{ name: "pid", raw: (one) => one.pid }],
     cell: (one) => <Task comm={one.comm} pid={one.pid} />,
@@ -100,7 +101,7 @@ const kColumns: readonly Column<Finding>[] = [
   {
     id: "open",
     title: "Over",
-    rem: 9,
+    rem: 8.2,
     value: (one) => Number(one.open),
     exportAs: "open",
     raw: (one) => one.open,
@@ -109,7 +110,7 @@ const kColumns: readonly Column<Finding>[] = [
   {
     id: "explanation",
     title: "Explanation",
-    rem: 21,
+    rem: 23,
     raw: (one) => one.explanation,
     cell: (one) => (
       <span title={visible(one.explanation)}>
@@ -254,7 +255,7 @@ function Filters({ filter, anyHost, classes, grouped }: FilterProps) {
   );
   const model = usePoll("checks", (signal) => analysis.getModel({}, { signal, timeoutMs: kUnaryMs }), Infinity);
   const names = useMemo(() => [...new Set(classes)].filter((name) => name !== "").sort(), [classes]);
-  const checks = model.state?.checks.map(({ name }) => name) ?? [];
+  const checks = [...new Set(model.state?.checks.map(({ name }) => name))];
   const confidence = kConfidences[filter.confidenceMin];
   return (
     <div class="toolbar" role="search" aria-label="Filter findings">

@@ -41,9 +41,9 @@ export function matches(filter: Filter, finding: Finding): boolean {
 
 export const findingKey = (finding: Finding) => `${finding.host}\u0000${finding.id}`;
 
-/** When it happened, on the host's wall clock if that is known, else when it was found. */
+/** When it began, on the host's wall clock if that is known, else on the trace clock. */
 export function whenNs(finding: Finding): bigint {
-  return finding.startRealNs || finding.foundRealNs;
+  return finding.startRealNs || finding.startNs;
 }
 
 export interface LiveFindings {

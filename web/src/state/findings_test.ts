@@ -123,8 +123,8 @@ it("events stand in the order of time, and those of one time as they were told",
 });
 
 it("a host without a wall clock is placed by when the server found it", () => {
-  expect(whenNs(finding({ startRealNs: 5n, foundRealNs: 9n }))).toBe(5n);
-  expect(whenNs(finding({ foundRealNs: 9n }))).toBe(9n);
+  expect(whenNs(finding({ startRealNs: 5n, startNs: 2n, foundRealNs: 9n }))).toBe(5n);
+  expect(whenNs(finding({ startNs: 2n, foundRealNs: 9n }))).toBe(2n);
 });
 
 it("leaves out what is muted, of the list and of the stream, unless it is asked for", () => {

@@ -5,6 +5,7 @@ import { SchedulerRuleSchema, type SchedulerRule } from "../../src/gen/wakewatch
 export const kChecks = [
   { name: "wakeup-latency", description: "a thread was woken and did not run for longer than the threshold" },
   { name: "work-delay", description: "a queued work item did not start for longer than the threshold" },
+  { name: "work-delay", description: "a kthread_worker item did not start for longer than the threshold" },
   { name: "lost-wakeup", description: "a thread slept on although what it waited for had happened" },
   { name: "softirq-delay", description: "a raised softirq was not entered for longer than the threshold" },
   { name: "hung-task", description: "a thread slept uninterruptibly for very long" },
