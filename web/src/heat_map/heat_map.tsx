@@ -136,7 +136,7 @@ function Picture({ map, excess, query }: { map: GetHeatMapResponse; excess: bool
           </button>
         )}
       </p>
-      <p id="heat-keys" class="quiet">
+      <p id="heat-keys" class={range === undefined ? "quiet" : "hidden"}>
         {count(map.waits)} waits, each where it ended; a stronger colour is more, on a logarithmic scale
         {map.gaps.some(({ gaps }) => gaps.length > 0) &&
           "; hatched below: events were lost, what is drawn there is a part"}

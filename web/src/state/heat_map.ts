@@ -19,11 +19,11 @@ export function highestCount({ columns }: GetHeatMapResponse): number {
   return columns.reduce((most, { counts }) => counts.reduce((m, n) => Math.max(m, Number(n)), most), 0);
 }
 
-/** 0 for nothing, else from a quarter to 1: a single wait must be seen beside thousands. */
+/** 0 for nothing, else from 0.4 to 1: a single wait must be seen beside thousands, on a dark page too. */
 export function shadeOf(count: bigint, highest: number): number {
   if (count <= 0n) return 0;
   if (highest <= 1) return 1;
-  return 0.25 + (0.75 * Math.log(Number(count))) / Math.log(highest);
+  return 0.4 + (0.6 * Math.log(Number(count))) / Math.log(highest);
 }
 
 export interface Range {

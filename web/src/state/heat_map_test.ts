@@ -27,7 +27,7 @@ it("draws the rows that hold something", () => {
 describe("a shade", () => {
   it("of nothing is none, of one is seen, of the most is full", () => {
     expect(shadeOf(0n, 1000)).toBe(0);
-    expect(shadeOf(1n, 1_000_000)).toBe(0.25);
+    expect(shadeOf(1n, 1_000_000)).toBe(0.4);
     expect(shadeOf(1_000n, 1_000)).toBe(1);
     expect(shadeOf(1n, 1)).toBe(1);
   });
