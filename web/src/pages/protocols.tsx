@@ -17,7 +17,7 @@ const verdictColumn = (memory: Memory, hint: string): Column<Protocol> => ({
   id: memory,
   title: memory.toUpperCase(),
   hint: `The verdict under ${hint}`,
-  rem: 12,
+  rem: 8.5,
   value: (protocol) => verdictOf(protocol, memory)?.verdict ?? "",
   cell: (protocol) => {
     const verdict = verdictOf(protocol, memory);
@@ -34,7 +34,7 @@ const kColumns: readonly Column<Protocol>[] = [
   {
     id: "name",
     title: "Protocol",
-    rem: 17,
+    rem: 19.5,
     value: ({ name }) => name,
     cell: ({ name }) => (
       <a href={protocolAddress(name)}>
@@ -47,7 +47,7 @@ const kColumns: readonly Column<Protocol>[] = [
     id: "states",
     title: "States",
     hint: "That the search under TSO stored",
-    rem: 6,
+    rem: 5.5,
     numeric: true,
     value: (protocol) => verdictOf(protocol, "tso")?.states ?? 0n,
     cell: (protocol) => {
@@ -59,7 +59,7 @@ const kColumns: readonly Column<Protocol>[] = [
     id: "explains",
     title: "Explains",
     hint: "Findings of lost wakeups of this class come about like this",
-    rem: 14,
+    rem: 15.5,
     value: ({ explains }) => explains.join(" "),
     cell: ({ explains }) =>
       explains.length === 0 ? (
@@ -76,7 +76,7 @@ const kColumns: readonly Column<Protocol>[] = [
   {
     id: "title",
     title: "What it is",
-    rem: 30,
+    rem: 36,
     value: ({ title }) => title,
     cell: ({ title }) => (
       <span title={visible(title)}>

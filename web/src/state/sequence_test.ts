@@ -37,6 +37,23 @@ describe("layOut", () => {
     expect(sequence.lanes[0]!.toY).toBeLessThan(sequence.height);
   });
 
+  it("is wider where a text needs it, as far as there is room", () => {
+    const long = "set_current_state(TASK_UNINTERRUPTIBLE)";
+    const endless = "x".repeat(500);
+    const [wide, full] = [long, endless].map((statement) =>
+      layOut(
+        create(CheckProtocolResponseSchema, {
+          tasks: ["a", "b"],
+          counterexample: [{ task: 0, statement }, { task: 1 }],
+        }),
+      ),
+    );
+    expect(wide!.rows[0]!.label).toBe(long);
+    expect(wide!.width).toBeGreaterThan(sequence.width);
+    expect(full!.rows[0]!.label).toMatch(/^x+…$/);
+    expect(full!.width).toBeLessThanOrEqual(1463);
+  });
+
   it("says by which evidence a step is seen", () =>
     expect(sequence.rows.map(({ seen }) => seen)).toEqual(["silent", "at E1", "silent", "at E0", "at E0"]));
 
