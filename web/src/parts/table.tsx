@@ -44,6 +44,8 @@ interface Props<R> {
   /** A second line below a row. */
   more?(row: R): ComponentChildren;
   empty: ComponentChildren;
+  /** No wider than its columns need, though there is room. */
+  snug?: boolean;
   /** What is missing from the rows, told beside their export. */
   partly?: string | undefined;
 }
@@ -79,7 +81,7 @@ export function Table<R>(props: Props<R>) {
         />
       )}
       <div
-        class="scroller"
+        class={props.snug ? "scroller snug" : "scroller"}
         ref={scroller}
         tabIndex={windowed ? 0 : undefined}
         role={windowed ? "region" : undefined}
@@ -87,7 +89,7 @@ export function Table<R>(props: Props<R>) {
       >
         <table
           class="grid"
-          style={{ minWidth: `${width}rem` }}
+          style={{ minWidth: `${width}rem`, width: props.snug ? `${width}rem` : undefined }}
           aria-rowcount={inOrder.length + (grouped ? 2 : 1)}
           onMouseOver={tellWhatIsCut}
         >

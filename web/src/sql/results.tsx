@@ -15,10 +15,12 @@ interface Row {
 
 const kSampled = 200;
 const kRemOfCharacter = 0.58;
+const kRemOfDigit = 0.65; // a digit that is cut away makes another number
 
-function widthOf(name: string, column: number, rows: readonly SqlRow[]): number {
+function widthOf(name: string, column: number, rows: readonly SqlRow[], isNumber: boolean): number {
   const longest = rows.slice(0, kSampled).reduce((most, row) => Math.max(most, String(row[column] ?? "").length), 4);
-  return Math.min(32, Math.max(name.length + 2, longest) * kRemOfCharacter + 1.2);
+  const cellRem = longest * (isNumber ? kRemOfDigit : kRemOfCharacter);
+  return Math.min(32, Math.max((name.length + 2) * kRemOfCharacter, cellRem) + 1.2);
 }
 
 function CellText({ cell, column }: { cell: SqlCell; column: string }) {
@@ -44,7 +46,7 @@ function columnsOf(names: readonly string[], rows: readonly SqlRow[]): Column<Ro
         id: `c${i}`,
         title: visible(name),
         exportAs: name,
-        rem: widthOf(name, i, rows),
+        rem: widthOf(name, i, rows, isNumber),
         numeric: isNumber,
         // NULL stands below everything, as SQLite has it.
         value: ({ cells }) => cells[i] ?? -Infinity,
@@ -69,6 +71,7 @@ export function Results({ answer, onCancel }: { answer: Answer; onCancel(): void
       {columns.length > 0 && (rows.length > 0 || phase === "done") && (
         <Table
           caption="Rows of the query"
+          snug
           columns={tableColumns}
           rows={shown}
           rowKey={(row) => String(row.number)}
