@@ -1,9 +1,11 @@
 // What colours and patterns mean.
 import { useEffect, useRef } from "preact/hooks";
 import { TaskState, TimelineWork } from "../gen/wakewatch/v1/analysis_pb";
+import { Confidence } from "../gen/wakewatch/v1/findings_pb";
 import { kStateNames, kWorkNames } from "./items";
 import { kUseNames, kUses } from "./lanes";
 import { onThemeChange } from "../parts/colours";
+import { ConfidenceMark } from "../parts/marks";
 import { readPalette, type Paint, type Palette } from "./palette";
 
 const kSwatchPx = 16;
@@ -77,10 +79,21 @@ export function Legend() {
         title="Everywhere"
         entries={[["lost events: nothing is known. Short ones are a tick below the lane", ({ gap }) => gap.wide]]}
       />
+      <div>
+        <h2>Findings</h2>
+        <ul class="split-legend">
+          {[Confidence.PROVEN, Confidence.STRONG, Confidence.SUSPICIOUS].map((confidence) => (
+            <li key={confidence}>
+              <ConfidenceMark confidence={confidence} />
+            </li>
+          ))}
+          <li>the bar below is the wait</li>
+        </ul>
+      </div>
       <p class="quiet">
-        Close up, tasks have the colour of their PID and their name; the thin line is idle. Arrows lead from waker to
-        woken; where they are many, only those of pinned and chosen threads are drawn. From afar a pinned thread shows
-        its longest waits.
+        Above all lanes: how busy all CPUs were together, and what is in view. Close up, tasks have the colour of their
+        PID and their name; the thin line is idle. Arrows lead from waker to woken; where they are many, only those of
+        pinned and chosen threads are drawn. From afar a pinned thread shows its longest waits.
       </p>
     </div>
   );

@@ -189,6 +189,9 @@ function paintFindings(engine: Engine, head: Head): void {
 
 const kFindingPx = 9; // nearer ones hide behind the surest and the worst of them
 
+const toneOf = (confidence: Confidence, { bad, warn, note }: Palette) =>
+  confidence === Confidence.PROVEN ? bad : confidence === Confidence.STRONG ? warn : note;
+
 /** As everywhere: a disc is proven, a half one strong, a ring suspicious; the bar is how long it waited. */
 function paintFinding(
   { context, palette }: Head,
@@ -198,8 +201,9 @@ function paintFinding(
   y: number,
   chosen: boolean,
 ) {
-  context.fillStyle = palette.bad;
-  context.strokeStyle = chosen ? palette.ink : palette.bad;
+  const tone = toneOf(confidence, palette);
+  context.fillStyle = tone;
+  context.strokeStyle = chosen ? palette.ink : tone;
   context.lineWidth = chosen ? 2 : 1.4;
   context.globalAlpha = chosen ? 1 : 0.5;
   context.fillRect(x, y + 10, Math.max(1, end - x), 3);
@@ -209,7 +213,7 @@ function paintFinding(
   context.fillStyle = palette.paper;
   context.fill();
   context.stroke();
-  context.fillStyle = chosen ? palette.ink : palette.bad;
+  context.fillStyle = chosen ? palette.ink : tone;
   if (confidence === Confidence.SUSPICIOUS) return;
   context.beginPath();
   if (confidence === Confidence.PROVEN) context.arc(x + 4, y + 6, 3.6, 0, 7);

@@ -26,6 +26,8 @@ export interface Palette {
   link: string;
   band: string;
   bad: string;
+  warn: string;
+  note: string;
   font: string;
   uses: Record<Use, Paint>;
   textures: Texture[]; // of the uses, by kUses
@@ -66,7 +68,21 @@ const kWorks: Record<TimelineWork, [string, Pattern]> = {
   [TimelineWork.TIMER]: ["--tl-timer", "columns"],
 };
 
-const kPlain = ["ink", "quiet", "paper", "sheet", "line", "accent", "link", "band", "bad", "tl-stroke", "tl-gap"];
+const kPlain = [
+  "ink",
+  "quiet",
+  "paper",
+  "sheet",
+  "line",
+  "accent",
+  "link",
+  "band",
+  "bad",
+  "warn",
+  "note",
+  "tl-stroke",
+  "tl-gap",
+];
 const useName = (use: Use) => `--tl-${use.replace("_", "-")}`;
 const taskName = (i: number) => `--tl-task-${i}`;
 const kNames: readonly string[] = [
@@ -96,6 +112,8 @@ export function readPalette(of: Element, dpr: number): Palette {
     link: color("--link"),
     band: color("--band"),
     bad: color("--bad"),
+    warn: color("--warn"),
+    note: color("--note"),
     font: getComputedStyle(of).fontFamily,
     uses: Object.fromEntries(
       kUses.map((use) => [use, patternOf(color(useName(use)), color("--tl-stroke"), kUsePatterns[use], dpr)]),
