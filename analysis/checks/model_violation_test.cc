@@ -196,6 +196,15 @@ TEST(ModelViolation, AccusesNobodyWhereThereIsAReason) {
          return kTask + 100;
        },
        "run-state 1005000 5 missing; switch-continuity 1007000 0 missing; "},
+      {"an interrupt there does not show that the task's own events are recorded",
+       [](Script& s) {
+         s.Switch(kBegin, kWaker, kRunnable, kTask);
+         s.On(1, kFlagHardirq).Irq(kBegin + 5000, EventType::kIrqEntry, 9, kOther);
+         s.Irq(kBegin + 5010, EventType::kIrqExit, 9, kOther).On(1).Waking(kBegin + 7000, kOther + 2, 33, 0);
+         s.Switch(kBegin + 8000, kOther + 2, kRunnable, kOther).On(0);
+         return kTask;
+       },
+       "sleep-until-woken 1000000 7 missing; acting-task 1007000 11 missing; "},
       {"a thread that execs takes over a pid",
        [](Script& s) {
          s.Exec(kBegin, 77, kWaker).Switch(kBegin + 10, 77, kSleepS, 0);

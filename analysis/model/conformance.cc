@@ -183,7 +183,9 @@ void Conformance::Act(Cpu* cpu, const Step& step, int32_t actor) {
   ++counts_[span_].others[static_cast<size_t>(Rule::kActingTask)];
   if (cpu->current_pid != actor || step.event->pid != actor) [[unlikely]]
     Missing(cpu, step, actor);
-  cpu->agreed_ns = step.event->ts_ns;
+  // An interrupt tells whom it came upon, but not that what that task did was recorded; the idle task does nothing.
+  const bool itself = (step.event->flags & (kFlagHardirq | kFlagSoftirq | kFlagNmi)) == 0;
+  if (itself || actor == 0) cpu->agreed_ns = step.event->ts_ns;
 }
 
 // A thread that is not its group's leader takes over the leader's pid; all others act under the pid that they have.

@@ -93,7 +93,7 @@ class Conformance {
     bool named = false;          // a task was placed on it
     bool current_known = false;  // not so in front of its first event, and behind a gap
     int32_t current_pid = 0;     // who runs there
-    uint64_t agreed_ns = 0;      // up to here it was whole: its last event by the task that was believed to run
+    uint64_t agreed_ns = 0;      // up to here it was whole: its last event of the task that was believed to run, itself
     CpuAutomaton brackets;
     static void Fields(auto& self, auto& archive) {
       archive(self.begun, self.named, self.current_known, self.current_pid, self.agreed_ns, self.brackets);

@@ -246,13 +246,13 @@ std::shared_ptr<Host> Fleet::Find(const std::string& name) const {
   return host == hosts_.end() ? nullptr : host->second;
 }
 
-RecordingWorst Fleet::WorstOf(const RecordingRow& row) const {
-  const std::lock_guard lock(worst_mutex_);
-  StoredWorst& known = worst_[row.host];
-  if (known.recording == row.id && known.bytes == row.bytes && known.findings == row.findings) return known.worst;
-  const auto read = ReadWorst(Parts(RecordingFolder(options_.data_folder, row.host, row.id)));
-  known = {row.id, row.bytes, row.findings, read ? *read : RecordingWorst()};
-  return known.worst;
+RecordingFacts Fleet::FactsOf(const RecordingRow& row) const {
+  const std::lock_guard lock(facts_mutex_);
+  StoredFacts& known = facts_[row.host];
+  if (known.recording == row.id && known.bytes == row.bytes && known.findings == row.findings) return known.facts;
+  const auto read = ReadFacts(Parts(RecordingFolder(options_.data_folder, row.host, row.id)));
+  known = {row.id, row.bytes, row.findings, read ? *read : RecordingFacts{.lost_unknown = true}};
+  return known.facts;
 }
 
 std::vector<HostState> Fleet::Hosts() const {
@@ -276,7 +276,12 @@ std::vector<HostState> Fleet::Hosts() const {
     state.findings = row->findings;
     state.watermark_ns = row->end_ns;
     state.watermark_real_ns = row->end_real_ns;
-    state.worst = WorstOf(*row);
+    const RecordingFacts facts = FactsOf(*row);
+    state.worst = facts.worst;
+    state.lost_events = facts.lost_events;
+    state.lost_unknown = facts.lost_unknown;
+    state.cpus = facts.cpus;
+    state.collector_version = facts.collector_version;
   }
   for (const auto& [name, host] : streamed) states[name] = host->State();
   std::vector<HostState> list;

@@ -107,7 +107,7 @@ class Fleet {
   std::set<std::string> FoldersInUse() const;
   size_t QueuedBytes() const;
   // Of a recording that is stored. What cannot be read has none.
-  RecordingWorst WorstOf(const RecordingRow& row) const;
+  RecordingFacts FactsOf(const RecordingRow& row) const;
 
   const FleetOptions options_;
   std::unique_ptr<Catalogue> catalogue_;
@@ -125,13 +125,13 @@ class Fleet {
   std::map<std::string, std::shared_ptr<Host>> hosts_;
 
   // By host, of its newest recording; read again once that has changed.
-  struct StoredWorst {
+  struct StoredFacts {
     std::string recording;
     uint64_t bytes = 0, findings = 0;
-    RecordingWorst worst;
+    RecordingFacts facts;
   };
-  mutable std::mutex worst_mutex_;
-  mutable std::map<std::string, StoredWorst> worst_;
+  mutable std::mutex facts_mutex_;
+  mutable std::map<std::string, StoredFacts> facts_;
 
   std::mutex run_mutex_;  // guards the next five
   std::condition_variable run_changed_, clock_changed_;

@@ -125,6 +125,35 @@ TEST(Fleet, ManyHostsAtOnceWithReadersAndAStopInBetween) {
   }
 }
 
+TEST(Fleet, ARestartChangesNothingThatIsToldOfAnEndedHost) {
+  const Folder folder;
+  HostState before;
+  {
+    const auto fleet = OpenFleet(Options(folder));
+    ASSERT_NE(fleet, nullptr);
+    Send(fleet.get(), store_test::LiveTrace().Batches(12), MakeSession("host", "s"));
+    fleet->Stop();  // what waited is analysed
+    ASSERT_THAT(fleet->Hosts(), SizeIs(1));
+    before = fleet->Hosts().front();
+  }
+  const auto fleet = OpenFleet(Options(folder));
+  ASSERT_NE(fleet, nullptr);
+  ASSERT_THAT(fleet->Hosts(), SizeIs(1));
+  const HostState after = fleet->Hosts().front();
+  EXPECT_GT(before.lost_events, 0u);
+  EXPECT_EQ(before.lost_events, after.lost_events);
+  EXPECT_EQ(before.lost_unknown, after.lost_unknown);
+  EXPECT_EQ(before.gaps, after.gaps);
+  EXPECT_EQ(before.events, after.events);
+  EXPECT_GT(before.cpus, 0u);
+  EXPECT_EQ(before.cpus, after.cpus);
+  EXPECT_EQ(before.collector_version, after.collector_version);
+  EXPECT_EQ(before.findings, after.findings);
+  EXPECT_EQ(before.worst.findings, after.worst.findings);
+  EXPECT_GT(before.worst.excess_ns, 0u);
+  EXPECT_EQ(before.worst.excess_ns, after.worst.excess_ns);
+}
+
 TEST(Fleet, TakesAsManyHostsAsItWasTold) {
   const Folder folder;
   FleetOptions options = Options(folder);

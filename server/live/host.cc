@@ -420,6 +420,7 @@ void Host::UpdateCatalogue(bool live) {
   {
     const std::lock_guard lock(state_mutex_);
     row.findings = state_.findings;
+    state_.gaps = row.gaps;  // one that is told again when it closes counts once
     catalogue_at_ = Clock::now() + std::chrono::seconds(15);
   }
   auto status = place_.catalogue->Update(row);

@@ -23,7 +23,7 @@
 #include "server/live/rate.h"
 #include "server/live/snapshot_requests.h"
 #include "server/store/catalogue.h"
-#include "server/store/recording_worst.h"
+#include "server/store/recording_facts.h"
 
 namespace wakewatch {
 

@@ -109,12 +109,12 @@ Status LiveSession::Begin() {
 
 // What was analysed again had been counted when it was stored.
 Status LiveSession::LearnWorst() {
-  auto stored = ReadWorst(Parts(store_->folder()));
+  auto stored = ReadFacts(Parts(store_->folder()));
   if (!stored) return Fail(std::move(stored.error()));
+  worst_ = stored->worst;
   for (const ThreadSummary& thread : engine_->Snapshot(anomalies_).threads) {
-    if (IsKernelThread(thread.kind)) stored->excess_ns = std::max(stored->excess_ns, thread.excess_latency_ns.max());
+    if (IsKernelThread(thread.kind)) worst_.excess_ns = std::max(worst_.excess_ns, thread.excess_latency_ns.max());
   }
-  worst_ = *stored;
   return {};
 }
 

@@ -21,7 +21,7 @@
 #include "analysis/report/wait_builder.h"
 #include "server/live/live_input.h"
 #include "server/live/live_merge.h"
-#include "server/store/recording_worst.h"
+#include "server/store/recording_facts.h"
 #include "server/store/session_store.h"
 
 namespace wakewatch {
