@@ -142,6 +142,7 @@ TEST(ModelViolation, TellsWhatIsForbidden) {
   for (const Story& story : stories) Expect(story);
 }
 
+// Longer than 70 lines: a table of stories.
 TEST(ModelViolation, AccusesNobodyWhereThereIsAReason) {
   const Story stories[] = {
       {"kernels that print a cancelled sleep as S",

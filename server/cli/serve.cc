@@ -40,8 +40,8 @@ void RaiseFileLimit() {
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) Warn("the limit of open files could not be raised");
 }
 
-// A block from this size on is given back when it is freed. Left to itself the C library raises its limit to the largest
-// block that was ever freed, and then keeps what a snapshot took between the small blocks of its arenas.
+// A block from this size on is given back when it is freed. Left to itself the C library raises its limit to the
+// largest block that was ever freed, and then keeps what a snapshot took between the small blocks of its arenas.
 void GiveLargeBlocksBack() {
 #ifdef __GLIBC__
   constexpr int kBytes = 256 << 10;
