@@ -1,6 +1,7 @@
 // One side of a comparison: whose recording, which one, and which part of it.
 import type { Recording } from "../gen/wakewatch/v1/fleet_pb";
 import { WarningGlyph } from "../parts/marks";
+import { TimeInput } from "../parts/time_input";
 import { replaceQuery } from "../router";
 import { wallTime } from "../text/times";
 import { plural } from "../text/units";
@@ -72,14 +73,12 @@ export function SideChoice({ name, side, query, hosts, recordings }: Props) {
       {(["since", "until"] as const).map((end) => (
         <label key={end}>
           {end}
-          <input
-            type="text"
-            inputMode="decimal"
+          <TimeInput
             size={14}
-            aria-label={`${end}, ${name}, in seconds of trace time`}
+            label={`${end}, ${name}, in seconds of trace time`}
             placeholder={end === "since" ? "its start" : "its end"}
             value={query.get(`${name}_${end}`) ?? ""}
-            onChange={(event) => replaceQuery({ [`${name}_${end}`]: event.currentTarget.value.trim() })}
+            onSet={(typed) => replaceQuery({ [`${name}_${end}`]: typed })}
           />
         </label>
       ))}

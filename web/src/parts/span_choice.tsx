@@ -1,8 +1,8 @@
-import { useState } from "preact/hooks";
 import { replaceQuery } from "../router";
 import { kLastSeconds, type Span } from "../state/span";
 import { duration } from "../text/units";
 import { WarningGlyph } from "./marks";
+import { TimeInput } from "./time_input";
 
 /** Which part of the recording; it is kept in the address. */
 export function SpanChoice({ span, query }: { span: Span; query: URLSearchParams }) {
@@ -30,7 +30,13 @@ export function SpanChoice({ span, query }: { span: Span; query: URLSearchParams
         (["from", "to"] as const).map((name) => (
           <label key={name}>
             {name}
-            <TimeInput name={name} value={query.get(name) ?? ""} />
+            <TimeInput
+              size={16}
+              label={`${name}, in seconds of trace time`}
+              placeholder={name === "from" ? "its start" : "its end"}
+              value={query.get(name) ?? ""}
+              onSet={(typed) => replaceQuery({ [name]: typed })}
+            />
           </label>
         ))}
       {span.kind === "wrong" && (
@@ -39,25 +45,5 @@ export function SpanChoice({ span, query }: { span: Span; query: URLSearchParams
         </span>
       )}
     </>
-  );
-}
-
-/** What is typed is not in the address yet, and must outlive the page's being drawn anew every second. */
-function TimeInput({ name, value }: { name: "from" | "to"; value: string }) {
-  const [typed, setTyped] = useState<string>();
-  return (
-    <input
-      type="text"
-      inputMode="decimal"
-      size={16}
-      aria-label={`${name}, in seconds of trace time`}
-      placeholder={name === "from" ? "its start" : "its end"}
-      value={typed ?? value}
-      onInput={(event) => setTyped(event.currentTarget.value)}
-      onChange={(event) => {
-        replaceQuery({ [name]: event.currentTarget.value.trim() });
-        setTyped(undefined);
-      }}
-    />
   );
 }

@@ -99,6 +99,19 @@ describeOnMock("the comparison", () => {
     expect(page.url()).toMatch(/sure=1&sort=name&q=WB_/);
   });
 
+  it("keeps what is being typed while the page is drawn anew", async () => {
+    await page.goto(address({ before: "build-01/", after: "build-01/" }));
+    await rowsOf("Threads").first().waitFor();
+    const since = page.getByLabel("since, after");
+    await since.pressSequentially("864");
+    await page.evaluate(() => (window.location.hash += "&q=WB_"));
+    await expect.poll(() => page.getByLabel("Filter the comparison").inputValue()).toBe("WB_");
+    expect(await since.inputValue()).toBe("864");
+    await since.pressSequentially("11");
+    await page.keyboard.press("Tab");
+    await expect.poll(() => mock.comparesAsked.at(-1)!.after!.sinceNs).toBe(86_411_000_000_000n);
+  });
+
   it("takes spans of one recording, and exchanges the sides", async () => {
     await page.goto(address({ before: "build-01/", after: "build-01/" }));
     await rowsOf("Threads").first().waitFor();
