@@ -6,7 +6,7 @@ import { findingAddress, findingsAddress, hostAddress, threadAddress } from "../
 import { openWords } from "../state/findings";
 import { count, duration } from "../text/units";
 
-const kAgainMs = 10_000;
+const kAgainMs = 30_000;
 
 /** The longest wait of a kernel thread that was found anywhere, for who comes to see what is wrong. */
 export function WorstFinding() {
