@@ -106,7 +106,7 @@ class Fleet {
   void RunPaced();  // with run_mutex_ held
   std::set<std::string> FoldersInUse() const;
   size_t QueuedBytes() const;
-  // Of a recording that is stored. What cannot be read has none.
+  // Of a recording that is stored. Of what cannot be read nothing is known, and so not what it lost.
   RecordingFacts FactsOf(const RecordingRow& row) const;
 
   const FleetOptions options_;

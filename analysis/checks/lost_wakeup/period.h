@@ -55,7 +55,7 @@ class Period {
 };
 
 // A deadline for what usually takes as long as `period` says: four times what nine in ten took, and never below
-// `floor_ns`. With less than `kLearnedMin` durations there is none.
+// `floor_ns`. With less than `kLearnedMin` durations it is a guess, and whoever asks says what it is worth.
 inline constexpr uint32_t kLearnedMin = 3;
 inline bool Learned(const Period& period) { return period.n() >= kLearnedMin; }
 inline uint64_t DeadlineOf(const Period& period, uint64_t floor_ns) {
